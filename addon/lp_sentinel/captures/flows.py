@@ -1,0 +1,149 @@
+"""Exchanges from mitmproxy's flows, live or from a flow file."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+from mitmproxy import http
+from mitmproxy.io import FlowReader
+
+from lp_sentinel.captures.parts import (
+    is_injected,
+    may_have_token,
+    moment,
+    origin_form,
+    plain_host,
+    split_authority,
+    was_taken_out,
+)
+from lp_sentinel.captures.stream import reason
+from lp_sentinel.exchange import Exchange, Headers
+from lp_sentinel.uri import DEFAULT_PORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mitmproxy.flow import Flow
+
+    from lp_sentinel.captures.stream import Stream
+
+FAULT_KEY = "lp_authorize_fault"
+"""The key of a flow's metadata under which a fault plan of ours notes what it did."""
+
+# A token request or answer takes a few KB; more than this, compressed, is none or is meant to fill the memory.
+_LARGEST_ENCODED = 1 << 16
+_ABSOLUTE_FORM = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
+_LENGTH = re.compile(rb"([0-9]{1,12}):")
+_LONGEST_LENGTH = 13
+
+
+def read_flows(stream: Stream) -> Iterator[Exchange]:
+    """The exchanges of a flow file, of any version that mitmproxy can convert; what it can't is noted and left out."""
+    for index, record in enumerate(records(stream)):
+        try:
+            flow = _load(record)
+        except Exception as error:  # noqa: BLE001  (mitmproxy's converters raise anything on what they do not expect)
+            stream.fail(f"flow {index} cannot be read: {reason(error)}")
+            continue
+        if isinstance(flow, http.HTTPFlow):
+            yield exchange_of(flow, index)
+
+
+def records(stream: Stream) -> Iterator[bytes]:
+    """Each flow of a flow file as its length-prefixed bytes. Where the lengths break off, that is noted."""
+    count = 0
+    ends_early = "the file ends in the middle of a flow"
+    while head := stream.peek(_LONGEST_LENGTH):
+        start = stream.offset
+        length = _LENGTH.match(head)
+        size = length.end() + int(length[1]) + 1 if length else len(head)
+        record = stream.read(size)
+        if length and len(record) == size and record.endswith(b"}"):
+            yield record
+            count += 1
+            continue
+        is_cut = len(record) < size or (head.isdigit() and len(head) < _LONGEST_LENGTH)
+        where, what = (stream.offset, stream.cut or ends_early) if is_cut else (start, "no flow begins there")
+        stream.fail(f"broken after {count} flows, at byte {where}: {what}")
+        return
+    if stream.cut:
+        stream.fail(f"broken after {count} flows, at byte {stream.offset}: {stream.cut}")
+
+
+def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
+    """The exchange that ``flow`` holds, whatever its bytes are. It never changes the flow."""
+    request, response, error = flow.request, flow.response, flow.error
+    headers = _headers(request)
+    answer = _headers(response) if response else ()
+    method = _text(request.data.method)
+    scheme = _text(request.data.scheme).lower() or "https"
+    host, port = _asked(request, scheme)
+    target = origin_form(_ABSOLUTE_FORM.sub("", _text(request.data.path), count=1), method)
+    needs_bodies = may_have_token(target)
+    return Exchange(
+        index=index,
+        flow=flow.id,
+        started=moment(request.timestamp_start),
+        answered=moment(response.timestamp_start if response else error.timestamp if error else None),
+        client=flow.client_conn.peername[0] if flow.client_conn.peername else None,
+        method=method,
+        scheme=scheme,
+        host=host,
+        port=port,
+        target=target,
+        request_headers=headers,
+        request_body=_body(request, headers) if needs_bodies and method == "POST" else None,
+        status=response.status_code if response else None,
+        response_headers=answer,
+        response_body=_body(response, answer) if needs_bodies and response else None,
+        error=error.msg if error else None,
+        injected=FAULT_KEY in flow.metadata or is_injected(answer),
+    )
+
+
+def _load(record: bytes) -> Flow:
+    for flow in FlowReader(io.BytesIO(record)).stream():
+        return flow
+    message = "it is empty"
+    raise ValueError(message)
+
+
+def _asked(request: http.Request, scheme: str) -> tuple[str, int]:
+    """Host and port as the client named them: the proxy may have been told to go elsewhere, or only know an address."""
+    address = plain_host(request.host)
+    named = _named(request)
+    if named is None:
+        return address, request.port
+    host, port = named
+    if port is None:
+        port = request.port if host == address else DEFAULT_PORTS.get(scheme, request.port)
+    return host, port
+
+
+def _named(request: http.Request) -> tuple[str, int | None] | None:
+    host = request.headers.fields and request.headers.get("host")
+    authority = _text(request.data.authority)
+    first, second = (authority, host) if request.is_http2 or request.is_http3 else (host, authority)
+    return split_authority(first or "") or split_authority(second or "")
+
+
+def _headers(message: http.Message) -> Headers:
+    return tuple((_text(name), _text(value)) for name, value in message.headers.fields)
+
+
+def _body(message: http.Message, headers: Headers) -> bytes | None:
+    raw = message.raw_content
+    if raw is None or (not raw and was_taken_out(headers)):
+        return None
+    if "content-encoding" in message.headers and len(raw) > _LARGEST_ENCODED:
+        return None
+    try:
+        return message.get_content(strict=True)
+    except Exception:  # noqa: BLE001  (any codec of Python can be named as Content-Encoding, and fails in its own way)
+        return None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

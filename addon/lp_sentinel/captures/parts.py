@@ -1,0 +1,70 @@
+"""What both kinds of capture need to make an Exchange: authorities, times, and bodies that a tool took out."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from lp_sentinel.exchange import FAULT_HEADER, Headers, header
+from lp_sentinel.uri import normal_host, parse_uri
+
+# Longer ones can't be looked up, and text of any length would be kept by the caches.
+_LONGEST_AUTHORITY = 300
+_LAST_PORT = 65535
+_NO_AUTHORITY = re.compile(r"[/?#\\]")
+_EXPLICIT_PORT = re.compile(r".*:([0-9]+)", re.DOTALL)
+
+
+def split_authority(authority: str) -> tuple[str, int | None] | None:
+    """The normalised host and the port, where there is one, of ``host:port``; ``None`` if it is not of that form."""
+    if not authority or len(authority) > _LONGEST_AUTHORITY or _NO_AUTHORITY.search(authority):
+        return None
+    uri = parse_uri(f"http://{authority}")
+    if uri is None:
+        return None
+    port = _EXPLICIT_PORT.fullmatch(authority)
+    if port is None:
+        return uri.endpoint.host, None
+    return (uri.endpoint.host, int(port[1])) if int(port[1]) <= _LAST_PORT else None
+
+
+def plain_host(host: str) -> str:
+    """The normalised host of an address that stands by itself, so that IPv6 has no brackets yet."""
+    if len(host) > _LONGEST_AUTHORITY:
+        return host.lower()
+    return f"[{host.lower()}]" if ":" in host and not host.startswith("[") else normal_host(host)
+
+
+def origin_form(target: str, method: str) -> str:
+    """Path and query of what a request asked for; empty for CONNECT and for ``OPTIONS *``, which ask for none."""
+    if method == "CONNECT" or target == "*":
+        return ""
+    target = target.partition("#")[0]
+    return target if target.startswith("/") else f"/{target}"
+
+
+def moment(value: object) -> float | None:
+    """Seconds since the epoch, if ``value`` is a finite number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        seconds = float(value)
+    except OverflowError:
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def may_have_token(target: str) -> bool:
+    """Whether a token exchange may have this target: only those need their bodies."""
+    return target.partition("?")[0].endswith("/token")
+
+
+def was_taken_out(headers: Headers) -> bool:
+    """Whether an empty body was announced as one that is not: a tool has stripped it."""
+    length = header(headers, "content-length")
+    return length is not None and re.fullmatch(r"[0-9]*[1-9][0-9]*", length) is not None
+
+
+def is_injected(response_headers: Headers) -> bool:
+    """Whether a fault plan of ours has marked the response."""
+    return header(response_headers, FAULT_HEADER) is not None

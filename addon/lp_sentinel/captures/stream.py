@@ -1,0 +1,155 @@
+"""The bytes of a capture, unpacked where they are packed, with a note of what was wrong with them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sys
+import zlib
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+import zstandard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+type Kind = Literal["flows", "har"]
+
+CHUNK = 1 << 20
+
+_HEAD = 1 << 16
+_ZLIB_HEADS = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+# A flow is a dictionary whose first key is a short name. Each part may be missing where the file breaks off.
+_FLOWS = re.compile(rb"[0-9]{1,12}:(?:\Z|[0-9]{1,3}(?:\Z|:[a-z_]{0,40}(?:\Z|[;,])))")
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
+# What tells a HAR from the other JSON files of a folder.
+_HAR = re.compile(rb'"log"\s*:\s*\{\s*"(?:version|creator|browser|pages|entries|comment|_[^"]*)"')
+
+
+class Readable(Protocol):
+    """A binary file, as far as it is needed here."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class CaptureError(Exception):
+    """A capture that could not be read, or not to its end. The text names it and says where it broke."""
+
+
+class Stream:
+    """A binary file that can be looked ahead in. A failing read ends it, and what was read before stays readable."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self.offset = 0
+        """How many bytes have been read, after unpacking."""
+        self.problem: str | None = None
+        """The first thing that a reader could make nothing of."""
+        self.problems = 0
+        self.cut: str | None = None
+        """Why the stream ends, if that is not because the file does."""
+        self._pull = read
+        self._ahead = b""
+        self._at = 0
+
+    def fail(self, problem: str) -> None:
+        """Note that something could not be read; the first is reported, the others are counted."""
+        self.problem = self.problem or problem
+        self.problems += 1
+
+    def peek(self, size: int) -> bytes:
+        """The next ``size`` bytes, or as many as there are, without taking them."""
+        if len(self._ahead) - self._at < size:
+            self._fill(size)
+        return self._ahead[self._at : self._at + size]
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes, or as many as there are."""
+        taken = self.peek(size)
+        self._at += len(taken)
+        self.offset += len(taken)
+        return taken
+
+    def _fill(self, size: int) -> None:
+        pieces = [self._ahead[self._at :]]
+        held = len(pieces[0])
+        # In pieces, since a broken length may well ask for a terabyte.
+        while held < size and (piece := self._next(min(max(size - held, _HEAD), CHUNK))):
+            pieces.append(piece)
+            held += len(piece)
+        self._ahead, self._at = b"".join(pieces), 0
+
+    def _next(self, size: int) -> bytes:
+        try:
+            return self._pull(size)
+        except (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError) as error:
+            self.cut = reason(error)
+            self._pull = _nothing
+            return b""
+
+
+class Head(NamedTuple):
+    """How a file begins."""
+
+    kind: Kind | None
+    """``None``: no capture. Any JSON object counts as a HAR here."""
+    is_log: bool
+    """The JSON begins as a HAR does."""
+    packed: bool
+
+
+def open_stream(source: Readable) -> tuple[Stream, Head]:
+    """The unpacked bytes of ``source`` and what they are, told by content. Never raises."""
+    stream = Stream(source.read)
+    pull = _unpacker(stream)
+    if pull is not None:
+        stream = Stream(pull)
+    head = stream.peek(_HEAD)
+    kind: Kind | None = "flows" if _FLOWS.match(head) else "har" if _JSON.match(head) else None
+    return stream, Head(kind, is_log=_HAR.search(head) is not None, packed=pull is not None)
+
+
+def standard_input() -> Readable:
+    """Raises OSError where the program has none."""
+    if sys.stdin is None:
+        message = "there is no standard input"
+        raise OSError(message)
+    return sys.stdin.buffer
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in one line."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return " ".join(text.split()).removesuffix(".")
+
+
+def _unpacker(packed: Stream) -> Callable[[int], bytes] | None:
+    """What reads ``packed`` unpacked: gzip, zstd, or bare zlib as in mitmproxy's ``.zhar``; ``None`` if it is plain."""
+    head = packed.peek(4)
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=packed).read1  # type: ignore[call-overload,no-any-return]
+    if head == zstandard.FRAME_HEADER:
+        return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True).read1  # type: ignore[arg-type]
+    if head.startswith(_ZLIB_HEADS):
+        return _inflater(packed)
+    return None
+
+
+def _inflater(packed: Stream) -> Callable[[int], bytes]:
+    engine = zlib.decompressobj()
+
+    def pull(size: int) -> bytes:
+        while not engine.eof:
+            data = engine.unconsumed_tail or packed.read(_HEAD)
+            piece = engine.decompress(data, size)
+            if piece:
+                return piece
+            if not data:
+                message = "the compressed data ends too early"
+                raise EOFError(message)
+        return b""
+
+    return pull
+
+
+def _nothing(_size: int) -> bytes:
+    return b""
