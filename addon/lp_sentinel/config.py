@@ -1,0 +1,235 @@
+"""The project's ``lp-authorize.yaml``: which apps are registered, which hosts and rules count, which limits hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from lp_sentinel.document import Document, DocumentError, Where, data_file, load_document, parse_document, quoted
+from lp_sentinel.finding import Severity
+from lp_sentinel.uri import normal_host, parse_uri
+
+__all__ = [
+    "DEFAULT_CONFIG",
+    "Allowance",
+    "App",
+    "Config",
+    "DocumentError",
+    "Limits",
+    "RuleChoices",
+    "config_from",
+    "load_config",
+]
+
+DEFAULT_CONFIG = "lp-authorize.yaml"
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A registered app. ``redirect_uris`` are as registered, each once."""
+
+    client_id: str
+    client_name: str | None = None
+    redirect_uris: tuple[str, ...] = ()
+    client_secret: str | None = field(default=None, repr=False)
+    """For the simulator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a login counts as looping or lost. Windows and timeouts are seconds."""
+
+    loop_requests: int = 3
+    loop_window: float = 30.0
+    journey_timeout: float = 900.0
+    open_journeys: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A finding that is accepted; ``None`` means any account, app or redirect URI, and no last day."""
+
+    rule: str
+    account: str | None = None
+    client_id: str | None = None
+    redirect_uri: str | None = None
+    reason: str = ""
+    until: date | None = None
+    """The last day on which it holds."""
+
+    def expired(self, today: date) -> bool:
+        """Whether its last day is over."""
+        return self.until is not None and today > self.until
+
+    def names(self, rule: str, account: str | None, client_id: str | None, redirect_uri: str | None) -> bool:
+        """Whether it speaks of such a finding, expired or not."""
+        return (
+            rule == self.rule
+            and self.account in (None, account)
+            and self.client_id in (None, client_id)
+            and self.redirect_uri in (None, redirect_uri)
+        )
+
+    def covers(
+        self, rule: str, account: str | None, client_id: str | None, redirect_uri: str | None, today: date
+    ) -> bool:
+        """Whether it accepts such a finding on that day."""
+        return self.names(rule, account, client_id, redirect_uri) and not self.expired(today)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChoices:
+    """Which rules apply, and how. ``select`` and ``ignore`` hold rule ids or their beginnings."""
+
+    paths: tuple[Path, ...] = ()
+    select: tuple[str, ...] = ("LPA",)
+    ignore: tuple[str, ...] = ()
+    severity: Mapping[str, Severity] = field(default_factory=lambda: _NONE)
+    allow: tuple[Allowance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is known about the project. Host patterns are lower-cased, with A-labels."""
+
+    sentinel_hosts: tuple[str, ...] = ("*.sentinel.liveperson.net",)
+    login_hosts: tuple[str, ...] = ("*.liveperson.net", "*.liveperson.com")
+    accounts: Mapping[str, Mapping[str, App]] = field(default_factory=lambda: _NONE)
+    """By account and ``client_id``; only accounts with apps."""
+    rules: RuleChoices = RuleChoices()
+    limits: Limits = Limits()
+    document: Document | None = field(default=None, repr=False, compare=False)
+    """Where it was read from, to name a place in an error."""
+    _accounts_of: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Turn the accounts round once: it is asked for every request with an unregistered ``client_id``."""
+        accounts_of: dict[str, set[str]] = {}
+        for account, apps in self.accounts.items():
+            for client_id in apps:
+                accounts_of.setdefault(client_id, set()).add(account)
+        frozen = {client_id: frozenset(accounts) for client_id, accounts in accounts_of.items()}
+        object.__setattr__(self, "_accounts_of", frozen)
+
+    def app(self, account: str | None, client_id: str | None) -> App | None:
+        """The app with this ``client_id`` in this account."""
+        if account is None or client_id is None:
+            return None
+        return self.accounts.get(account, _NONE).get(client_id)
+
+    def accounts_of(self, client_id: str) -> frozenset[str]:
+        """The accounts that this ``client_id`` is registered under."""
+        return self._accounts_of.get(client_id, frozenset())
+
+
+def load_config(path: Path) -> Config:
+    """Read the config file. Raises ``DocumentError``."""
+    return _config(load_document(path, _schema()))
+
+
+def config_from(data: Mapping[str, Any]) -> Config:
+    """A config from plain values, checked like a file. Raises ``DocumentError`` with places in the YAML they make."""
+    text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True) if data else ""
+    return _config(parse_document(text, Path("config"), _schema()))
+
+
+@cache
+def _schema() -> Mapping[str, Any]:
+    schema: Mapping[str, Any] = json.loads(data_file("config.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+def _config(document: Document) -> Config:
+    data, default = document.data, Config()
+    limits = data.get("limits") or {}
+    return Config(
+        sentinel_hosts=_hosts(data.get("sentinel_hosts"), default.sentinel_hosts),
+        login_hosts=_hosts(data.get("login_hosts"), default.login_hosts),
+        accounts=dict(_accounts(document)),
+        rules=_rule_choices(document),
+        limits=Limits(**{name: type(getattr(default.limits, name))(value) for name, value in limits.items()}),
+        document=document,
+    )
+
+
+def _hosts(patterns: list[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    if patterns is None:
+        return default
+    return tuple(dict.fromkeys(normal_host(pattern) for pattern in patterns))
+
+
+def _accounts(document: Document) -> Iterator[tuple[str, Mapping[str, App]]]:
+    """Those with apps: an account for which none is listed is as unknown as one that is not there."""
+    for account, content in (document.data.get("accounts") or {}).items():
+        apps: dict[str, App] = {}
+        lines: dict[str, int] = {}
+        for index in range(len((content or {}).get("apps") or ())):
+            where: Where = ("accounts", account, "apps", index)
+            app = _app(document, where)
+            place = document.error((*where, "client_id"), "")
+            if app.client_id in apps:
+                first = f"first in line {lines[app.client_id]}"
+                problem = f"client_id {quoted(app.client_id)} is registered twice in account {quoted(account)}, {first}"
+                raise document.error((*where, "client_id"), problem)
+            apps[app.client_id], lines[app.client_id] = app, place.line
+        if apps:
+            yield account, apps
+
+
+def _app(document: Document, where: Where) -> App:
+    _, account, _, index = where
+    uris = document.data["accounts"][account]["apps"][index].get("redirect_uris") or ()
+    for position, uri in enumerate(uris):
+        if parse_uri(uri) is None:
+            problem = f"expected an absolute URI such as https://app.example/callback, not {quoted(uri)}"
+            raise document.error((*where, "redirect_uris", position), problem)
+    return App(
+        client_id=_text(document, (*where, "client_id")) or "",
+        client_name=_text(document, (*where, "client_name")),
+        redirect_uris=tuple(dict.fromkeys(uris)),
+        client_secret=_text(document, (*where, "client_secret")),
+    )
+
+
+def _rule_choices(document: Document) -> RuleChoices:
+    data, default = document.data.get("rules") or {}, RuleChoices()
+    return RuleChoices(
+        paths=tuple(document.path.parent / path for path in data.get("paths", ())),
+        select=tuple(data.get("select", default.select)),
+        ignore=tuple(data.get("ignore", default.ignore)),
+        severity=data.get("severity") or {},
+        allow=tuple(_allowance(document, index) for index in range(len(data.get("allow") or ()))),
+    )
+
+
+def _allowance(document: Document, index: int) -> Allowance:
+    where: Where = ("rules", "allow", index)
+    entry = document.data["rules"]["allow"][index]
+    try:
+        until = date.fromisoformat(entry["until"]) if "until" in entry else None
+    except ValueError as error:
+        problem = f"{quoted(entry['until'])} is no day of the calendar"
+        raise document.error((*where, "until"), problem) from error
+    return Allowance(
+        rule=entry["rule"],
+        account=_text(document, (*where, "account")),
+        client_id=_text(document, (*where, "client_id")),
+        redirect_uri=entry.get("redirect_uri"),
+        reason=entry["reason"],
+        until=until,
+    )
+
+
+def _text(document: Document, where: Where) -> str | None:
+    """An id, a name or a secret as the file spells it: a number there stands for its digits, leading zeros included."""
+    return document.spelling(where) if document.value(where) is not None else None

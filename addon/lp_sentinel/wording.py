@@ -1,0 +1,45 @@
+"""Words for messages about what people wrote: quoting, escaping, the nearest known name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+WIDEST = 100
+"""Characters of a value or of a source line that a message shows."""
+
+
+def quoted(value: object) -> str:
+    """A value of the file for a message: in quotes if it is text, escaped, cut."""
+    text = visible(str(value)[: WIDEST + 1])
+    text = text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def visible(text: str) -> str:
+    """With what a terminal would act on or hide (controls, direction marks, lone surrogates) escaped."""
+    return text if text.isascii() and text.isprintable() else "".join(_visible(char) for char in text)
+
+
+def _visible(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that ``word`` was most likely meant to be; ``None`` if none comes near."""
+    plain = {_bare(name): name for name in known}
+    matches = difflib.get_close_matches(_bare(word[:WIDEST]), plain, n=1, cutoff=0.6)
+    return plain[matches[0]] if matches else None
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """``unknown key 'x', did you mean 'y'?``; where nothing comes near, the known ones are listed."""
+    names = list(known)
+    near = nearest(word, names)
+    if near is not None:
+        return f"unknown {what} {quoted(word)}, did you mean {quoted(near)}?"
+    return f"unknown {what} {quoted(word)}" + (f" (known: {', '.join(names)})" if names else "")
+
+
+def _bare(word: str) -> str:
+    return word.lower().replace("-", "_")
