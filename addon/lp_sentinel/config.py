@@ -89,10 +89,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class RuleChoices:
-    """Which rules apply, and how. ``select`` and ``ignore`` hold rule ids or their beginnings."""
+    """Which rules apply, and how. ``select`` and ``ignore`` hold rule ids or their beginnings; no ``select`` means all."""
 
     paths: tuple[Path, ...] = ()
-    select: tuple[str, ...] = ("LPA",)
+    select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     severity: Mapping[str, Severity] = field(default_factory=lambda: _NONE)
     allow: tuple[Allowance, ...] = ()

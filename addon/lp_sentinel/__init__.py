@@ -1,0 +1,1 @@
+"""Judge the authorize requests that apps send to LivePerson's Sentinel, and the logins that follow from them."""

@@ -1,0 +1,160 @@
+"""Which journey an exchange belongs to: told by state, then by the chain of hops, then by browser, URI and time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.journey import Browser, Journey, Journeys
+from lp_sentinel.landing import Target, request_target
+from lp_sentinel.uri import endpoint_of, host_matches
+
+
+class Asked(NamedTuple):
+    """What a request tells of where it comes from."""
+
+    own: Target
+    browser: Browser
+    referer: str | None
+    """Without its fragment."""
+    is_subresource: bool
+    submits: bool
+    """It is a POST."""
+
+
+def read_asked(exchange: Exchange) -> Asked:
+    referer = header(exchange.request_headers, "referer")
+    return Asked(
+        own=request_target(exchange),
+        browser=exchange.browser,
+        referer=referer.partition("#")[0] if referer else None,
+        is_subresource=exchange.is_subresource,
+        submits=exchange.method.upper() == "POST",
+    )
+
+
+def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
+    """The journey that an authorize request continues, because a hop of its login redirected there."""
+    return _newest(journey for journey in journeys.waiting_in(asked.browser) if journey.awaited[asked.own.key] > 0)
+
+
+def of_hop(journeys: Journeys, asked: Asked, redirect: Target | None, login_hosts: Collection[str]) -> Journey | None:
+    """The waiting journey that a request belongs to as a hop of its login."""
+    mine = journeys.waiting_in(asked.browser)
+    chained = [journey for journey in mine if _follows(journey, asked)]
+    states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
+    stated = [journey for state in states for journey in journeys.with_state(state)]
+    waiting = [
+        journey
+        for journey in stated
+        if _waits(journey) and (_is_near(journey, asked, login_hosts) or _lands(journey, redirect))
+    ]
+    if waiting:
+        return _newest(_narrowed(waiting, chained, mine))
+    if landed := [journey for journey in stated if journey.landing]:
+        # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise.
+        return _newest(j for j in chained if not any(_follows(other, asked) for other in landed))
+    if chained:
+        return _newest(_narrowed(chained, [j for j in chained if _lands(j, redirect)]))
+    if asked.is_subresource or not (asked.submits or redirect):
+        return None  # what else a browser loads from a login host is no step of the login
+    near = [journey for journey in mine if _is_near(journey, asked, login_hosts)]
+    return _newest(_narrowed(near, [j for j in near if _lands(j, redirect)], _stateless(near, redirect)))
+
+
+def of_callback(journeys: Journeys, asked: Asked, login_hosts: Collection[str], *, explained: bool) -> Journey | None:
+    """The journey that a callback request belongs to.
+
+    ``explained`` says that a response which is no part of any journey redirected the browser there.
+    """
+    own = asked.own
+    code, state = own.query.get("code"), own.query.get("state")
+    mine = journeys.waiting_in(asked.browser)
+    if landed := [journey for journey in journeys.landed_with("code", code) if _calls_back(journey, own)]:
+        return _newest(_of_browser(landed, asked.browser))
+    if begun := [journey for journey in journeys.with_state(state) if journey.landing is None]:
+        return _newest(_of_browser(begun, asked.browser))
+    if landed := [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]:
+        return _newest(_of_browser(landed, asked.browser))
+    if explained or own.endpoint is None:
+        return None
+    due = journeys.due_at(asked.browser, (own.endpoint.host, own.endpoint.port))
+    if agreeing := [journey for journey in due if _calls_back(journey, own) and _agrees(journey, own)]:
+        return _newest(agreeing)
+    waiting = [j for j in mine if own.endpoint in j.app_endpoints and _may_come_from(j, asked, login_hosts)]
+    requested = [j for j in waiting if endpoint_of(j.request.redirect_uri) == own.endpoint]
+    return _newest(_narrowed(waiting, _stateless(waiting, own), requested))
+
+
+def _waits(journey: Journey) -> bool:
+    return journey.landing is None and not journey.refused
+
+
+def _follows(journey: Journey, asked: Asked) -> bool:
+    """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
+    return journey.awaited[asked.own.key] > 0 or (asked.referer is not None and asked.referer in journey.urls)
+
+
+def _is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
+    """Whether the request goes to Sentinel, to a login host, or to where the login has been before."""
+    endpoint = asked.own.endpoint
+    if endpoint is None:
+        return False
+    host = (endpoint.host, endpoint.port)
+    return host == journey.sentinel or host in journey.hosts or host_matches(endpoint.host, login_hosts)
+
+
+def _lands(journey: Journey, redirect: Target | None) -> bool:
+    return redirect is not None and redirect.endpoint in journey.app_endpoints
+
+
+def _calls_back(journey: Journey, own: Target) -> bool:
+    """Whether this is an endpoint at which the journey's app may be called back."""
+    return journey.landing is not None and (
+        own.endpoint == journey.landing.endpoint or own.endpoint in journey.app_endpoints
+    )
+
+
+def _agrees(journey: Journey, own: Target) -> bool:
+    """Whether code or state is as it landed; absent on both sides is alike."""
+    landing = journey.landing
+    return landing is not None and (
+        own.query.get("code") == landing.code or own.query.get("state") == landing.state
+    )
+
+
+def _may_come_from(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
+    """Whether the Referer allows that the login sent the browser: absent, or of Sentinel, a login or the app itself."""
+    referer = endpoint_of(asked.referer)
+    if referer is None or (asked.own.endpoint and referer.host == asked.own.endpoint.host):
+        return True
+    return (
+        referer.host == journey.sentinel[0]
+        or (referer.host, referer.port) in journey.hosts
+        or host_matches(referer.host, login_hosts)
+    )
+
+
+def _stateless(journeys: Iterable[Journey], target: Target | None) -> list[Journey]:
+    """Where nothing came with a state: the journeys that never had one."""
+    if target is None or target.query.has("state"):
+        return []
+    return [journey for journey in journeys if journey.request.state is None]
+
+
+def _of_browser(journeys: list[Journey], browser: Browser) -> list[Journey]:
+    return _narrowed(journeys, [journey for journey in journeys if journey.browser == browser])
+
+
+def _narrowed(journeys: list[Journey], *groups: Collection[Journey]) -> list[Journey]:
+    """The journeys that are also in each of ``groups``; a group that would leave none is passed over."""
+    for group in groups:
+        names = {journey.id for journey in group}
+        journeys = [journey for journey in journeys if journey.id in names] or journeys
+    return journeys
+
+
+def _newest(journeys: Iterable[Journey]) -> Journey | None:
+    """The one that moved last."""
+    return max(journeys, key=lambda journey: (journey.last, journey.number), default=None)

@@ -1,0 +1,284 @@
+"""Reading an authorize request: its path, its parameters, and what its app registered."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import unquote
+
+from lp_sentinel.config import App, Config
+from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.facts import AppFacts, Misspelt, Placeholder, RequestFacts, Secret, UriFacts
+from lp_sentinel.uri import (
+    Endpoint,
+    Parameters,
+    endpoint_of,
+    form_decode,
+    host_matches,
+    is_loopback,
+    is_loopback_ip,
+    parse_parameters,
+    parse_uri,
+    scheme_of,
+)
+
+type PathForm = Literal["documented", "trailing-slash", "near-miss"]
+
+DOCUMENTED = ("v", "response_type", "client_id", "redirect_uri", "state")
+
+_AUTHORIZE_PATH = re.compile(r"/sentinel/api/account/([^/]*)/authorize")
+_TOKEN_PATH = re.compile(r"/sentinel/api/account/([^/]*)/token")
+_AUTHORIZE_WORDS = frozenset({"authorize", "authorise", "authorization", "authorisation", "auth"})
+
+_STRIPPED = {re.sub("[_.-]", "", name): name for name in DOCUMENTED}
+_ALIASES = _STRIPPED | {
+    "redirecturl": "redirect_uri",
+    "callback": "redirect_uri",
+    "callbackurl": "redirect_uri",
+    "callbackuri": "redirect_uri",
+    "returnurl": "redirect_uri",
+    "appid": "client_id",
+    "appinstallid": "client_id",
+    "clientkey": "client_id",
+    "version": "v",
+    "apiversion": "v",
+    "granttype": "response_type",
+}
+_SECRET_NAMES = frozenset(
+    {"client_secret", "password", "access_token", "refresh_token", "id_token", "api_key", "apikey"}
+)
+_STRINGIFIED_NOTHING = frozenset({"undefined", "null", "None", "NaN", "[object Object]"})
+_STATE_TEMPLATE = re.compile(r"\{\{N\}\}|\$?\{N\}".replace("N", r"[A-Za-z_][A-Za-z0-9_ .-]*"))
+_BRACED = re.compile(r"\$?\{[^{}]+\}")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_STRAY = re.compile(r"[\x00-\x1f\x7f]|^[\t-\r ]|[\t-\r ]\Z")
+_ALPHABETS = (
+    (re.compile(r"[0-9]*"), 10),
+    (re.compile(r"[0-9a-f]*"), 16),
+    (re.compile(r"[0-9a-z]*|[0-9A-Z]*"), 36),
+    (re.compile(r"[0-9A-Za-z]*"), 62),
+)
+_OTHER_ALPHABET = 94
+_SHOWN_PLACEHOLDER = 60
+_PORT = re.compile(r"(http://(?:\[[^\]]*\]|[^:/?#\[\]]*))(?::[0-9]*)?(?=[/?#]|\Z)", re.IGNORECASE)
+
+
+def authorize_path(path: str) -> tuple[PathForm, str | None] | None:
+    """The form of an authorize request's path and its account, percent-decoded once; ``None`` for any other path.
+
+    The account is ``None`` where the path has none, or an empty one.
+    """
+    if match := _AUTHORIZE_PATH.fullmatch(path):
+        return "documented", _account(match[1])
+    if "sentinel" not in path.lower():
+        return None
+    segments = path.split("/")
+    filled = [place for place, segment in enumerate(segments) if segment]
+    last = filled[-1] if filled else 0
+    if segments[last].lower() not in _AUTHORIZE_WORDS or all(s.lower() != "sentinel" for s in segments):
+        return None
+    if path.endswith("/") and (match := _AUTHORIZE_PATH.fullmatch(path[:-1])):
+        # An empty account is a finding of its own; the slash behind it is not worth a second one.
+        return ("trailing-slash" if match[1] else "documented"), _account(match[1])
+    for place in range(len(segments) - 1):
+        if segments[place].lower() in ("account", "accounts") and place + 1 < last:
+            return "near-miss", _account(segments[place + 1])
+    return "near-miss", None
+
+
+def token_path(path: str) -> tuple[str | None] | None:
+    """The account of a token exchange's path, in a tuple; ``None`` for any other path."""
+    match = _TOKEN_PATH.fullmatch(path)
+    return (_account(match[1]),) if match else None
+
+
+def _account(segment: str) -> str | None:
+    return unquote(segment, errors="surrogateescape") or None
+
+
+def read_request(exchange: Exchange, form: PathForm, account: str | None, config: Config) -> RequestFacts:
+    """The facts of an authorize request (LivePerson's authorize page; RFC 6749 section 4.1.1)."""
+    parameters = parse_parameters(exchange.query)
+    names = parameters.names()
+    values = {name: parameters.get(name) for name in DOCUMENTED}
+    state, redirect_uri = values["state"], values["redirect_uri"]
+    misspelt = tuple(
+        Misspelt(name, stands_for) for name in names if (stands_for := _stands_for(name)) and not values[stands_for]
+    )
+    secrets = tuple(name for name in names if name in _SECRET_NAMES and parameters.get(name))
+    explained = {*DOCUMENTED, *(m.name for m in misspelt), *secrets}
+    spilled = tuple(name for name in _after_open_question_mark(exchange.query) if name not in DOCUMENTED)
+    headers = exchange.request_headers
+    return RequestFacts(
+        method=exchange.method.upper(),
+        scheme=exchange.scheme,
+        host=exchange.host,
+        path=exchange.path,
+        path_form=form,
+        is_loopback=is_loopback(exchange.host),
+        host_is_sentinel=host_matches(exchange.host, config.sentinel_hosts),
+        account=account,
+        v=values["v"],
+        v_number=float(values["v"]) if values["v"] and _NUMBER.fullmatch(values["v"]) else None,
+        response_type=values["response_type"],
+        client_id=values["client_id"],
+        redirect_uri=redirect_uri,
+        redirect=uri_facts(redirect_uri),
+        redirect_uri_has_scheme=redirect_uri is not None and scheme_of(redirect_uri) is not None,
+        redirect_uri_without_value=redirect_uri is None and "redirect_uri" in names,
+        state=secret(state),
+        state_bits=_bits(state) if state else None,
+        code_challenge=secret(parameters.get("code_challenge")),
+        nonce=secret(parameters.get("nonce")),
+        fetch_mode=header(headers, "sec-fetch-mode"),
+        fetch_dest=header(headers, "sec-fetch-dest"),
+        requested_with=header(headers, "x-requested-with"),
+        placeholders=tuple(_placeholders({"account": account, **values})),
+        misspelt=misspelt,
+        repeated=parameters.repeated(),
+        secrets=secrets,
+        with_stray_whitespace=tuple(name for name, value in values.items() if value and _STRAY.search(value)),
+        spilled=spilled,
+        spilled_unexplained=tuple(name for name in spilled if name not in explained),
+        undocumented=tuple(name for name in names if name not in explained and name not in spilled),
+    )
+
+
+def secret(value: str | None) -> Secret | None:
+    return Secret(value) if value is not None else None
+
+
+def _stands_for(name: str) -> str | None:
+    if name in DOCUMENTED:
+        return None
+    return _ALIASES.get(re.sub("[_.-]", "", name.lower()))
+
+
+def _after_open_question_mark(query: str) -> tuple[str, ...]:
+    """The names that follow a ``redirect_uri`` whose own ``?`` was sent unencoded."""
+    pieces = query.split("&")
+    for place, piece in enumerate(pieces):
+        name, _, value = piece.partition("=")
+        if value and form_decode(name) == "redirect_uri":
+            return parse_parameters("&".join(pieces[place + 1 :])).names() if "?" in value else ()
+    return ()
+
+
+def _bits(value: str) -> float:
+    size = next((size for alphabet, size in _ALPHABETS if alphabet.fullmatch(value)), _OTHER_ALPHABET)
+    return len(value) * math.log2(size)
+
+
+def _placeholders(values: dict[str, str | None]) -> list[Placeholder]:
+    found = []
+    for name, value in values.items():
+        if not value:
+            continue
+        if value in _STRINGIFIED_NOTHING or (name == "state" and _STATE_TEMPLATE.fullmatch(value)):
+            found.append(Placeholder(name, value))
+        elif name != "state" and _holds_template(value):
+            braced = _BRACED.search(value)
+            found.append(Placeholder(name, (braced[0] if braced else value)[:_SHOWN_PLACEHOLDER]))
+    return found
+
+
+def _holds_template(value: str) -> bool:
+    """``{`` and ``}`` around text."""
+    opening, closing = value.find("{"), value.rfind("}")
+    return 0 <= opening < closing and bool(value[opening + 1 : closing].strip("{} \t"))
+
+
+def uri_facts(value: str | None) -> UriFacts | None:
+    """The parts of an absolute URI, for rules to speak of."""
+    uri = parse_uri(value) if value else None
+    return endpoint_facts(uri.endpoint) if uri else None
+
+
+@lru_cache(maxsize=1024)
+def endpoint_facts(endpoint: Endpoint) -> UriFacts:
+    """An endpoint as text: the default port left out."""
+    port = "" if endpoint.port in (None, {"http": 80, "https": 443}.get(endpoint.scheme)) else f":{endpoint.port}"
+    origin = f"{endpoint.scheme}://{endpoint.host}{port}"
+    return UriFacts(endpoint.scheme, endpoint.host, origin, origin + endpoint.path, is_loopback(endpoint.host))
+
+
+# What the app registered
+
+
+def read_app(config: Config, account: str | None, client_id: str | None, redirect_uri: str | None) -> AppFacts:
+    """What the config says of the account and client of a request, and how the ``redirect_uri`` compares."""
+    account_known = account in config.accounts
+    app = config.app(account, client_id) if account is not None and client_id is not None else None
+    elsewhere = config.accounts_of(client_id) if client_id is not None and app is None else frozenset()
+    registers = registers_redirect_uri(app, redirect_uri) if app and app.redirect_uris and redirect_uri else None
+    nearest = nearest_uri(redirect_uri, app.redirect_uris) if app and redirect_uri and registers is False else None
+    return AppFacts(
+        account_known=account_known,
+        known=app is not None,
+        of_other_account=bool(elsewhere),
+        redirect_uris=app.redirect_uris if app else (),
+        registers_redirect_uri=registers,
+        nearest_redirect_uri=nearest,
+        difference=difference(redirect_uri, nearest) if redirect_uri and nearest else None,
+    )
+
+
+def registers_redirect_uri(app: App, redirect_uri: str) -> bool:
+    """Whether a registered URI equals this one as a string (RFC 6749 3.1.2.3).
+
+    The port of an http URI on a loopback IP address is the app's to choose (RFC 8252 section 7.3).
+    """
+    return redirect_uri in app.redirect_uris or any(
+        _any_port(registered) and _any_port(registered) == _any_port(redirect_uri) for registered in app.redirect_uris
+    )
+
+
+@lru_cache(maxsize=1024)
+def _any_port(uri: str) -> str | None:
+    """An http URI on a loopback IP address without its port; ``None`` for any other."""
+    endpoint = endpoint_of(uri)
+    if endpoint is None or endpoint.scheme != "http" or not is_loopback_ip(endpoint.host):
+        return None
+    return _PORT.sub(r"\1", uri, count=1)
+
+
+def registered_endpoints(app: App | None) -> frozenset[Endpoint]:
+    return _endpoints(app.redirect_uris) if app else frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _endpoints(uris: tuple[str, ...]) -> frozenset[Endpoint]:
+    return frozenset(endpoint for uri in uris if (endpoint := endpoint_of(uri)))
+
+
+def nearest_uri(value: str, uris: Sequence[str]) -> str:
+    """The URI that differs from ``value`` in the fewest parts, then in the fewest characters."""
+    head = value[:512]
+    return min(uris, key=lambda uri: (difference(value, uri).count(","), -SequenceMatcher(None, head, uri).ratio()))
+
+
+def difference(value: str, registered: str) -> str:
+    """In what two URIs differ, in the words of a person: ``trailing slash``, ``port``, ``host, path``, …"""
+    if value.lower() == registered.lower():
+        return "letter case"
+    one, other = parse_uri(value), parse_uri(registered)
+    if one is None or other is None:
+        return "not an absolute URI"
+    parts = [
+        name
+        for name, mine, theirs in zip(("scheme", "host", "port"), one.endpoint, other.endpoint, strict=False)
+        if mine != theirs and not (name == "port" and one.endpoint.scheme != other.endpoint.scheme)
+    ]
+    path, registered_path = one.endpoint.path, other.endpoint.path
+    if path != registered_path:
+        if path.rstrip("/") == registered_path.rstrip("/"):
+            parts.append("trailing slash")
+        else:
+            parts.append("letter case of the path" if path.lower() == registered_path.lower() else "path")
+    if one.query != other.query:
+        parts.append("query")
+    return ", ".join(parts) or "spelling"

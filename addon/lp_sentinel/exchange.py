@@ -1,0 +1,94 @@
+"""One HTTP request and its response, free of mitmproxy: what every source of traffic is turned into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lp_sentinel.uri import DEFAULT_PORTS, Endpoint
+
+type Headers = tuple[tuple[str, str], ...]
+
+FAULT_HEADER = "lp-authorize-fault"
+
+_SUBRESOURCES = frozenset({"style", "script", "image", "font", "audio", "video", "track", "manifest"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request and what came back. Text that is not UTF-8 is kept as lone surrogates. ``None`` is "not known"."""
+
+    index: int
+    """Its place in its capture, from 0."""
+    flow: str | None = None
+    """mitmproxy's id of the flow."""
+    started: float | None = None
+    """When the request started: seconds since the epoch."""
+    answered: float | None = None
+    """When the response started, or the connection failed: seconds since the epoch."""
+    client: str | None = None
+    """The client's address, without its port."""
+    method: str
+    scheme: str
+    """Lower-cased."""
+    host: str
+    """Lower-cased, as A-labels; an IPv6 address in brackets."""
+    port: int
+    target: str
+    """Path and query as sent."""
+    request_headers: Headers = ()
+    request_body: bytes | None = None
+    """Decoded of its Content-Encoding; ``None`` if the capture does not hold it, ``b""`` if there was none."""
+    status: int | None = None
+    """``None`` if there is no response."""
+    response_headers: Headers = ()
+    response_body: bytes | None = None
+    error: str | None = None
+    """Why there is no response, where that was recorded. ``None`` with no status: not in the capture."""
+    injected: bool = False
+    """Whether a fault plan of ours altered the response."""
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.scheme, self.host, self.port, self.path or "/")
+
+    @property
+    def url(self) -> str:
+        """The URL as the client asked for it, the default port left out."""
+        port = "" if DEFAULT_PORTS.get(self.scheme) == self.port else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}{self.target}"
+
+    @property
+    def browser(self) -> tuple[str | None, str | None]:
+        """Client address and User-Agent: what tells browsers apart."""
+        return self.client, header(self.request_headers, "user-agent")
+
+    @property
+    def no_answer(self) -> bool:
+        """A recorded failure; neither a response nor an error is unknown."""
+        return self.status is None and self.error is not None
+
+    @property
+    def is_subresource(self) -> bool:
+        """Whether the browser said that it fetched a part of a page (Sec-Fetch-Dest), not a page."""
+        return header(self.request_headers, "sec-fetch-dest") in _SUBRESOURCES
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The first value of the header ``name`` (lower-case), without surrounding white space; ``None`` if absent."""
+    for key, value in headers:
+        if len(key) == len(name) and key.lower() == name:
+            return value.strip(" \t")
+    return None
+
+
+def header_values(headers: Headers, name: str) -> tuple[str, ...]:
+    """Every value of the header ``name`` (lower-case), in order."""
+    return tuple(value.strip(" \t") for key, value in headers if len(key) == len(name) and key.lower() == name)

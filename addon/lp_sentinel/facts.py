@@ -1,0 +1,324 @@
+"""The named facts that rules may speak of. Rules judge; these only say what happened.
+
+``None`` in a field that can be absent means "absent" (a parameter) or "not known" (all else), as its text says. In an
+expression an attribute of ``None`` is not known either, and no rule fires on what is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+
+class Secret(str):
+    """A value that is redacted wherever it leaves the program: a code, a state, a token, a secret."""
+
+    __slots__ = ()
+
+
+class Url(str):
+    """A URL of the capture: shown with the values of its query redacted, but for those known to be harmless."""
+
+    __slots__ = ()
+
+
+class Placeholder(NamedTuple):
+    """A parameter that was never filled in."""
+
+    parameter: str
+    text: str
+    """The template or word that stands there, such as ``{accountid}`` or ``undefined``: never a secret."""
+
+
+class Misspelt(NamedTuple):
+    """An undocumented name that stands for a documented parameter."""
+
+    name: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class UriFacts:
+    """An absolute URI."""
+
+    scheme: str
+    host: str
+    origin: str
+    endpoint: str
+    """Scheme, host, port and path, as text."""
+    is_loopback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """The authorize request. Parameters are ``None`` when absent or without a value."""
+
+    method: str
+    scheme: str
+    host: str
+    path: str
+    path_form: Literal["documented", "trailing-slash", "near-miss"]
+    is_loopback: bool
+    host_is_sentinel: bool
+    """The host matches one of ``sentinel_hosts``."""
+    account: str | None
+    """``None`` when the path has none or an empty one."""
+    v: str | None
+    v_number: float | None
+    """``None`` when ``v`` is absent or not a number."""
+    response_type: str | None
+    client_id: str | None
+    redirect_uri: str | None
+    redirect: UriFacts | None
+    """``redirect_uri`` in its parts; ``None`` when it is absent or not an absolute URI."""
+    redirect_uri_has_scheme: bool
+    redirect_uri_without_value: bool
+    """``redirect_uri`` was sent, but without a value."""
+    state: Secret | None
+    state_bits: float | None
+    """The most bits that ``state`` can hold: its length times log2 of the alphabet it draws from."""
+    code_challenge: Secret | None
+    nonce: Secret | None
+    fetch_mode: str | None
+    """The header Sec-Fetch-Mode."""
+    fetch_dest: str | None
+    """The header Sec-Fetch-Dest."""
+    requested_with: str | None
+    """The header X-Requested-With."""
+    placeholders: tuple[Placeholder, ...]
+    """The account and the documented parameters that still hold a template or a stringified nothing."""
+    misspelt: tuple[Misspelt, ...]
+    """Undocumented names that stand for a documented parameter which is absent or without a value."""
+    repeated: tuple[str, ...]
+    """Parameter names that occur more than once."""
+    secrets: tuple[str, ...]
+    """Names of parameters with a value that do not belong in a URI."""
+    with_stray_whitespace: tuple[str, ...]
+    """Documented parameters whose value begins or ends with white space or holds a control character."""
+    spilled: tuple[str, ...]
+    """Undocumented names that follow a ``redirect_uri`` whose ``?`` was not encoded."""
+    spilled_unexplained: tuple[str, ...]
+    """Those of ``spilled`` that are neither misspelt nor secrets."""
+    undocumented: tuple[str, ...]
+    """Undocumented names that are neither spilled nor misspelt nor secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppFacts:
+    """What the config registered for the account and the ``client_id`` of the request."""
+
+    account_known: bool
+    """The config lists apps for this account."""
+    known: bool
+    """The config has this ``client_id`` under this account."""
+    of_other_account: bool
+    """The config has this ``client_id``, but under other accounts only."""
+    redirect_uris: tuple[str, ...]
+    registers_redirect_uri: bool | None
+    """Whether the requested ``redirect_uri`` is one of those, RFC 8252 section 7.3 included; ``None``: not known."""
+    nearest_redirect_uri: str | None
+    """The registered URI that is nearest to the requested one."""
+    difference: str | None
+    """In what the requested one differs from the nearest: ``trailing slash``, ``letter case``, ``port``, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFacts:
+    """The authorize exchange's own response. All ``None`` or false when there is none."""
+
+    status: int | None
+    no_answer: bool
+    """The connection failed or closed before a response."""
+    error: str | None
+    is_redirect: bool
+    """The status is 301, 302, 303, 307 or 308."""
+    locations: int
+    """How many ``Location`` headers there are."""
+    location: Url | None
+    """The first of them; ``None`` when absent or empty."""
+    location_has_scheme: bool | None
+    leads_to: Literal["app", "login", "elsewhere"] | None
+    target: UriFacts | None
+    """Where it redirects to, resolved."""
+    lands_on_requested: bool | None
+    """Whether it lands on the endpoint of the requested ``redirect_uri``; ``None`` when it is no landing."""
+    hands_out_code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LandingFacts:
+    """What the app is handed at the end: parameters of the query, ``None`` when absent or without a value."""
+
+    via: Literal["location", "callback"]
+    """Read from a ``Location``, or from the callback request itself."""
+    target: UriFacts | None
+    code: Secret | None
+    code_without_value: bool
+    """``code`` is there, but without a value."""
+    state: Secret | None
+    error: str | None
+    error_description: str | None
+    on_requested: bool | None
+    """Whether its endpoint is the requested one's; ``None``: none was requested, or one of them is no absolute URI."""
+    on_registered: bool | None
+    """Whether its endpoint is one of the known app's; ``None``: the app is not known, or registered none."""
+    lost_query: tuple[str, ...]
+    """Query parameters of the requested ``redirect_uri`` that are gone or changed."""
+    state_is_own_query: bool
+    """The requested ``redirect_uri`` has this ``state`` in its own query."""
+    state_change: str | None
+    """How ``state`` came to differ from the one sent: ``truncated``, ``letter case``, …"""
+    repeated: tuple[str, ...]
+    """Those of ``code``, ``state``, ``error``, ``error_description``, ``error_uri`` that occur more than once."""
+    in_fragment: tuple[str, ...]
+    """Those of ``code``, ``error``, ``state`` that stand in the fragment."""
+    tokens: tuple[str, ...]
+    """Those of ``access_token``, ``id_token``, ``refresh_token`` in query or fragment."""
+    descriptions: tuple[str, ...]
+    """Those of ``error_description``, ``error_code``, ``error_message`` that stand without ``error``."""
+    error_registered: bool | None
+    """Whether ``error`` is one of the codes of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6."""
+    undocumented: tuple[str, ...]
+    """Names that neither the documentation nor the redirect URI's own query nor ``tokens`` or ``descriptions`` explain."""
+    code_landed_before: bool
+    """The same ``code`` landed in another journey."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFacts:
+    """A callback request."""
+
+    code: Secret | None
+    state: Secret | None
+    error: str | None
+    status: int | None
+    no_answer: bool
+    in_journey: bool
+    """It belongs to a journey that was seen."""
+    explained: bool
+    """It is the ``Location`` of an earlier response, or comes from a login host: no sign of a forged request."""
+    altered: tuple[str, ...]
+    """Those of ``code``, ``state``, ``error`` that differ from the landing's ``Location``."""
+    repeats_code: bool
+    """The same ``code`` arrived in an earlier callback request."""
+
+@dataclass(frozen=True, slots=True)
+class LateFacts:
+    """The first time that a landed code is used after its landing."""
+
+    seconds: float
+    """From the landing's response to the start of the request."""
+    request: Literal["callback", "token"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeakFacts:
+    """A landed code in the ``Referer`` of a request to another origin than the callback's."""
+
+    code: Secret
+    parameter: str
+    """The name it stands under in the ``Referer``."""
+    origin: str
+    """To whom it went."""
+    callback_origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class BegunFacts:
+    """A journey that begins, or is continued by another authorize request."""
+
+    continued: bool
+    state_landed_before: bool
+    """Its ``state`` had begun an earlier journey of the same app that has landed since."""
+    state_of_other_browser: bool
+    """Its ``state`` had begun an earlier journey of the same app in another browser."""
+    loop: int | None
+    """How many such requests the run holds that this one has just turned into a loop; ``None``: it has not."""
+    loop_window: float
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFacts:
+    """A journey that a browser began although it has signed in to the same app before."""
+
+    token_left: float | None
+    """Seconds that the access token from the earlier journey was still good for; ``None``: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedFacts:
+    """A journey of which no more is expected: its time is over, or the capture has ended."""
+
+    login_begun: bool
+    """A redirect led to a login."""
+    last_answer_refused: bool
+    """The last authorize answer was 400 or above."""
+    last_answer_led_elsewhere: bool
+    landed: bool
+    landed_by_location: bool
+    in_fragment: bool
+    """The landing's parameters stand in the fragment, which a browser does not send."""
+    callback_seen: bool
+    app_visited_later: bool
+    """The same browser made later requests, other than callback requests, to the callback's host and port."""
+    waited: float | None
+    """Seconds without an exchange, where that was longer than ``journey_timeout``; ``None``: the capture ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """A token exchange. Parameters are those of the form body, ``None`` when absent, without a value, or not known."""
+
+    method: str
+    has_body: bool | None
+    """``None``: the capture does not say."""
+    content_type: str | None
+    is_form: bool | None
+    """Content-Type is application/x-www-form-urlencoded."""
+    grant_type: str | None
+    grant_type_known: bool
+    """The capture holds the body: a ``grant_type`` of ``None`` is absent."""
+    code: Secret | None
+    redirect_uri: str | None
+    client_id: str | None
+    """From the body, else from HTTP Basic."""
+    missing: tuple[str, ...]
+    """What the grant needs and neither the body nor HTTP Basic holds."""
+    in_url: tuple[str, ...]
+    """Those of ``client_secret``, ``code``, ``refresh_token`` that stand in the query."""
+    v: str | None
+    status: int | None
+    access_token_missing: bool | None
+    """The body is a JSON object whose ``access_token`` is absent or empty; ``None``: it is no JSON object."""
+    token_type: str | None
+    """``token_type`` of the JSON body; ``None``: absent, or not known."""
+    issued: bool
+    """A journey was seen in which this ``code`` landed."""
+    issued_redirect_uri: str | None
+    """The ``redirect_uri`` of that journey's authorize request."""
+    issued_client_id: str | None
+    code_unknown: bool
+    """Journeys of this ``client_id`` were seen, all with a landing, and none landed this ``code``."""
+    redeemed_before: bool
+    """The same ``code`` stood in an earlier token request."""
+
+type Facts = (
+    RequestFacts | AppFacts | AnswerFacts | LandingFacts | CallbackFacts | LateFacts | LeakFacts | BegunFacts
+    | RenewalFacts | ClosedFacts | TokenFacts
+)
+
+MOMENTS: dict[str, dict[str, type]] = {
+    "request": {"request": RequestFacts, "app": AppFacts},
+    "answer": {"request": RequestFacts, "app": AppFacts, "answer": AnswerFacts},
+    "landing": {"request": RequestFacts, "app": AppFacts, "landing": LandingFacts},
+    "begun": {"request": RequestFacts, "app": AppFacts, "begun": BegunFacts},
+    "renewal": {"request": RequestFacts, "app": AppFacts, "renewal": RenewalFacts},
+    "callback": {"request": RequestFacts, "app": AppFacts, "landing": LandingFacts, "callback": CallbackFacts},
+    "late": {"late": LateFacts},
+    "leak": {"leak": LeakFacts},
+    "closed": {"request": RequestFacts, "app": AppFacts, "closed": ClosedFacts},
+    "token": {"token": TokenFacts},
+}
+"""What a rule's ``given`` may name, and the facts that it may then speak of. In ``callback`` all but ``callback`` are
+not known when the request belongs to no journey."""

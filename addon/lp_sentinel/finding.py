@@ -1,0 +1,107 @@
+"""What the engine hands on: findings, and a summary for each journey. Both hold redacted text only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+type Severity = Literal["error", "warning", "info"]
+type Hop = Literal["authorize", "login", "landing", "callback", "token"]
+
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+"""In rising order."""
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Seconds since the epoch in UTC with milliseconds; ``None`` if not known, or beyond what a calendar holds."""
+    if seconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule that fired on one exchange. The keys of its JSON form are a contract (``as_json``)."""
+
+    rule: str
+    name: str
+    severity: Severity
+    message: str
+    account: str | None
+    client_id: str | None
+    journey: str | None
+    hop: Hop
+    flow: str | None
+    index: int
+    capture: str | None
+    time: str | None
+    """RFC 3339, UTC, milliseconds."""
+    method: str
+    url: str
+    """Redacted."""
+    status: int | None
+    evidence: Mapping[str, object]
+    """Redacted, plain JSON values."""
+    cite: tuple[str, ...]
+    injected: bool = False
+    """The exchange was altered by a fault plan: never counts as a violation."""
+    allowed: bool = False
+    """An ``allow`` entry of the config accepts it."""
+    expected: str = ""
+    """What would have been in order; redacted. Not part of the JSON form."""
+    fix: str = ""
+    why: str = ""
+    parameter: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it may decide an exit status."""
+        return not (self.injected or self.allowed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyHop:
+    """One exchange of a journey, as it is shown. ``url`` and ``leads_to`` are redacted."""
+
+    index: int
+    flow: str | None
+    hop: Hop
+    method: str
+    url: str
+    status: int | None
+    error: str | None
+    started: float | None
+    answered: float | None
+    leads_to: str | None = None
+    """The ``Location`` it answered with."""
+    injected: bool = False
+
+    @property
+    def time(self) -> str | None:
+        """``started`` as RFC 3339 in UTC with milliseconds."""
+        return rfc3339(self.started)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneySummary:
+    """One login: what was asked, what came of it, and the hops it took."""
+
+    journey: str
+    capture: str | None
+    account: str | None
+    client_id: str | None
+    outcome: str
+    """``code``, ``error:<code>``, ``refused:<status>``, ``login``, ``elsewhere``, ``no-response`` or ``unknown``."""
+    exchanges: tuple[int, ...]
+    findings: int
+    injected: bool = False
+    started: float | None = None
+    open: bool = False
+    """Whether it was still waiting for something when the capture ended."""
+    hops: tuple[JourneyHop, ...] = field(default=())

@@ -1,0 +1,197 @@
+"""What rules must remember across journeys, in bounded memory and without the secrets themselves."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from lp_sentinel.config import Limits
+from lp_sentinel.journey import Browser, Journey
+from lp_sentinel.landing import Target
+from lp_sentinel.memory import Ageing, new_digest
+from lp_sentinel.token import Issued
+from lp_sentinel.uri import Endpoint
+
+_MOST_KEYS = 20_000
+"""Apps, endpoints, browsers: there are far fewer of these than of codes."""
+
+
+@dataclass(slots=True)
+class Begun:
+    """A journey that began, as the search for loops sees it."""
+
+    journey: int
+    at: float
+    in_loop: bool = False
+
+
+@dataclass(slots=True)
+class _State:
+    """How a ``state`` was used so far."""
+
+    browser: bytes
+    of_several: bool = False
+    landed: bool = False
+    landed_at: float | None = None
+
+
+@dataclass(slots=True)
+class _Run:
+    """Journeys that one browser began for one app in quick succession."""
+
+    begun: deque[Begun] = field(default_factory=deque)
+    is_loop: bool = False
+
+
+@dataclass(slots=True)
+class _Tally:
+    begun: int = 0
+    landed: int = 0
+
+
+class History:
+    """Codes, states, loops and tokens seen so far."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._digest = new_digest()
+        self._codes: Ageing[bytes, Issued] = Ageing()
+        self._states: Ageing[bytes, _State] = Ageing()
+        self._called_back: Ageing[bytes, bool] = Ageing()
+        self._redeemed: Ageing[bytes, bool] = Ageing()
+        self._redirected: Ageing[bytes, bool] = Ageing()
+        self._endpoints: Ageing[Endpoint, bool] = Ageing(_MOST_KEYS)
+        self._runs: Ageing[bytes, _Run] = Ageing(_MOST_KEYS)
+        self._tokens: Ageing[bytes, float] = Ageing(_MOST_KEYS)
+        self._tallies: Ageing[bytes, _Tally] = Ageing(_MOST_KEYS)
+
+    # States
+
+    def begin_state(self, journey: Journey) -> tuple[bool, bool]:
+        """Note the state a journey begins with; whether it had landed before, and whether another browser used it."""
+        request = journey.request
+        if request.state is None:
+            return False, False
+        key = self._digest(request.account, request.client_id, request.state)
+        journey.state_key = key
+        browser = self._digest(journey.browser)
+        state = self._states.get(key)
+        self._states[key] = state or _State(browser)
+        if state is None:
+            return False, False
+        elsewhere = state.of_several or state.browser != browser
+        state.of_several = elsewhere
+        early = state.landed_at is not None and journey.started is not None and state.landed_at > journey.started
+        return state.landed and not early, elsewhere
+
+    def land_state(self, journey: Journey, at: float | None) -> None:
+        state = self._states.get(journey.state_key) if journey.state_key else None
+        if state and not state.landed:
+            state.landed, state.landed_at = True, at
+
+    # Codes
+
+    def issued(self, code: str | None) -> Issued | None:
+        """The journey in which this code landed."""
+        return self._codes.get(self._digest(code)) if code else None
+
+    def issue(self, code: str, issued: Issued) -> None:
+        self._codes[self._digest(code)] = issued
+
+    @property
+    def has_codes(self) -> bool:
+        return len(self._codes) > 0
+
+    def calls_back(self, code: str | None) -> bool:
+        """Note a code in a callback request; whether an earlier one had it."""
+        return code is not None and self._seen(self._called_back, code)
+
+    def redeems(self, code: str | None) -> bool:
+        """Note a code in a token request; whether an earlier one had it."""
+        return code is not None and self._seen(self._redeemed, code)
+
+    def _seen(self, memory: Ageing[bytes, bool], text: str) -> bool:
+        key = self._digest(text)
+        seen = key in memory
+        memory[key] = True
+        return seen
+
+    # Redirects and endpoints
+
+    def redirect(self, target: Target) -> None:
+        """Note where a response that belongs to no journey redirected to."""
+        self._redirected[self._digest(target.key)] = True
+
+    def was_redirected(self, target: Target) -> bool:
+        return self._digest(target.key) in self._redirected
+
+    def expect_callback(self, endpoint: Endpoint | None, *, landed: bool) -> None:
+        """Note an endpoint that was requested as redirect URI, or that something landed on."""
+        if endpoint:
+            self._endpoints[endpoint] = landed or bool(self._endpoints.get(endpoint))
+
+    def callback_endpoint(self, endpoint: Endpoint) -> bool | None:
+        """Whether something landed there; ``None`` if it is not known as a callback's endpoint."""
+        return self._endpoints.get(endpoint)
+
+    # Clients
+
+    def tally(self, client_id: str | None, *, begun: int = 0, landed: int = 0) -> None:
+        """Count journeys of a client that began or landed."""
+        if client_id is not None:
+            key = self._digest(client_id)
+            tally = self._tallies.get(key) or _Tally()
+            tally.begun += begun
+            tally.landed += landed
+            self._tallies[key] = tally
+
+    def all_landed(self, client_id: str | None) -> bool:
+        """Whether journeys of this client were seen, each with a landing, and nothing of that was forgotten."""
+        tally = self._tallies.get(self._digest(client_id)) if client_id is not None else None
+        return tally is not None and 0 < tally.begun == tally.landed and not self._codes.forgot
+
+    # Loops
+
+    def begin(self, journey: Journey, at: float) -> tuple[Begun | None, int | None]:
+        """Note that a journey begins; and the length of the run of such that it has just turned into a loop."""
+        if journey.request.client_id is None:
+            return None, None
+        key = self._app_key(journey.browser, journey)
+        run = self._runs.get(key) or _Run()
+        self._runs[key] = run
+        while run.begun and run.begun[0].at < at - self._limits.loop_window:
+            run.begun.popleft()
+        begun = Begun(journey.number, at)
+        run.begun.append(begun)
+        was_loop, run.is_loop = run.is_loop, len(run.begun) >= self._limits.loop_requests
+        if run.is_loop:
+            for member in run.begun:
+                member.in_loop = True
+        return begun, len(run.begun) if run.is_loop and not was_loop else None
+
+    def continues(self, journey: Journey, at: float) -> int | None:
+        """Note that a journey is continued; and how often by now, when this turned it into a loop."""
+        if journey.request.client_id is None:
+            return None
+        times = journey.continuations
+        times[:] = [time for time in times if time >= at - self._limits.loop_window]
+        times.append(at)
+        was_loop, journey.is_loop = journey.is_loop, len(times) >= self._limits.loop_requests
+        run = self._runs.get(self._app_key(journey.browser, journey)) if journey.is_loop else None
+        for member in run.begun if run else ():
+            member.in_loop |= member.journey == journey.number
+        return len(times) if journey.is_loop and not was_loop else None
+
+    # Tokens
+
+    def grant(self, journey: Journey, until: float) -> None:
+        """Note until when the access token that a journey ended in is good."""
+        self._tokens[self._app_key(journey.browser, journey)] = until
+
+    def token_left(self, browser: Browser, journey: Journey, at: float) -> float | None:
+        """For how many seconds the browser's access token for this app is still good; ``None``: it has none."""
+        until = self._tokens.get(self._app_key(browser, journey))
+        return until - at if until is not None and until > at else None
+
+    def _app_key(self, browser: Browser, journey: Journey) -> bytes:
+        return self._digest(browser, journey.request.account, journey.request.client_id)

@@ -1,0 +1,241 @@
+"""One login and what is remembered of it, and the logins that may still go on."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
+from lp_sentinel.finding import JourneyHop
+from lp_sentinel.landing import LeadsTo, Target
+from lp_sentinel.rules import Fired
+from lp_sentinel.uri import Endpoint
+
+type Browser = tuple[str | None, str | None]
+type HostPort = tuple[str, int | None]
+type Key = tuple[Endpoint | None, str]
+
+_REFUSED = 400
+_REMEMBERED_HOPS = 200
+"""A login that goes on for longer keeps being followed, but of its hops only so many are remembered."""
+
+
+@dataclass(slots=True)
+class Landing:
+    """What landed, for the callback to be compared with. Where the fragment held the parameters, theirs."""
+
+    via: Literal["location", "callback"]
+    endpoint: Endpoint | None
+    code: str | None
+    state: str | None
+    error: str | None
+    at: float | None
+    """When: the start of the response, or of the callback request."""
+    hop: JourneyHop
+    outcome: str
+    """``code``, ``error:<code>`` or ``unknown``."""
+    in_fragment: tuple[str, ...]
+    """Those of ``code``, ``error``, ``state`` that stood in the fragment."""
+
+
+@dataclass(slots=True)
+class Journey:
+    """One login under way: small records only, no flow."""
+
+    number: int
+    browser: Browser
+    request: RequestFacts
+    app: AppFacts
+    sentinel: HostPort
+    """The authorize request's own host and port."""
+    app_endpoints: frozenset[Endpoint]
+    """Those of the requested redirect URI and of the registered ones."""
+    started: float | None
+    last: float
+    """When its newest exchange started."""
+    state_key: bytes | None = None
+    fired: frozenset[Fired] = frozenset()
+    """What fired on its newest authorize exchange and on its landing."""
+    abandoned: bool = False
+    """It was reported that nothing landed: its end does not report it again."""
+    status: int | None = None
+    """Of the last authorize answer."""
+    no_answer: bool = False
+    leads: LeadsTo | None = None
+    """Where the last authorize answer led."""
+    login_begun: bool = False
+    landing: Landing | None = None
+    landing_facts: LandingFacts | None = None
+    callback_seen: bool = False
+    app_visited_later: bool = False
+    late: bool = False
+    """A late use of its code was reported."""
+    injected: bool = False
+    findings: int = 0
+    continuations: list[float] = field(default_factory=list)
+    """When authorize requests continued it, within ``loop_window``."""
+    is_loop: bool = False
+    awaited: Counter[Key] = field(default_factory=Counter)
+    """Where its hops redirected to."""
+    urls: set[str] = field(default_factory=set)
+    """Its hops' URLs, as a Referer would name them."""
+    hosts: set[HostPort] = field(default_factory=set)
+    hops: list[JourneyHop] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return f"j{self.number}"
+
+    @property
+    def refused(self) -> bool:
+        return self.status is not None and self.status >= _REFUSED
+
+    @property
+    def outcome(self) -> str:
+        """As interfaces name it; ``error:`` is followed by captured text."""
+        if self.landing:
+            return self.landing.outcome
+        if self.refused:
+            return f"refused:{self.status}"
+        if self.no_answer:
+            return "no-response"
+        return self.leads if self.leads in ("login", "elsewhere") else "unknown"
+
+    def remember(self, hop: JourneyHop, own: Target, redirect: Target | None) -> None:
+        """Take a hop into the chain: how it is shown, the request's own URL, and where it was redirected to."""
+        self.injected |= hop.injected
+        if len(self.hops) >= _REMEMBERED_HOPS:
+            return
+        self.hops.append(hop)
+        self.urls.add(own.url)
+        if own.endpoint:
+            self.hosts.add((own.endpoint.host, own.endpoint.port))
+        if redirect:
+            self.awaited[redirect.key] += 1
+
+
+def _due_key(journey: Journey) -> tuple[Browser, HostPort] | None:
+    endpoint = journey.landing.endpoint if journey.landing else None
+    return (journey.browser, (endpoint.host, endpoint.port)) if endpoint else None
+
+
+def _landed_keys(landing: Landing | None) -> list[tuple[str, str | None]]:
+    return [("code", landing.code), ("state", landing.state)] if landing else []
+
+
+class Journeys:
+    """The journeys that may still go on, found by state, by what landed, by browser.
+
+    At most ``most`` that wait for a landing, and as many that have ended.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: OrderedDict[str, Journey] = OrderedDict()
+        self._active: OrderedDict[str, Journey] = OrderedDict()
+        """Those that wait for a landing and have not timed out, the longest silent first."""
+        self._finished: OrderedDict[str, Journey] = OrderedDict()
+        self._by_state: dict[str, dict[str, Journey]] = {}
+        self._by_browser: dict[Browser, dict[str, Journey]] = {}
+        """Those that wait for a landing."""
+        self._by_landed: dict[tuple[str, str | None], dict[str, Journey]] = {}
+        self._due: dict[tuple[Browser, HostPort], dict[str, Journey]] = {}
+        """Those that landed by Location and wait for their callback request."""
+
+    def __iter__(self) -> Iterator[Journey]:
+        return iter([*self._finished.values(), *self._waiting.values()])
+
+    def get(self, name: str) -> Journey | None:
+        return self._waiting.get(name) or self._finished.get(name)
+
+    def add(self, journey: Journey) -> None:
+        """Take in a journey that begins. Call :meth:`settle` when its answer is known."""
+        self._waiting[journey.id] = self._active[journey.id] = journey
+        self._index(journey)
+
+    def settle(self, journey: Journey) -> None:
+        """Put a journey where it belongs after its authorize answer, its landing or its callback became known."""
+        if journey.landing is None and not journey.refused:
+            self._by_browser.setdefault(journey.browser, {})[journey.id] = journey
+            return
+        self._drop(self._by_browser, journey.browser, journey)
+        self._active.pop(journey.id, None)
+        if self._waiting.pop(journey.id, None):
+            self._finished[journey.id] = journey
+        landing = journey.landing
+        if landing is None:
+            return
+        for key in _landed_keys(landing):
+            self._by_landed.setdefault(key, {})[journey.id] = journey
+        if (due := _due_key(journey)) and journey.callback_seen:
+            self._drop(self._due, due, journey)
+        elif due and landing.via == "location":
+            self._due.setdefault(due, {})[journey.id] = journey
+
+    def touch(self, journey: Journey, at: float | None) -> None:
+        """Note that an exchange of this journey started."""
+        if at is not None:
+            journey.last = max(at, journey.last)
+        for journeys in (self._waiting, self._active, self._finished):
+            if journey.id in journeys:
+                journeys.move_to_end(journey.id)
+
+    def replace_request(self, journey: Journey, request: RequestFacts, app: AppFacts) -> None:
+        """An authorize request continues the journey: from now on its parameters are the journey's."""
+        self._drop(self._by_state, journey.request.state, journey)
+        journey.request, journey.app = request, app
+        self._index(journey)
+
+    def overflow(self) -> Iterable[Journey]:
+        """Remove and give what there is too much of, the journeys that were silent longest first."""
+        for journeys in (self._waiting, self._finished):
+            while len(journeys) > self._most:
+                yield self.remove(next(iter(journeys.values())))
+
+    def remove(self, journey: Journey) -> Journey:
+        for journeys in (self._waiting, self._active, self._finished):
+            journeys.pop(journey.id, None)
+        self._drop(self._by_browser, journey.browser, journey)
+        self._drop(self._by_state, journey.request.state, journey)
+        self._drop(self._due, _due_key(journey), journey)
+        for key in _landed_keys(journey.landing):
+            self._drop(self._by_landed, key, journey)
+        return journey
+
+    def newly_silent(self, moment: float) -> Iterator[Journey]:
+        """Waiting journeys whose newest exchange started before ``moment``, each given once."""
+        while self._active:
+            journey = next(iter(self._active.values()))
+            if journey.last >= moment:
+                return
+            del self._active[journey.id]
+            yield journey
+
+    def _index(self, journey: Journey) -> None:
+        if journey.request.state:
+            self._by_state.setdefault(journey.request.state, {})[journey.id] = journey
+
+    @staticmethod
+    def _drop[K](index: dict[K, dict[str, Journey]], key: K | None, journey: Journey) -> None:
+        if key is not None and key in index:
+            index[key].pop(journey.id, None)
+            if not index[key]:
+                del index[key]
+
+    def with_state(self, state: str | None) -> Collection[Journey]:
+        """Journeys that were begun with this state."""
+        return self._by_state.get(state, {}).values() if state else ()
+
+    def landed_with(self, name: Literal["code", "state"], value: str | None) -> Collection[Journey]:
+        """Journeys that this code or state landed in."""
+        return self._by_landed.get((name, value), {}).values() if value else ()
+
+    def waiting_in(self, browser: Browser) -> Collection[Journey]:
+        """Journeys of this browser that wait for a landing, in the order in which they began."""
+        return self._by_browser.get(browser, {}).values()
+
+    def due_at(self, browser: Browser, host: HostPort) -> Collection[Journey]:
+        """Journeys of this browser that landed by Location and wait for their callback request at this host."""
+        return self._due.get((browser, host), {}).values()

@@ -1,0 +1,132 @@
+"""From what a rule found to a Finding: the project's choice of rules, its severities, what it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import cast
+
+from lp_sentinel.config import Config
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.facts import Facts, Url
+from lp_sentinel.finding import Finding, Hop, JourneyHop, Severity
+from lp_sentinel.journey import Journey
+from lp_sentinel.landing import redirect_target
+from lp_sentinel.redact import Redactor
+from lp_sentinel.rules import Fired, Hit, RuleBook, judge
+
+_HOPS: Mapping[str, Hop] = {
+    "landing": "landing",
+    "callback": "callback",
+    "late": "callback",
+    "leak": "callback",
+    "closed": "login",
+    "token": "token",
+}
+"""Where a moment's rules say that something broke, if they don't say it themselves: else at the authorize request."""
+
+PREFLIGHT = "preflight"
+"""The tag of rules that are asked about a preflight, too."""
+
+
+class Judgement:
+    """Asks the rules about one capture, and keeps what they found until it is taken."""
+
+    def __init__(
+        self, config: Config, book: RuleBook, redactor: Redactor, capture: str | None, today: Callable[[], date]
+    ) -> None:
+        self._config = config
+        self._book = book
+        self._redactor = redactor
+        self._capture = capture
+        self._today = today
+        self._found: list[Finding] = []
+
+    def take(self) -> tuple[Finding, ...]:
+        """What was found since the last call."""
+        found, self._found = tuple(self._found), []
+        return found
+
+    def ask(
+        self,
+        moment: str,
+        facts: Mapping[str, Facts | None],
+        at: JourneyHop,
+        journey: Journey | None = None,
+        prior: frozenset[Fired] = frozenset(),
+        *,
+        account: str | None = None,
+        client_id: str | None = None,
+        only_tag: str | None = None,
+    ) -> frozenset[Fired]:
+        """Ask the rules of a moment; what fired, the rules that yielded included."""
+        hits, fired = judge(self._book, moment, facts, prior, self._redactor.show)
+        for hit in hits:
+            if only_tag is None or only_tag in hit.rule.tags:
+                self._add(hit, moment, at, journey, account, client_id)
+        return fired
+
+    def _add(
+        self, hit: Hit, moment: str, at: JourneyHop, journey: Journey | None, account: str | None, client_id: str | None
+    ) -> None:
+        rule, choices = hit.rule, self._config.rules
+        if (choices.select and not rule.id.startswith(choices.select)) or rule.id.startswith(choices.ignore):
+            return
+        redirect_uri = None
+        if journey:
+            account, client_id = journey.request.account, journey.request.client_id
+            redirect_uri = journey.request.redirect_uri
+            journey.findings += 1
+        today = self._today()
+        self._found.append(
+            Finding(
+                rule=rule.id,
+                name=rule.name,
+                severity=cast("Severity", choices.severity.get(rule.id, rule.severity)),
+                message=hit.message,
+                account=self.text(account),
+                client_id=self.text(client_id),
+                journey=journey.id if journey else None,
+                hop=cast("Hop | None", rule.hop) or _HOPS.get(moment, "authorize"),
+                flow=at.flow,
+                index=at.index,
+                capture=self._capture,
+                time=at.time,
+                method=at.method,
+                url=at.url,
+                status=at.status,
+                evidence=hit.evidence,
+                cite=rule.cite,
+                injected=at.injected or (journey is not None and journey.injected),
+                allowed=any(a.covers(rule.id, account, client_id, redirect_uri, today) for a in choices.allow),
+                expected=hit.expected,
+                fix=rule.fix,
+                why=rule.why,
+                parameter=hit.parameter,
+            )
+        )
+
+    def text(self, value: str | None) -> str | None:
+        """Captured text that is no secret, fit to be handed on."""
+        return None if value is None else str(self._redactor.show(value))
+
+    def hop(self, exchange: Exchange, hop: Hop) -> JourneyHop:
+        """An exchange as it is shown: redacted, small."""
+        redirect = redirect_target(exchange)
+        return JourneyHop(
+            index=exchange.index,
+            flow=exchange.flow,
+            hop=hop,
+            method=str(self._redactor.show(exchange.method)),
+            url=str(self._redactor.show(Url(exchange.url))),
+            status=exchange.status,
+            error=self.text(exchange.error),
+            started=exchange.started,
+            answered=exchange.answered,
+            leads_to=str(self._redactor.show(Url(redirect.url))) if redirect else None,
+            injected=exchange.injected,
+        )
+
+
+def utc_today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,201 @@
+"""Reading what an authorize request was answered: where a redirect leads, and what lands at the app."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+from lp_sentinel.authorize import endpoint_facts, secret
+from lp_sentinel.exchange import Exchange, header_values
+from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts, Url
+from lp_sentinel.uri import (
+    Endpoint,
+    Parameters,
+    Uri,
+    form_decode,
+    host_matches,
+    parse_parameters,
+    parse_uri,
+    resolve,
+    scheme_of,
+)
+
+type LeadsTo = Literal["app", "login", "elsewhere"]
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+ERROR_CODES = frozenset(
+    # RFC 6749 section 4.1.2.1
+    "invalid_request unauthorized_client access_denied unsupported_response_type invalid_scope server_error "
+    "temporarily_unavailable "
+    # OpenID Connect Core section 3.1.2.6
+    "interaction_required login_required account_selection_required consent_required invalid_request_uri "
+    "invalid_request_object request_not_supported request_uri_not_supported registration_not_supported".split()
+)
+_ONCE = ("code", "state", "error", "error_description", "error_uri")
+_DOCUMENTED = frozenset({*_ONCE, "iss"})
+_TOKENS = ("access_token", "id_token", "refresh_token")
+_BESIDE_TOKENS = frozenset({*_TOKENS, "token_type", "expires_in", "scope"})
+_DESCRIPTIONS = ("error_description", "error_code", "error_message")
+_CALLBACK = ("code", "error", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a redirect points, or a request went: the URL resolved, and what it carries."""
+
+    url: str
+    uri: Uri | None
+    """``None`` when it is no absolute URI."""
+    query: Parameters
+    fragment: Parameters
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        return self.uri.endpoint if self.uri else None
+
+    @property
+    def key(self) -> tuple[Endpoint | None, str]:
+        """What a request that follows this redirect has in common with it: endpoint and query."""
+        return self.endpoint, (self.uri.query or "") if self.uri else ""
+
+
+def read_target(url: str) -> Target:
+    """A URL and what it carries in query and fragment."""
+    uri = parse_uri(url)
+    query, fragment = (uri.query, uri.fragment) if uri else (None, None)
+    return Target(url, uri, parse_parameters(query), parse_parameters(fragment))
+
+
+def request_target(exchange: Exchange) -> Target:
+    """The request's own URL as a target."""
+    uri = Uri(exchange.endpoint, exchange.query or None, None)
+    return Target(exchange.url, uri, parse_parameters(exchange.query), Parameters())
+
+
+def redirect_target(exchange: Exchange) -> Target | None:
+    """Where the response redirects to; ``None`` if it does not. Of several ``Location`` headers the first is followed."""
+    if exchange.status not in REDIRECTS:
+        return None
+    locations = header_values(exchange.response_headers, "location")
+    return read_target(resolve(exchange.url, locations[0])) if locations and locations[0] else None
+
+
+def leads_to(
+    target: Target,
+    *,
+    sentinel: tuple[str, int | None],
+    app_endpoints: Collection[Endpoint],
+    login_hosts: Collection[str],
+    hands_over: bool = True,
+) -> LeadsTo:
+    """Where a redirect leads.
+
+    ``sentinel`` is the authorize request's own host and port, ``app_endpoints`` are those of the requested and the
+    registered redirect URIs. ``hands_over`` says whether whoever redirects may hand a code to an app that is not
+    registered: Sentinel and its login pages do, while what one identity provider hands another is no landing.
+    """
+    endpoint = target.endpoint
+    if endpoint is None:
+        return "elsewhere"
+    if endpoint in app_endpoints:
+        return "app"
+    own = (endpoint.host, endpoint.port) == sentinel
+    login = host_matches(endpoint.host, login_hosts)
+    carries = target.query.has("code", "error") or target.fragment.has("code", "error")
+    if hands_over and carries and not own and not login:
+        return "app"
+    return "login" if own or login else "elsewhere"
+
+
+def read_answer(exchange: Exchange, target: Target | None, leads: LeadsTo | None, request: RequestFacts) -> AnswerFacts:
+    """The facts of the authorize exchange's own response."""
+    locations = header_values(exchange.response_headers, "location")
+    location = locations[0] if locations else ""
+    landing = target if leads == "app" else None
+    requested = parse_uri(request.redirect_uri) if request.redirect_uri else None
+    return AnswerFacts(
+        status=exchange.status,
+        no_answer=exchange.no_answer,
+        error=exchange.error,
+        is_redirect=exchange.status in REDIRECTS,
+        locations=len(locations),
+        location=Url(location) if location else None,
+        location_has_scheme=scheme_of(location) is not None if location else None,
+        leads_to=leads,
+        target=endpoint_facts(target.endpoint) if target and target.endpoint else None,
+        lands_on_requested=requested is not None and landing.endpoint == requested.endpoint if landing else None,
+        hands_out_code=landing is not None and landing.query.has("code"),
+    )
+
+
+def read_landing(
+    target: Target,
+    via: Literal["location", "callback"],
+    request: RequestFacts,
+    registered: Collection[Endpoint] | None,
+    *,
+    own_query: Parameters,
+    code_landed_before: bool,
+    is_state_of_other: bool,
+) -> LandingFacts:
+    """The facts of a landing (RFC 6749 sections 4.1.2 and 4.1.2.1).
+
+    ``registered`` is ``None`` when the app is not known or registered nothing; ``own_query`` is the query that the
+    redirect URI brought along; ``is_state_of_other`` says whether another journey was begun with the landing's state.
+    """
+    query, fragment = target.query, target.fragment
+    endpoint = target.endpoint
+    requested = parse_uri(request.redirect_uri) if request.redirect_uri else None
+    on_requested = endpoint == requested.endpoint if requested and endpoint else None
+    state, error = query.get("state"), query.get("error")
+    tokens = tuple(name for name in _TOKENS if query.has(name) or fragment.has(name))
+    descriptions = tuple(name for name in _DESCRIPTIONS if query.has(name)) if error is None else ()
+    explained = {*_DOCUMENTED, *own_query.names(), *descriptions, *(_BESIDE_TOKENS if tokens else ())}
+    own_state = own_query.get("state")
+    return LandingFacts(
+        via=via,
+        target=endpoint_facts(endpoint) if endpoint else None,
+        code=secret(query.get("code")),
+        code_without_value="code" in query.names() and not query.has("code"),
+        state=secret(state),
+        error=error,
+        error_description=query.get("error_description"),
+        on_requested=on_requested,
+        on_registered=endpoint in registered if registered and endpoint else None,
+        lost_query=_lost(requested, query) if requested and on_requested else (),
+        state_is_own_query=own_state is not None and own_state == state,
+        state_change=state_change(request.state, state, is_state_of_other=is_state_of_other),
+        repeated=tuple(name for name in query.repeated() if name in _ONCE),
+        in_fragment=tuple(name for name in _CALLBACK if fragment.has(name)),
+        tokens=tokens,
+        descriptions=descriptions,
+        error_registered=error in ERROR_CODES if error else None,
+        undocumented=tuple(name for name in query.names() if name not in explained),
+        code_landed_before=code_landed_before,
+    )
+
+
+def _lost(requested: Uri, query: Parameters) -> tuple[str, ...]:
+    """Names in the requested redirect URI's own query whose pair is not in the landing's query."""
+    missing = Counter(parse_parameters(requested.query).pairs) - Counter(query.pairs)
+    return tuple(dict.fromkeys(name for name, _ in missing))
+
+
+def state_change(sent: str | None, received: str | None, *, is_state_of_other: bool) -> str | None:
+    """The likely cause of a ``state`` that came back another; ``None`` if there is nothing to compare, or no change."""
+    if not sent or not received or sent == received:
+        return None
+    causes = (
+        ("letter case", sent.lower() == received.lower()),
+        ("+ and space swapped", sent.replace("+", " ") == received.replace("+", " ")),
+        ("decoded once too often", received in (form_decode(sent), unquote(sent, errors="surrogateescape"))),
+        ("encoded once too often", sent in (form_decode(received), unquote(received, errors="surrogateescape"))),
+        ("HTML-escaped", html.unescape(received) == sent),
+        ("truncated", sent.startswith(received)),
+        ("another journey's state", is_state_of_other),
+    )
+    return next((cause for cause, applies in causes if applies), "different")

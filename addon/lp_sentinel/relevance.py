@@ -1,0 +1,90 @@
+"""Which traffic may have to do with a login: everything that could change a verdict, and little else."""
+
+from __future__ import annotations
+
+import re
+
+from lp_sentinel.config import Config
+from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.landing import redirect_target
+from lp_sentinel.memory import Ageing
+from lp_sentinel.uri import endpoint_of, host_matches, parse_parameters
+
+_MOST_HOSTS = 10_000
+_CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
+"""A name with an encoded letter in it may be one of these as well."""
+
+
+def carries_login(target: str) -> bool:
+    """Whether a URL names a parameter that apps are called back with."""
+    return _CARRIES.search(target) is not None
+
+
+class Relevance:
+    """Tells what the engine must see. It learns hosts from what passes: where a login leads, its next hops follow.
+
+    What it lets by the engine would have ignored: skipping the rest changes no finding.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._login_hosts = config.login_hosts
+        self._logins: Ageing[str, bool] = Ageing(_MOST_HOSTS)
+        self._apps: Ageing[str, bool] = Ageing(_MOST_HOSTS)
+        self._codes: Ageing[int, bool] = Ageing(_MOST_HOSTS)
+        """Hashes (Python keys them anew in each process), not the codes."""
+        for apps in config.accounts.values():
+            for app in apps.values():
+                for uri in app.redirect_uris:
+                    self._learn_app(uri)
+
+    def concerns(self, host: str) -> bool:
+        """Whether a login may lead to this host."""
+        return host in self._apps or self._is_login(host)
+
+    def _is_login(self, host: str) -> bool:
+        return host in self._logins or host_matches(host, self._login_hosts)
+
+    def matters(self, host: str, target: str, referer: str | None, location: str | None) -> bool:
+        """Whether the engine must see an exchange; learn from those by :meth:`learn`."""
+        if self.concerns(host) or "sentinel" in target.lower() or carries_login(target):
+            return True
+        if location and carries_login(location):
+            return True
+        return referer is not None and self._comes_from_login(referer)
+
+    def _comes_from_login(self, referer: str) -> bool:
+        endpoint = endpoint_of(referer.partition("?")[0])
+        if endpoint is not None and self.concerns(endpoint.host):
+            return True
+        query = referer.partition("?")[2].partition("#")[0]
+        return bool(query) and any(hash(value) in self._codes for _, value in parse_parameters(query).pairs)
+
+    def learn(self, exchange: Exchange) -> None:
+        """Note the hosts that this exchange makes part of a login, and the codes it hands on."""
+        redirect = redirect_target(exchange)
+        parameters = parse_parameters(exchange.query)
+        if "sentinel" in exchange.path.lower():
+            self._logins[exchange.host] = True
+            self._learn_app(parameters.get("redirect_uri") or "")
+        for carried in (parameters, *((redirect.query, redirect.fragment) if redirect else ())):
+            if code := carried.get("code"):
+                self._codes[hash(code)] = True
+        if redirect and redirect.endpoint and redirect.endpoint.host not in self._apps and self._is_login(exchange.host):
+            self._logins[redirect.endpoint.host] = True
+
+    def _learn_app(self, uri: str) -> None:
+        if endpoint := endpoint_of(uri):
+            self._apps[endpoint.host] = True
+
+
+def exchange_matters(relevance: Relevance, exchange: Exchange) -> bool:
+    """The same, of an exchange as a whole; what matters is learnt from."""
+    matters = relevance.matters(
+        exchange.host,
+        exchange.target,
+        header(exchange.request_headers, "referer"),
+        header(exchange.response_headers, "location"),
+    )
+    if matters:
+        relevance.learn(exchange)
+    return matters

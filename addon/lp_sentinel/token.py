@@ -1,0 +1,139 @@
+"""Reading a token exchange: how an app redeems a code."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from lp_sentinel.authorize import secret
+from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.facts import TokenFacts
+from lp_sentinel.uri import Parameters, parse_parameters
+
+_OK = 200
+_IN_URL = ("client_secret", "code", "refresh_token")
+_NEEDED = {"refresh_token": ("refresh_token", "client_id", "client_secret")}
+_NEEDED_TO_REDEEM = ("code", "client_id", "client_secret")
+
+
+@dataclass(slots=True)
+class Issued:
+    """A code that landed: where, and what was asked for. The code itself is not kept."""
+
+    journey: str | None
+    client_id: str | None
+    redirect_uri: str | None
+    origin: tuple[str, str, int | None]
+    """The callback's."""
+    leaked: bool = False
+    """It was seen in the Referer of a request to another origin: reported once."""
+
+
+class TokenRequest(NamedTuple):
+    """A token request as far as it can be read; ``form`` is ``None`` when the capture does not hold the body."""
+
+    method: str
+    form: Parameters | None
+    query: Parameters
+    content_type: str | None
+    client_id: str | None
+    has_basic_secret: bool
+
+    def get(self, name: str) -> str | None:
+        return self.form.get(name) if self.form else None
+
+
+def read_token_request(exchange: Exchange) -> TokenRequest:
+    """LivePerson's token page; RFC 6749 sections 2.3.1 and 4.1.3."""
+    body = exchange.request_body
+    form = parse_parameters(body.decode("utf-8", "surrogateescape")) if body is not None else None
+    basic_id, basic_secret = _basic(header(exchange.request_headers, "authorization"))
+    return TokenRequest(
+        method=exchange.method.upper(),
+        form=form,
+        query=parse_parameters(exchange.query),
+        content_type=header(exchange.request_headers, "content-type"),
+        client_id=(form.get("client_id") if form else None) or basic_id,
+        has_basic_secret=basic_secret is not None,
+    )
+
+
+def _basic(authorization: str | None) -> tuple[str | None, str | None]:
+    """Client id and secret of HTTP Basic, each form-decoded (RFC 6749 section 2.3.1)."""
+    scheme, _, value = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None, None
+    try:
+        client_id, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None, None
+    return unquote_plus(client_id) or None, unquote_plus(password) or None
+
+
+def read_token(
+    exchange: Exchange, request: TokenRequest, issued: Issued | None, *, code_unknown: bool, redeemed_before: bool
+) -> TokenFacts:
+    """The facts of a token exchange; ``issued`` is what is known of its code."""
+    body = exchange.request_body
+    media_type = request.content_type.partition(";")[0].strip().lower() if request.content_type else None
+    answer = _json_object(exchange)
+    token_type = answer.get("token_type") if answer is not None else None
+    return TokenFacts(
+        method=request.method,
+        has_body=bool(body) if body is not None else None,
+        content_type=media_type,
+        is_form=media_type == "application/x-www-form-urlencoded",
+        grant_type=request.get("grant_type"),
+        grant_type_known=request.form is not None,
+        code=secret(request.get("code")),
+        redirect_uri=request.get("redirect_uri"),
+        client_id=request.client_id,
+        missing=_missing(request),
+        in_url=tuple(name for name in _IN_URL if request.query.has(name)),
+        v=request.query.get("v"),
+        status=exchange.status,
+        access_token_missing=not answer.get("access_token") if answer is not None else None,
+        token_type=str(token_type) if token_type is not None else None,
+        issued=issued is not None and issued.journey is not None,
+        issued_redirect_uri=issued.redirect_uri if issued else None,
+        issued_client_id=issued.client_id if issued else None,
+        code_unknown=code_unknown,
+        redeemed_before=redeemed_before,
+    )
+
+
+def _missing(request: TokenRequest) -> tuple[str, ...]:
+    form = request.form
+    if form is None:
+        return ()
+    by_basic = {"client_id": request.client_id is not None, "client_secret": request.has_basic_secret}
+    needed = _NEEDED.get(form.get("grant_type") or "", _NEEDED_TO_REDEEM)
+    return tuple(name for name in needed if not form.get(name) and not by_basic.get(name))
+
+
+def _json_object(exchange: Exchange) -> dict[str, object] | None:
+    if exchange.status != _OK or not exchange.response_body:
+        return None
+    try:
+        value = msgspec.json.decode(exchange.response_body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def expires_in(exchange: Exchange) -> float | None:
+    """For how many seconds the access token is good, by a 200 answer; ``None`` if it does not say so with a number."""
+    value = (_json_object(exchange) or {}).get("expires_in")
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None

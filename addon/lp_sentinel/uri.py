@@ -1,0 +1,165 @@
+"""URIs as the rules compare them: scheme, endpoint, loopback, host patterns, form-decoded parameters."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote_plus, urljoin
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9]+(?:[/?#]|$))")
+_PARTS = re.compile(r"(?s)(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
+_AUTHORITY = re.compile(r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?")
+_CACHED_LENGTH = 2048
+"""Captured text is hostile: what is longer is not kept in a cache."""
+_LONGEST_NAME = 253
+_LOOPBACK_IP = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]")
+
+
+class Endpoint(NamedTuple):
+    """Where a URI leads, without its query: what RFC 6749 section 3.1.2.3 compares, normalised by RFC 3986 6.2."""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+    @property
+    def origin(self) -> tuple[str, str, int | None]:
+        """Scheme, host and port (RFC 6454)."""
+        return self[:3]
+
+
+class Uri(NamedTuple):
+    """An absolute URI in its parts. ``query`` and ``fragment`` are raw; ``None`` where there is no ``?`` or ``#``."""
+
+    endpoint: Endpoint
+    query: str | None
+    fragment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Name and value pairs of a query, a fragment or a form body, form-decoded as UTF-8, in their order.
+
+    Bytes that are not UTF-8 are kept as lone surrogates, so that two different broken values stay different.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """The first value of ``name``; ``None`` if it is absent. Without a value counts as omitted (RFC 6749 3.1)."""
+        for key, value in self.pairs:
+            if value and key == name:
+                return value
+        return None
+
+    def names(self) -> tuple[str, ...]:
+        """Every name once, with or without a value, in order of appearance."""
+        return tuple(dict.fromkeys(name for name, _ in self.pairs))
+
+    def repeated(self) -> tuple[str, ...]:
+        """The names that occur more than once, with or without values."""
+        counts = Counter(name for name, _ in self.pairs)
+        return tuple(name for name, count in counts.items() if count > 1)
+
+    def has(self, *names: str) -> bool:
+        """Whether any of ``names`` is there with a value."""
+        return any(self.get(name) for name in names)
+
+
+def parse_parameters(raw: str | None) -> Parameters:
+    """Form-decode ``a=1&b=2`` (RFC 6749 appendix B). Pairs without a name are dropped."""
+    if not raw:
+        return Parameters()
+    pairs = (piece.partition("=") for piece in raw.split("&"))
+    decoded = ((form_decode(name), form_decode(value)) for name, _, value in pairs)
+    return Parameters(tuple(pair for pair in decoded if pair[0]))
+
+
+def form_decode(raw: str) -> str:
+    """``+`` and percent-encoding undone once, as UTF-8; what is not UTF-8 becomes lone surrogates."""
+    if "%" not in raw and "+" not in raw:
+        return raw
+    return unquote_plus(raw, errors="surrogateescape")
+
+
+def scheme_of(value: str) -> str | None:
+    """The lower-cased scheme that ``value`` begins with. ``host:8080/path`` is a host and a port, so no scheme."""
+    match = _SCHEME.match(value)
+    return match[1].lower() if match else None
+
+
+def parse_uri(value: str) -> Uri | None:
+    """The parts of an absolute URI; ``None`` if it has no scheme, a broken authority, or is http(s) without a host."""
+    return _parse_uri(value) if len(value) <= _CACHED_LENGTH else _parse_uri.__wrapped__(value)
+
+
+@lru_cache(maxsize=1024)
+def _parse_uri(value: str) -> Uri | None:
+    scheme = scheme_of(value)
+    if scheme is None:
+        return None
+    parts = _PARTS.fullmatch(value, len(scheme) + 1)
+    if parts is None:
+        return None
+    host, port = "", DEFAULT_PORTS.get(scheme)
+    if parts["authority"] is not None:
+        authority = _AUTHORITY.fullmatch(parts["authority"])
+        if authority is None:
+            return None
+        host = normal_host(authority["host"])
+        port = int(authority["port"]) if authority["port"] else port
+    if scheme in DEFAULT_PORTS and not host:
+        return None
+    return Uri(Endpoint(scheme, host, port, parts["path"] or "/"), parts["query"], parts["fragment"])
+
+
+def endpoint_of(value: str | None) -> Endpoint | None:
+    """The endpoint of an absolute URI; ``None`` for anything else."""
+    uri = parse_uri(value) if value else None
+    return uri.endpoint if uri else None
+
+
+def resolve(base: str, reference: str) -> str:
+    """``Location`` resolved against the URL that was asked for (RFC 3986 section 5); as it is where that fails."""
+    reference = reference.strip(" \t")
+    if scheme_of(reference):
+        return reference
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        return reference
+
+
+def normal_host(host: str) -> str:
+    """Lower-cased, an internationalised name as A-labels; as it is where it can't be encoded."""
+    if host.isascii() or len(host) > _LONGEST_NAME:
+        return host.lower()
+    try:
+        return host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return host.lower()
+
+
+def is_loopback(host: str) -> bool:
+    """``localhost``, ``*.localhost``, 127.0.0.0/8 and ``[::1]``."""
+    return host == "localhost" or host.endswith(".localhost") or is_loopback_ip(host)
+
+
+def is_loopback_ip(host: str) -> bool:
+    """127.0.0.0/8 and ``[::1]``: where RFC 8252 section 7.3 leaves the port to the app."""
+    return _LOOPBACK_IP.fullmatch(host) is not None
+
+
+def host_matches(host: str, patterns: Iterable[str]) -> bool:
+    """Whether ``host`` is one of ``patterns``; ``*.x`` stands for one or more labels before ``x``, never for ``x``."""
+    return any(
+        host.endswith(pattern[1:]) and len(host) > len(pattern) - 1 if pattern.startswith("*.") else host == pattern
+        for pattern in patterns
+    )
