@@ -1,0 +1,150 @@
+"""Values as they may leave the program: secrets masked so that they can still be compared, text safe to print."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from itertools import islice
+from urllib.parse import quote
+
+from lp_sentinel.facts import Secret, Url
+from lp_sentinel.uri import form_decode
+from lp_sentinel.wording import visible
+
+_SHOWN = 4
+_SHORTEST_SHOWN = 12
+"""Four characters of a shorter secret would be too much of it."""
+_LONGEST_TEXT = 600
+"""Characters of a value that are worth handing on: some are a megabyte long."""
+_LONGEST_VALUE = 200
+_MOST_ITEMS = 50
+
+_URL = re.compile(
+    r"(?s)(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?(?P<slashes>[/\\]{2})?"
+    r"(?P<authority>(?<=[/\\]{2})[^/\\?#]*)?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
+)
+_ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
+_PATH_PARAMETER = re.compile(r"(;[^=/;]*=)([^/;]+)")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
+_TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
+
+_HARMLESS = frozenset((
+    "v", "version", "response_type", "response_mode", "client_id", "error", "error_description", "error_code",
+    "error_message", "scope", "grant_type", "token_type", "expires_in", "code_challenge_method", "prompt", "display",
+    "max_age", "ui_locales", "lang", "locale", "hl",
+))  # fmt: skip
+_URLS = frozenset(("redirect_uri", "error_uri", "iss"))
+_KNOWN = _HARMLESS | _URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
+
+
+class Redactor:
+    """Masks secrets with a key that is random for each run: equal values look equal within it, and only there."""
+
+    def __init__(self, *, on: bool = True) -> None:
+        """With ``on`` false secrets are shown as they are; text is made safe and cut all the same."""
+        self.on = on
+        self._key = secrets.token_bytes(32)
+
+    def mask(self, secret: str) -> str:
+        """``Splx…(22)#a1f3c2``: how it begins, its length in characters, a fingerprint; ``…(8)#a1f3c2`` if short."""
+        if not self.on:
+            return bounded(secret)
+        begin = visible(secret[:_SHOWN]) if len(secret) >= _SHORTEST_SHOWN else ""
+        fingerprint = blake2b(secret.encode("utf-8", "surrogatepass"), key=self._key, digest_size=3).hexdigest()
+        return f"{begin}…({len(secret)})#{fingerprint}"
+
+    def url(self, url: str) -> str:
+        """A URL, absolute or not, whose path is kept and whose parameters are masked but for the harmless ones."""
+        return bounded(self._url(url) if self.on else url)
+
+    def show(self, value: object) -> object:
+        """A value as plain JSON: what is a secret or a URL by its type redacted, all text safe and bounded."""
+        if isinstance(value, Secret):
+            return self.mask(value)
+        if isinstance(value, Url):
+            return self.url(value)
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, float):
+            return value if value - value == 0 else str(value)  # NaN and infinity are no JSON
+        if isinstance(value, Mapping):
+            return {bounded(str(name)): self.show(item) for name, item in value.items()}
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+            return self._items(value)
+        return bounded(value if isinstance(value, str) else str(value))
+
+    def _items(self, values: Iterable[object]) -> list[object]:
+        iterator = iter(values)
+        shown = [self.show(value) for value in islice(iterator, _MOST_ITEMS)]
+        more = sum(1 for _ in iterator)
+        return [*shown, f"… ({more} more)"] if more else shown
+
+    def _url(self, url: str) -> str:
+        parts = _URL.fullmatch(url)
+        if parts is None:
+            return self.mask(url)
+        authority, path = parts["authority"] or "", parts["path"]
+        userinfo, at, host = authority.rpartition("@")
+        if at:
+            authority = f"{self.mask(userinfo)}@{host}"
+        if encoded := _ENCODED_QUERY.search(path):
+            path = path[: encoded.end()] + self.mask(path[encoded.end() :])
+        elif ";" in path:
+            path = _PATH_PARAMETER.sub(lambda found: found[1] + self.mask(found[2]), path)
+        pieces = [parts["scheme"] or "", parts["slashes"] or "", authority, path]
+        for part in (parts["query"], parts["fragment"]):
+            if part:
+                pieces += part[0], self._parameters(part[1:].split("&"))
+        return "".join(pieces)
+
+    def _parameters(self, pairs: list[str]) -> str:
+        shown = [self._parameter(pair) for pair in pairs[:_MOST_ITEMS]]
+        more = len(pairs) - len(shown)
+        return "&".join([*shown, f"…({more} more)"] if more else shown)
+
+    def _parameter(self, piece: str) -> str:
+        raw_name, equals, raw_value = piece.partition("=")
+        name, value = form_decode(raw_name), form_decode(raw_value)
+        if not raw_value.strip("=_"):
+            # A token may end in "=", or stand there without a name; "_=_" is a name.
+            is_name = name in _KNOWN or not name.strip("_") or (equals and not raw_value and _is_plain(name))
+            return bounded(piece, _LONGEST_VALUE) if is_name else self.mask(form_decode(piece))
+        shown_name = raw_name if name in _KNOWN or _NAME.fullmatch(name) else self.mask(name)
+        return f"{shown_name}={self._value(name, raw_value, value)}"
+
+    def _value(self, name: str, raw: str, value: str) -> str:
+        if name in _HARMLESS or _TEMPLATE.fullmatch(value):
+            return bounded(raw, _LONGEST_VALUE)
+        if name not in _URLS:
+            return self.mask(value)
+        shown = self._url(value)
+        return bounded(raw if shown == value else _encoded(shown))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it looks like a name and not like a token."""
+    return _NAME.fullmatch(name) is not None and (name.islower() or len(name) < _SHORTEST_SHOWN)
+
+
+def _encoded(url: str) -> str:
+    """A redacted URL as the value of a parameter; what masks are made of stays readable."""
+    return quote(url, safe="()#", errors="surrogateescape").replace("%E2%80%A6", "…")
+
+
+def bounded(text: str, limit: int = _LONGEST_TEXT) -> str:
+    """Safe text, and no more than is worth handing on: of a long one its begin, its end and its length."""
+    if len(text) <= limit:
+        return text if text.isprintable() else visible(text)
+    end = limit // 4
+    return f"{visible(text[: limit - end])}…[{len(text)} characters]…{visible(text[-end:])}"
+
+
+def printable(text: str, limit: int) -> str:
+    """At most ``limit`` characters of safe text; a long one loses its middle."""
+    text = visible(text if len(text) <= 4 * limit else f"{text[: 2 * limit]}…{text[-2 * limit :]}")
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) // 3
+    return f"{text[: limit - 1 - end]}…{text[-end:] if end else ''}"

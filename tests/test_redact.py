@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lp_sentinel.facts import Placeholder, Secret, Url
+from lp_sentinel.redact import Redactor, printable
+
+MASK = r"…\(\d+\)#[0-9a-f]{6}"
+AUTHORIZE = "https://va.sentinel.liveperson.net/sentinel/api/account/12345678/authorize"
+
+
+@pytest.fixture
+def redactor() -> Redactor:
+    return Redactor()
+
+
+@pytest.mark.parametrize(
+    ("secret", "shown"),
+    [
+        ("SplxlOBeZQQYbYS6WxSbIA", r"Splx…\(22\)#[0-9a-f]{6}"),
+        ("exactly12chr", r"exac…\(12\)#[0-9a-f]{6}"),
+        ("elevenchars", r"…\(11\)#[0-9a-f]{6}"),
+        ("", r"…\(0\)#[0-9a-f]{6}"),
+        ("\x1b[2J" + "x" * 20, r"\\x1b\[2J…\(24\)#[0-9a-f]{6}"),
+        ("a\udc80" + "x" * 20, r"a\\udc80xx…\(22\)#[0-9a-f]{6}"),
+    ],
+)
+def test_a_secret_shows_how_it_begins_its_length_and_a_fingerprint(redactor: Redactor, secret: str, shown: str) -> None:
+    assert re.fullmatch(shown, redactor.mask(secret))
+
+
+def test_equal_values_look_equal_within_a_run_only(redactor: Redactor) -> None:
+    state = "af0ifjsldkjFvB2Xq9ZwTg"
+    assert redactor.mask(state) == redactor.show(Secret(state))
+    assert redactor.mask(state) in redactor.url(f"/cb?state={state}")
+    assert redactor.mask(state) != redactor.mask(state[:-1] + "G")
+    assert len({Redactor().mask(state) for _ in range(8)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (AUTHORIZE, re.escape(AUTHORIZE)),
+        (
+            f"{AUTHORIZE}?v=1.0&response_type=code&client_id=my-app&state=af0ifjsldkjFvB2Xq9ZwTg",
+            re.escape(f"{AUTHORIZE}?v=1.0&response_type=code&client_id=my-app&state=af0i") + MASK,
+        ),
+        ("/cb?redirect_uri=https%3A%2F%2Fapp.example%2Fcb", r"/cb\?redirect_uri=https%3A%2F%2Fapp\.example%2Fcb"),
+        (
+            "/a?redirect_uri=https%3A%2F%2Fapp.example%2Fcb%3Fticket%3Dabc",
+            rf"/a\?redirect_uri=https%3A%2F%2Fapp\.example%2Fcb%3Fticket%3D{MASK}",
+        ),
+        ("https://user:pass@app.example/cb", rf"https://{MASK}@app\.example/cb"),
+        ("//user:pass@app.example", rf"//{MASK}@app\.example"),
+        ("https:\\\\user:pass@app.example", rf"https:\\\\{MASK}@app\.example"),
+        ("/cb;jsessionid=1234?x", rf"/cb;jsessionid={MASK}\?{MASK}"),
+        ("https%3A%2F%2Fapp%2Fcb%3Fcode%3Dabc", rf"https%3A%2F%2Fapp%2Fcb%3F{MASK}"),
+        ("https%253A%252F%252Fapp%252Fcb%253fcode", rf"https%253A%252F%252Fapp%252Fcb%253f{MASK}"),
+        ("/cb?error=access_denied&error_description=No+way", r"/cb\?error=access_denied&error_description=No\+way"),
+        ("/cb?code=&state", r"/cb\?code=&state"),
+        ("/cb#access_token=abc", rf"/cb#access_token={MASK}"),
+        ("/cb#_=_", "/cb#_=_"),
+        ("/cb#_", "/cb#_"),
+        ("/cb?c%6Fde=abc", rf"/cb\?c%6Fde={MASK}"),
+        ("/cb?code%3Dabc", rf"/cb\?{MASK}"),
+        ("/cb?dG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4=", rf"/cb\?dG9r{MASK}"),
+        ("/cb?dG9rZW4tdG9rZW4==", rf"/cb\?dG9r{MASK}"),
+        ("/cb?state={state}", r"/cb\?state=\{state\}"),
+        ("http://[::1", r"http://\[::1"),
+        ("/cb?my_state=&dG9rZW4tdG9rZW4=", rf"/cb\?my_state=&dG9r{MASK}"),
+        ("", ""),
+    ],
+)
+def test_a_url_shows_its_path_and_what_is_known_to_be_harmless(redactor: Redactor, url: str, shown: str) -> None:
+    assert re.fullmatch(shown, redactor.url(url))
+
+
+def test_a_value_shows_as_plain_json(redactor: Redactor) -> None:
+    shown = redactor.show(
+        {
+            "state": Secret("af0ifjsldkjFvB2Xq9ZwTg"),
+            "where": Url("/cb?code=abc"),
+            "names": ("a", Secret("b")),
+            "placeholder": Placeholder("state", "{state}"),
+            "number": 7,
+            "real": float("nan"),
+            "no": None,
+            "yes": True,
+        }
+    )
+    assert json.loads(json.dumps(shown, allow_nan=False)) == {
+        "state": redactor.mask("af0ifjsldkjFvB2Xq9ZwTg"),
+        "where": f"/cb?code={redactor.mask('abc')}",
+        "names": ["a", redactor.mask("b")],
+        "placeholder": ["state", "{state}"],
+        "number": 7,
+        "real": "nan",
+        "no": None,
+        "yes": True,
+    }
+
+
+def test_much_is_cut_and_said_to_be(redactor: Redactor) -> None:
+    text = redactor.show("x" * 1_000_000)
+    assert isinstance(text, str)
+    assert "[1000000 characters]" in text
+    assert len(text) < 1000
+    items = redactor.show(range(1000))
+    assert isinstance(items, list)
+    assert items[-1] == "… (950 more)"
+    assert "(99950 more)" in redactor.url("/cb?" + "&".join(["v=1"] * 100_000))
+    assert len(redactor.url("/cb?v=" + "1" * 1_000_000)) < 1000
+
+
+def test_off_shows_secrets_but_no_broken_text() -> None:
+    redactor = Redactor(on=False)
+    assert redactor.show([Secret("code\udc80"), Url("/cb?code=abc")]) == ["code\\udc80", "/cb?code=abc"]
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=200))
+def test_whatever_was_captured_is_shown_as_safe_text(text: str) -> None:
+    redactor = Redactor()
+    for shown in (redactor.show(text), redactor.show(Url(text)), redactor.show(Secret(text)), printable(text, 20)):
+        assert isinstance(shown, str)
+        assert shown.isprintable()
+        shown.encode("utf-8")
+
+
+@given(st.text("abcxyz019=&%?#/+;:@\\", max_size=60), st.sampled_from(("?", "#", "?x=1&", "?redirect_uri=")))
+def test_no_parameter_shows_a_value_that_is_not_known_to_be_harmless(text: str, before: str) -> None:
+    secret = "Sp1xl0BeZQQYbYS6WxSbIA"
+    assert secret[4:] not in Redactor().url(f"https://app.example/cb{before}{text}&state={secret}")
+    assert secret[4:] not in Redactor().url(f"https://app.example/cb{before}{text}&{secret}=")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        ("short", 10, "short"),
+        ("abcdefghijklmnopqrstuvwxyz", 10, "abcdef…xyz"),
+        ("red\x1b[31m", 20, "red\\x1b[31m"),
+        ("a\u202eb\u200bc\u2028d", 40, "a\\u202eb\\u200bc\\u2028d"),
+        ("x" * 1_000_000, 7, "xxxx…xx"),
+        ("xyz", 1, "…"),
+    ],
+)
+def test_printable_text_fits_and_moves_no_cursor(text: str, limit: int, shown: str) -> None:
+    assert printable(text, limit) == shown
