@@ -1,0 +1,8 @@
+"""Report files: one format a file, behind one small interface."""
+
+from __future__ import annotations
+
+from lp_sentinel.reports.base import CaptureEnd, Report, ReportError
+from lp_sentinel.reports.formats import open_report
+
+__all__ = ["CaptureEnd", "Report", "ReportError", "open_report"]

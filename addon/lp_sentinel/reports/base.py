@@ -1,0 +1,74 @@
+"""What every report format offers, and the files that reports are written to."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from lp_sentinel.wording import visible
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from lp_sentinel.finding import Finding, JourneySummary
+
+STANDARD_OUTPUT = "-"
+
+
+class ReportError(Exception):
+    """A report that can't be written. The text names it and says why."""
+
+
+class CaptureEnd(NamedTuple):
+    """A capture has been judged; its findings and journeys have been handed over."""
+
+    capture: str | None
+    """``None`` for a session in mitmproxy."""
+    exchanges: int
+    """How many were read."""
+    problem: str | None = None
+    """Why it was not read, or not to its end."""
+
+
+class Report(Protocol):
+    """A report file. For each capture come its findings, then its journeys, then its end."""
+
+    def finding(self, finding: Finding) -> None:
+        """Take a finding."""
+
+    def journey(self, journey: JourneySummary) -> None:
+        """Take a journey of which no more is expected."""
+
+    def capture(self, end: CaptureEnd) -> None:
+        """Take note that a capture is finished."""
+
+    def close(self) -> None:
+        """Write what has not been written yet. Raises OSError."""
+
+
+def open_text(path: str) -> TextIO:
+    """The file to write a report to, emptied; ``-`` is standard output. Lines are written as they come.
+
+    Raises ReportError.
+    """
+    # The name of a capture may hold bytes that are not UTF-8: escaped like this, readers of JSON give them back.
+    escape = "backslashreplace"
+    try:
+        if path != STANDARD_OUTPUT:
+            return Path(path).expanduser().open("w", buffering=1, encoding="utf-8", errors=escape, newline="\n")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors=escape, newline="\n", line_buffering=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ReportError(f"report {visible(path)}: cannot be written: {reason}") from error
+    return sys.stdout
+
+
+def close_text(file: TextIO) -> None:
+    """Close it, but for standard output, which belongs to the program."""
+    if file is sys.stdout:
+        file.flush()
+    else:
+        file.close()

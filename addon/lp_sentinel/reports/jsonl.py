@@ -1,0 +1,35 @@
+"""JSON Lines: a line for each finding as it comes, after those of a capture a line for each of its journeys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lp_sentinel.reports.base import close_text, open_text
+from lp_sentinel.reports.records import as_line, finding_record, journey_record
+
+if TYPE_CHECKING:
+    from lp_sentinel.finding import Finding, JourneySummary
+    from lp_sentinel.reports.base import CaptureEnd
+
+
+class JsonLines:
+    """Writes each line at once, so that a run that is broken off leaves whole lines."""
+
+    def __init__(self, path: str) -> None:
+        """Raise ReportError if the file can't be written."""
+        self._file = open_text(path)
+
+    def finding(self, finding: Finding) -> None:
+        """Write a finding."""
+        self._file.write(as_line(finding_record(finding)))
+
+    def journey(self, journey: JourneySummary) -> None:
+        """Write a journey."""
+        self._file.write(as_line(journey_record(journey)))
+
+    def capture(self, end: CaptureEnd) -> None:
+        """Have nothing to write: what went wrong with a capture is no finding."""
+
+    def close(self) -> None:
+        """Close the file."""
+        close_text(self._file)

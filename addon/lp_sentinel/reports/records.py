@@ -1,0 +1,53 @@
+"""Findings and journeys as JSON objects, with the keys in the order that others rely on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lp_sentinel.finding import Finding, JourneySummary
+
+
+def finding_record(finding: Finding) -> dict[str, object]:
+    """A finding with all keys; what is not known is ``None``."""
+    return {
+        "rule": finding.rule,
+        "name": finding.name,
+        "severity": finding.severity,
+        "message": finding.message,
+        "account": finding.account,
+        "client_id": finding.client_id,
+        "journey": finding.journey,
+        "hop": finding.hop,
+        "flow": finding.flow,
+        "index": finding.index,
+        "capture": finding.capture,
+        "time": finding.time,
+        "method": finding.method,
+        "url": finding.url,
+        "status": finding.status,
+        "evidence": dict(finding.evidence),
+        "cite": list(finding.cite),
+        "injected": finding.injected,
+        "allowed": finding.allowed,
+    }
+
+
+def journey_record(journey: JourneySummary) -> dict[str, object]:
+    """A journey with all keys; what is not known is ``None``."""
+    return {
+        "journey": journey.journey,
+        "capture": journey.capture,
+        "account": journey.account,
+        "client_id": journey.client_id,
+        "outcome": journey.outcome,
+        "exchanges": list(journey.exchanges),
+        "findings": journey.findings,
+        "injected": journey.injected,
+    }
+
+
+def as_line(record: dict[str, object]) -> str:
+    """One line of JSON. Values that JSON does not have are no part of a finding."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"

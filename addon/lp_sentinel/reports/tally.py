@@ -1,0 +1,52 @@
+"""Counts of a run: journeys by outcome, findings by rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from lp_sentinel.finding import SEVERITIES
+
+if TYPE_CHECKING:
+    from lp_sentinel.finding import Finding, JourneySummary, Severity
+
+_MOST_OUTCOMES = 50
+_OTHER = "error:…"
+"""The app's server names the error codes: what is counted apart must have an end."""
+
+
+class RuleCount(NamedTuple):
+    """How often a rule fired, by what that means."""
+
+    severity: Severity
+    rule: str
+    name: str
+
+
+class Tally:
+    """What a run has come to so far. Its size does not grow with the run."""
+
+    def __init__(self) -> None:
+        self.exchanges = 0
+        """Those that had to do with a login."""
+        self.outcomes: Counter[str] = Counter()
+        self.open = 0
+        self.rules: Counter[RuleCount] = Counter()
+        self.allowed: Counter[RuleCount] = Counter()
+        self.injected: Counter[RuleCount] = Counter()
+
+    def finding(self, finding: Finding) -> None:
+        """Count a finding; an allowed or injected one does not count as one."""
+        counter = self.injected if finding.injected else self.allowed if finding.allowed else self.rules
+        counter[RuleCount(finding.severity, finding.rule, finding.name)] += 1
+
+    def journey(self, journey: JourneySummary) -> None:
+        """Count a journey, once."""
+        known = journey.outcome in self.outcomes or len(self.outcomes) < _MOST_OUTCOMES
+        self.outcomes[journey.outcome if known else _OTHER] += 1
+        self.open += journey.open
+
+    def at_least(self, severity: Severity) -> int:
+        """How many findings that count are as severe as this or more."""
+        least = SEVERITIES.index(severity)
+        return sum(count for rule, count in self.rules.items() if SEVERITIES.index(rule.severity) >= least)

@@ -1,0 +1,313 @@
+"""What a person sees: a block for each journey, with a small picture of its hops, and a summary at the end."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lp_sentinel.finding import SEVERITIES
+from lp_sentinel.redact import printable
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TextIO
+
+    from rich.console import RenderableType
+
+    from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity
+    from lp_sentinel.reports.tally import RuleCount, Tally
+
+_WIDEST = 120
+"""Columns: longer lines are hard to read."""
+_LONGEST_TEXT = 400
+_LONGEST_NAME = 60
+_LABELS = 9
+"""Columns for the names of hops."""
+_MOST_HOPS = 14
+_MOST_FINDINGS = 20
+
+_PATH = re.compile(r"((?:[a-z]+://)?[^/?#]+)/[^?#]+(/[^/?#]+)(?=$|[?#])")
+
+_SIGNS = "…→✗▲•✓·│"
+_ASCII = str.maketrans(dict(zip(_SIGNS, ("...", "->", "x", "!", "i", "v", "-", "|"), strict=True)))
+
+_MARKS: dict[Severity, str] = {"error": "✗", "warning": "▲", "info": "•"}
+_STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "info": "blue"}
+_OUTCOMES = {"code": "green", "login": "cyan", "unknown": "dim", "error": "yellow"}
+_FAILED = "red"
+
+
+class Terminal:
+    """Prints blocks and the summary as plain text: nothing that was captured can style it or move the cursor."""
+
+    def __init__(self, file: TextIO | None = None, *, least: Severity = "info") -> None:
+        """``least`` is the least severity that is shown; journeys without findings are shown with ``info`` only."""
+        out = file or sys.stdout
+        self._least = SEVERITIES.index(least)
+        self.console = Console(
+            file=out if _is_unicode(out) else cast("TextIO", _Ascii(out)),
+            markup=False,
+            emoji=False,
+            highlight=False,
+            soft_wrap=False,
+        )
+
+    def heading(self, text: str) -> None:
+        """Print what the next blocks are about."""
+        self._print(Text(printable(text, 2 * _LONGEST_NAME), style="bold underline"))
+
+    def journey(self, journey: JourneySummary, findings: Sequence[Finding], *, hops_shown: int = 0) -> bool:
+        """Print a journey's block, or what is new since ``hops_shown`` of its hops; whether there was any to print."""
+        shown = self._worst_first(findings)
+        if not shown and self._least:
+            return False
+        hops = journey.hops[hops_shown:]
+        broken = {finding.index: finding.severity for finding in reversed(shown) if not _excused(finding)}
+        before = journey.hops[hops_shown - 1] if hops_shown else None
+        in_order = journey.findings == 0 and not journey.open
+        parts: list[RenderableType] = [_header(journey, in_order=in_order, continued=hops_shown > 0)]
+        if hops:
+            parts.append(_picture(hops, before, broken, self._width))
+        parts += _details(shown)
+        self._print(Group(*parts))
+        return True
+
+    def apart(self, findings: Sequence[Finding]) -> bool:
+        """Print findings on an exchange that belongs to no journey; whether there was any to print."""
+        shown = self._worst_first(findings)
+        if not shown:
+            return False
+        first = shown[0]
+        header = _joined(first.hop, "no journey", _account(first.account), _client(first.client_id), style="bold")
+        what = Text(f"{first.method} {_bare(first.url, self._width - 2 * _LABELS)}", no_wrap=True, overflow="ellipsis")
+        if first.status is not None:
+            what.append(f"  {first.status}")
+        self._print(Group(header, Padding(what, (0, 0, 0, 2)), *_details(shown)))
+        return True
+
+    def summary(self, tally: Tally) -> None:
+        """Print journeys by outcome and findings by rule."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_row(_counted(tally.outcomes.total(), "journey"), _outcomes(tally))
+        table.add_row(_counted(tally.rules.total(), "finding"), _severities(tally.rules))
+        parts: list[RenderableType] = [Text("Summary", style="bold"), table]
+        for counter, remark in ((tally.rules, ""), (tally.allowed, "allowed"), (tally.injected, "injected")):
+            parts += self._rules(counter, remark)
+        self._print(Group(*parts))
+
+    def _rules(self, counter: Counter[RuleCount], remark: str) -> Iterator[Text]:
+        shown = [(rule, count) for rule, count in counter.items() if SEVERITIES.index(rule.severity) >= self._least]
+        for rule, count in sorted(shown, key=lambda item: (-SEVERITIES.index(item[0].severity), item[0].rule)):
+            line = Text("  ", overflow="fold")
+            line.append(f"{_MARKS[rule.severity]} {rule.rule}", style="dim" if remark else _STYLES[rule.severity])
+            line.append(f" {printable(rule.name, _LONGEST_NAME)}", style="dim" if remark else "")
+            line.append(f"  {count}")
+            line.append(f"  ({remark})" if remark else "", style="dim")
+            yield line
+
+    def _worst_first(self, findings: Iterable[Finding]) -> list[Finding]:
+        shown = [finding for finding in findings if SEVERITIES.index(finding.severity) >= self._least]
+        return sorted(
+            shown, key=lambda one: (bool(_excused(one)), -SEVERITIES.index(one.severity), one.index, one.rule)
+        )
+
+    @property
+    def _width(self) -> int:
+        return min(self.console.width, _WIDEST)
+
+    def _print(self, block: RenderableType) -> None:
+        self.console.print(block, width=self._width)
+        self.console.print()
+        self.console.file.flush()
+
+
+def _header(journey: JourneySummary, *, in_order: bool, continued: bool) -> Text:
+    name = f"{journey.journey} goes on" if continued else journey.journey
+    header = _joined(name, _account(journey.account), _client(journey.client_id), style="bold")
+    kind = journey.outcome.partition(":")[0]
+    header.append(" · ", style="dim")
+    header.append(printable(journey.outcome, _LONGEST_NAME), style=f"bold {_OUTCOMES.get(kind, _FAILED)}")
+    if journey.open:
+        header.append(" (open)", style="dim")
+    if journey.injected:
+        header.append(" · injected", style="magenta")
+    elif in_order:
+        header.append(" ✓", style="green")
+    return header
+
+
+class _Line(NamedTuple):
+    """A hop in the picture, or the gap where hops were left out."""
+
+    hop: JourneyHop | None
+    left_out: int = 0
+
+
+def _picture(hops: Sequence[JourneyHop], before: JourneyHop | None, broken: dict[int, Severity], width: int) -> Table:
+    """Two lines for each hop: whom the browser asked for what; how long after the hop before, and the answer."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=1)
+    table.add_column(width=_LABELS, no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for line in _picked(hops, broken):
+        hop = line.hop
+        if hop is None:
+            table.add_row("", "", Text(f"… {_counted(line.left_out, 'hop')} more …", style="dim"))
+            before = None
+            continue
+        severity = broken.get(hop.index)
+        style = _STYLES[severity] if severity else ""
+        method = printable(hop.method, _LABELS)
+        asked = Text.assemble((method, "dim"), " ", _bare(hop.url, width - _LABELS - 4 - len(method)))
+        table.add_row(
+            Text(_MARKS[severity] if severity else "│", style=style or "dim"), Text(hop.hop, style=style), asked
+        )
+        table.add_row(Text("│", style="dim"), Text(_gap(before, hop), style="dim"), _answer(hop, width - _LABELS - 3))
+        before = hop
+    return table
+
+
+def _picked(hops: Sequence[JourneyHop], broken: dict[int, Severity]) -> Iterator[_Line]:
+    """All hops, or of very many the first, the last and the broken ones."""
+    kept = set(range(len(hops)))
+    if len(hops) > _MOST_HOPS:
+        half = _MOST_HOPS // 2
+        marked = [place for place, hop in enumerate(hops) if hop.index in broken][:_MOST_HOPS]
+        kept = {*range(half), *marked, *range(len(hops) - half, len(hops))}
+    left_out = 0
+    for place, hop in enumerate(hops):
+        if place not in kept:
+            left_out += 1
+            continue
+        if left_out:
+            yield _Line(None, left_out)
+            left_out = 0
+        yield _Line(hop)
+
+
+def _answer(hop: JourneyHop, width: int) -> Text:
+    answer = Text()
+    if hop.status is not None:
+        answer.append(str(hop.status), style="red" if hop.status >= 400 else "")  # noqa: PLR2004  (client and server errors)
+    elif hop.error is not None:
+        answer.append(f"no answer: {printable(hop.error, _LONGEST_NAME)}", style="red")
+    else:
+        answer.append("answer not captured", style="dim")
+    if hop.leads_to:
+        answer.append(" → ", style="dim")
+        answer.append(_bare(hop.leads_to, width - len(answer)))
+    if hop.injected:
+        answer.append("  injected", style="magenta")
+    return answer
+
+
+def _gap(before: JourneyHop | None, hop: JourneyHop) -> str:
+    """How long after the hop before this one began."""
+    if before is None or before.started is None or hop.started is None:
+        return ""
+    seconds = hop.started - before.started
+    if abs(seconds) < 1:
+        return f"{seconds * 1000:+.0f} ms"
+    return f"{seconds:+.1f} s" if abs(seconds) < 600 else f"{seconds / 60:+.0f} min"  # noqa: PLR2004  (ten minutes)
+
+
+def _details(findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    for finding in findings[:_MOST_FINDINGS]:
+        yield _title(finding)
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=8, no_wrap=True, style="dim")
+        table.add_column(overflow="fold")
+        for label, text in (("seen", finding.message), ("expected", finding.expected), ("fix", finding.fix)):
+            if text:
+                table.add_row(label, Text(printable(" ".join(text.split()), _LONGEST_TEXT)))
+        yield Padding(table, (0, 0, 0, 2))
+    if (more := len(findings) - _MOST_FINDINGS) > 0:
+        yield Text(f"… and {_counted(more, 'finding')} more", style="dim")
+
+
+def _title(finding: Finding) -> Text:
+    excused = _excused(finding)
+    title = Text(overflow="fold")
+    title.append(f"{_MARKS[finding.severity]} {finding.rule}", style="dim" if excused else _STYLES[finding.severity])
+    title.append(f" {printable(finding.name, _LONGEST_NAME)}", style="dim" if excused else "bold")
+    cite = f"{finding.hop} · {', '.join(finding.cite)}" if finding.cite else finding.hop
+    title.append(f"  {printable(cite, _LONGEST_NAME)}", style="dim")
+    if excused:
+        title.append(f"  ({excused})", style="magenta")
+    return title
+
+
+def _excused(finding: Finding) -> str:
+    return "injected" if finding.injected else "allowed" if finding.allowed else ""
+
+
+def _outcomes(tally: Tally) -> Text:
+    parts = [f"{count} {printable(outcome, _LONGEST_NAME)}" for outcome, count in tally.outcomes.most_common()]
+    return Text(" · ".join(parts) + (f" ({tally.open} still open)" if tally.open else ""))
+
+
+def _severities(rules: Counter[RuleCount]) -> Text:
+    counts = {severity: sum(n for rule, n in rules.items() if rule.severity == severity) for severity in _MARKS}
+    names = {"error": "error", "warning": "warning", "info": "information"}
+    shown = [Text(_counted(n, names[severity]), style=_STYLES[severity]) for severity, n in counts.items() if n]
+    return Text(" · ").join(shown)
+
+
+def _joined(*parts: str, style: str) -> Text:
+    text = Text(overflow="fold")
+    for part in filter(None, parts):
+        text.append(" · " if text else "", style="dim")
+        text.append(printable(part, _LONGEST_NAME), style=style)
+    return text
+
+
+def _account(account: str | None) -> str:
+    return f"account {account}" if account else ""
+
+
+def _client(client_id: str | None) -> str:
+    return client_id or ""
+
+
+def _bare(url: str, width: int) -> str:
+    """A URL without what every one has, cut to ``width``: first its path but for the last segment, then its middle."""
+    url = url.removeprefix("https://")
+    if len(url) > width and (path := _PATH.match(url)):
+        url = f"{path[1]}/…{path[2]}{url[path.end() :]}"
+    return printable(url, max(width, _LABELS))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 or noun == "information" else f"{count} {noun}s"
+
+
+def _is_unicode(file: TextIO) -> bool:
+    try:
+        _SIGNS.encode(getattr(file, "encoding", None) or "utf-8")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+class _Ascii:
+    """A text file that can't hold the signs used here: they are replaced, and what else it can't hold is escaped."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        encoding = self._file.encoding or "ascii"
+        plain = text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+        return self._file.write(plain)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lp_sentinel.reports import CaptureEnd, ReportError, open_report
+from lp_sentinel.rules import RuleBook
+from tests.reports.samples import FINDING, JOURNEY, finding
+
+NO_RULES = RuleBook(())
+
+
+def test_lines_have_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    report = open_report(str(path), NO_RULES)
+    report.finding(FINDING)
+    report.journey(JOURNEY)
+    report.capture(CaptureEnd("captures/demo.har", 5))
+    report.close()
+    first, second = path.read_text("utf-8").splitlines()
+    assert first == (
+        '{"rule": "LPA310", "name": "state-lost", "severity": "error",'
+        ' "message": "state was sent, and the landing has none", "account": "12345678", "client_id": "my-app",'
+        ' "journey": "j3", "hop": "landing", "flow": "7a0c", "index": 3, "capture": "captures/demo.har",'
+        ' "time": "2026-09-21T13:33:34.000Z", "method": "POST",'
+        ' "url": "https://authentication.liveperson.net/api/login", "status": 302,'
+        ' "evidence": {"sent": "af0i…(22)#3fae11", "received": null}, "cite": ["lp-authorize", "RFC 6749 4.1.2"],'
+        ' "injected": false, "allowed": false}'
+    )
+    assert second == (
+        '{"journey": "j3", "capture": "captures/demo.har", "account": "12345678", "client_id": "my-app",'
+        ' "outcome": "code", "exchanges": [0, 3, 4], "findings": 1, "injected": false}'
+    )
+
+
+def test_a_line_is_in_the_file_as_soon_as_it_was_found(tmp_path: Path) -> None:
+    path = tmp_path / "report.JSONL"
+    report = open_report(str(path), NO_RULES)
+    report.finding(FINDING)
+    assert len(path.read_text("utf-8").splitlines()) == 1
+    report.close()
+
+
+def test_a_dash_is_standard_output_and_leaves_it_open(capsys: pytest.CaptureFixture[str]) -> None:
+    report = open_report("-", NO_RULES)
+    report.finding(FINDING)
+    report.close()
+    print("still open")  # noqa: T201
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first)["rule"] == "LPA310"
+    assert second == "still open"
+
+
+def test_a_capture_whose_name_is_not_utf8_is_valid_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    report = open_report(str(path), NO_RULES)
+    report.finding(finding(capture="caf\udce9.har", message="line\u2028break"))
+    report.close()
+    (line,) = path.read_bytes().decode("utf-8").split("\n")[:-1]
+    assert json.loads(line)["capture"] == "caf\udce9.har"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("report.txt", r"report .*report\.txt: its ending says in which format to write: .*\.jsonl"),
+        ("report", r"its ending says in which format"),
+        ("no/such/folder/report.jsonl", r"report .*report\.jsonl: cannot be written: No such file or directory"),
+        ("nul\0byte.jsonl", r"report .*nul\\x00byte\.jsonl: cannot be written"),
+        ("", r"its ending says in which format"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path, name: str, problem: str) -> None:
+    with pytest.raises(ReportError, match=problem) as caught:
+        open_report(str(tmp_path / name) if name else "", NO_RULES)
+    assert "\n" not in str(caught.value)
