@@ -119,9 +119,7 @@ def _calls_back(journey: Journey, own: Target) -> bool:
 def _agrees(journey: Journey, own: Target) -> bool:
     """Whether code or state is as it landed; absent on both sides is alike."""
     landing = journey.landing
-    return landing is not None and (
-        own.query.get("code") == landing.code or own.query.get("state") == landing.state
-    )
+    return landing is not None and (own.query.get("code") == landing.code or own.query.get("state") == landing.state)
 
 
 def _may_come_from(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:

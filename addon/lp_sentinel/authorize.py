@@ -15,7 +15,6 @@ from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import AppFacts, Misspelt, Placeholder, RequestFacts, Secret, UriFacts
 from lp_sentinel.uri import (
     Endpoint,
-    Parameters,
     endpoint_of,
     form_decode,
     host_matches,
@@ -262,7 +261,7 @@ def nearest_uri(value: str, uris: Sequence[str]) -> str:
 
 
 def difference(value: str, registered: str) -> str:
-    """In what two URIs differ, in the words of a person: ``trailing slash``, ``port``, ``host, path``, …"""
+    """In what two URIs differ, in the words of a person, such as ``trailing slash`` or ``host, path``."""
     if value.lower() == registered.lower():
         return "letter case"
     one, other = parse_uri(value), parse_uri(registered)

@@ -34,7 +34,7 @@ from lp_sentinel.finding import Finding, Hop, JourneyHop, JourneySummary
 from lp_sentinel.history import Begun, History
 from lp_sentinel.journey import Journey, Journeys, Landing
 from lp_sentinel.judgement import PREFLIGHT, Judgement, utc_today
-from lp_sentinel.landing import LeadsTo, Target, leads_to, read_answer, read_landing, redirect_target
+from lp_sentinel.landing import LeadsTo, Target, Via, leads_to, read_answer, read_landing, redirect_target
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.token import Issued, expires_in, read_token, read_token_request
@@ -86,7 +86,10 @@ class Engine:
         self._renewals: deque[_Renewal] = deque()
         self._closed: list[JourneySummary] = []
         self._registered = frozenset(
-            endpoint for apps in config.accounts.values() for app in apps.values() for endpoint in registered_endpoints(app)
+            endpoint
+            for apps in config.accounts.values()
+            for app in apps.values()
+            for endpoint in registered_endpoints(app)
         )
         self._trusted = (*config.login_hosts, *config.sentinel_hosts)
         self._now = 0.0
@@ -168,9 +171,7 @@ class Engine:
         facts: dict[str, Facts | None] = {"request": request, "app": app}
         hop = self._judgement.hop(exchange, "authorize")
         if request.method == "OPTIONS":
-            self._judgement.ask(
-                "request", facts, hop, account=account, client_id=request.client_id, only_tag=PREFLIGHT
-            )
+            self._judgement.ask("request", facts, hop, account=account, client_id=request.client_id, only_tag=PREFLIGHT)
             return None
         registered = registered_endpoints(self._config.app(account, request.client_id))
         requested = endpoint_of(request.redirect_uri)
@@ -257,7 +258,8 @@ class Engine:
 
     def _land(self, journey: Journey, exchange: Exchange, target: Target, hop: JourneyHop) -> None:
         """Judge what lands; ``target`` is the response's Location, or the callback request's own URL."""
-        request, via = journey.request, "callback" if hop.hop == "callback" else "location"
+        request = journey.request
+        via: Via = "callback" if hop.hop == "callback" else "location"
         app = self._config.app(request.account, request.client_id)
         code, state = target.query.get("code"), target.query.get("state")
         earlier = self._history.issued(code)
@@ -365,7 +367,9 @@ class Engine:
     def _judge_late(self, journey: Journey, exchange: Exchange, hop: JourneyHop, *, first: bool) -> None:
         """Whether the code is used late: by the first callback request, else by the first token request."""
         landing = journey.landing
-        if landing and landing.code and landing.at is not None and exchange.started is not None and first and not journey.late:
+        if not first or journey.late or landing is None or landing.code is None:
+            return
+        if landing.at is not None and exchange.started is not None:
             late = LateFacts(exchange.started - landing.at, "token" if hop.hop == "token" else "callback")
             journey.late = bool(self._judgement.ask("late", {"late": late}, hop, journey))
 
@@ -412,9 +416,7 @@ class Engine:
             code_unknown=code is not None and issued is None and self._history.all_landed(request.client_id),
             redeemed_before=repeats,
         )
-        self._judgement.ask(
-            "token", {"token": facts}, hop, journey, account=account, client_id=request.client_id
-        )
+        self._judgement.ask("token", {"token": facts}, hop, journey, account=account, client_id=request.client_id)
         return journey
 
     # Time, and the end

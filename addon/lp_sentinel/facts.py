@@ -179,7 +179,7 @@ class LandingFacts:
     error_registered: bool | None
     """Whether ``error`` is one of the codes of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6."""
     undocumented: tuple[str, ...]
-    """Names that neither the documentation nor the redirect URI's own query nor ``tokens`` or ``descriptions`` explain."""
+    """Names that neither the documentation, the redirect URI's own query, ``tokens`` nor ``descriptions`` explain."""
     code_landed_before: bool
     """The same ``code`` landed in another journey."""
 
@@ -201,6 +201,7 @@ class CallbackFacts:
     """Those of ``code``, ``state``, ``error`` that differ from the landing's ``Location``."""
     repeats_code: bool
     """The same ``code`` arrived in an earlier callback request."""
+
 
 @dataclass(frozen=True, slots=True)
 class LateFacts:
@@ -303,9 +304,19 @@ class TokenFacts:
     redeemed_before: bool
     """The same ``code`` stood in an earlier token request."""
 
+
 type Facts = (
-    RequestFacts | AppFacts | AnswerFacts | LandingFacts | CallbackFacts | LateFacts | LeakFacts | BegunFacts
-    | RenewalFacts | ClosedFacts | TokenFacts
+    RequestFacts
+    | AppFacts
+    | AnswerFacts
+    | LandingFacts
+    | CallbackFacts
+    | LateFacts
+    | LeakFacts
+    | BegunFacts
+    | RenewalFacts
+    | ClosedFacts
+    | TokenFacts
 )
 
 MOMENTS: dict[str, dict[str, type]] = {

@@ -9,7 +9,7 @@ from typing import Literal
 
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
-from lp_sentinel.landing import LeadsTo, Target
+from lp_sentinel.landing import LeadsTo, Target, Via
 from lp_sentinel.rules import Fired
 from lp_sentinel.uri import Endpoint
 
@@ -26,7 +26,7 @@ _REMEMBERED_HOPS = 200
 class Landing:
     """What landed, for the callback to be compared with. Where the fragment held the parameters, theirs."""
 
-    via: Literal["location", "callback"]
+    via: Via
     endpoint: Endpoint | None
     code: str | None
     state: str | None

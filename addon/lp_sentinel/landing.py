@@ -25,15 +25,30 @@ from lp_sentinel.uri import (
 )
 
 type LeadsTo = Literal["app", "login", "elsewhere"]
+type Via = Literal["location", "callback"]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ERROR_CODES = frozenset(
-    # RFC 6749 section 4.1.2.1
-    "invalid_request unauthorized_client access_denied unsupported_response_type invalid_scope server_error "
-    "temporarily_unavailable "
-    # OpenID Connect Core section 3.1.2.6
-    "interaction_required login_required account_selection_required consent_required invalid_request_uri "
-    "invalid_request_object request_not_supported request_uri_not_supported registration_not_supported".split()
+    {
+        # RFC 6749 section 4.1.2.1
+        "invalid_request",
+        "unauthorized_client",
+        "access_denied",
+        "unsupported_response_type",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        # OpenID Connect Core section 3.1.2.6
+        "interaction_required",
+        "login_required",
+        "account_selection_required",
+        "consent_required",
+        "invalid_request_uri",
+        "invalid_request_object",
+        "request_not_supported",
+        "request_uri_not_supported",
+        "registration_not_supported",
+    }
 )
 _ONCE = ("code", "state", "error", "error_description", "error_uri")
 _DOCUMENTED = frozenset({*_ONCE, "iss"})
@@ -77,7 +92,7 @@ def request_target(exchange: Exchange) -> Target:
 
 
 def redirect_target(exchange: Exchange) -> Target | None:
-    """Where the response redirects to; ``None`` if it does not. Of several ``Location`` headers the first is followed."""
+    """Where the response redirects to; ``None`` if it does not. Of several ``Location``s the first is followed."""
     if exchange.status not in REDIRECTS:
         return None
     locations = header_values(exchange.response_headers, "location")
@@ -134,7 +149,7 @@ def read_answer(exchange: Exchange, target: Target | None, leads: LeadsTo | None
 
 def read_landing(
     target: Target,
-    via: Literal["location", "callback"],
+    via: Via,
     request: RequestFacts,
     registered: Collection[Endpoint] | None,
     *,

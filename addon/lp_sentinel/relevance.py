@@ -69,8 +69,9 @@ class Relevance:
         for carried in (parameters, *((redirect.query, redirect.fragment) if redirect else ())):
             if code := carried.get("code"):
                 self._codes[hash(code)] = True
-        if redirect and redirect.endpoint and redirect.endpoint.host not in self._apps and self._is_login(exchange.host):
-            self._logins[redirect.endpoint.host] = True
+        endpoint = redirect.endpoint if redirect else None
+        if endpoint and endpoint.host not in self._apps and self._is_login(exchange.host):
+            self._logins[endpoint.host] = True
 
     def _learn_app(self, uri: str) -> None:
         if endpoint := endpoint_of(uri):

@@ -13,8 +13,11 @@ from urllib.parse import unquote_plus, urljoin
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9]+(?:[/?#]|$))")
+_SCHEME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
-_AUTHORITY = re.compile(r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?")
+_AUTHORITY = re.compile(
+    r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
+)
 _CACHED_LENGTH = 2048
 """Captured text is hostile: what is longer is not kept in a cache."""
 _LONGEST_NAME = 253
@@ -131,6 +134,8 @@ def resolve(base: str, reference: str) -> str:
     reference = reference.strip(" \t")
     if scheme_of(reference):
         return reference
+    if _SCHEME_LIKE.match(reference):
+        reference = f"./{reference}"  # a host and its port: no scheme, so a path
     try:
         return urljoin(base, reference)
     except ValueError:

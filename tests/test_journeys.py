@@ -1,0 +1,148 @@
+"""Many logins at once: the tracker keeps them apart, and finds what is wrong on the login where it went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from lp_sentinel.engine import Engine
+from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.redact import Redactor
+from lp_sentinel.rules import RuleBook, load_rules
+from tests.logins import CONFIG, FINDS, LOGIN, WAYS, Fault, Login, Step, Way
+
+BOOK: RuleBook = load_rules()
+BROWSERS = [("10.0.0.1", "Firefox"), ("10.0.0.1", "Chrome"), ("10.0.0.2", "Firefox")]
+OUTCOMES = {"no-description": "error:access_denied"}
+
+
+class Session:
+    """An engine, and all that came out of it."""
+
+    def __init__(self) -> None:
+        self.engine = Engine(CONFIG, BOOK, Redactor())
+        self.findings: list[Finding] = []
+        self.closed: list[JourneySummary] = []
+        self.fed = 0
+        self.now = 1_790_000_000.0
+
+    def feed(self, step: Step) -> int:
+        verdict = self.engine.feed(step.at(self.fed, self.now))
+        self.findings += verdict.findings
+        self.closed += verdict.closed
+        self.fed += 1
+        return self.fed - 1
+
+    def close(self) -> None:
+        verdict = self.engine.close()
+        self.findings += verdict.findings
+        self.closed += verdict.closed
+
+
+def possible(way: Way, fault: Fault) -> bool:
+    """Whether a fault can be told on this way: a callback that is itself the landing differs from nothing."""
+    return not (way == "script" and fault == "code-altered")
+
+
+@pytest.mark.parametrize("fault", list(FINDS))
+@pytest.mark.parametrize("way", WAYS)
+def test_each_fault_on_each_way(way: Way, fault: Fault) -> None:
+    if not possible(way, fault):
+        way = "form"
+    session = Session()
+    login = Login(1, BROWSERS[0], way, fault)
+    for step in login.steps():
+        session.now += 1
+        login.exchanges.append(session.feed(step))
+    session.close()
+    assert {finding.rule for finding in session.findings} == FINDS[fault]
+    assert [journey.outcome for journey in session.closed] == [OUTCOMES.get(fault, "code")]
+
+
+class Logins(RuleBasedStateMachine):
+    """Any number of logins, a step at a time, in any order that causality allows."""
+
+    logins = Bundle("logins")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = Session()
+        self.begun: list[Login] = []
+        self.running: dict[int, Generator[Step]] = {}
+        self.fault: Login | None = None
+
+    @initialize(target=logins)
+    def first(self) -> Login:
+        return self.start("form", 0, redeems=False, fault=None)
+
+    def start(self, way: Way, browser: int, *, redeems: bool, fault: Fault | None) -> Login:
+        login = Login(len(self.begun), BROWSERS[browser], way, fault, redeems)
+        self.begun.append(login)
+        self.running[login.number] = login.steps()
+        self.step(login, 0.0)
+        return login
+
+    def step(self, login: Login, wait: float) -> None:
+        self.session.now += wait
+        if step := next(self.running[login.number], None):
+            login.exchanges.append(self.session.feed(step))
+
+    @rule(target=logins, way=st.sampled_from(WAYS), browser=st.integers(0, 2), redeems=st.booleans())
+    def begin(self, way: Way, browser: int, redeems: bool) -> Login:
+        return self.start(way, browser, redeems=redeems, fault=None)
+
+    @rule(target=logins, way=st.sampled_from(WAYS), browser=st.integers(0, 2), fault=st.sampled_from(list(FINDS)))
+    def begin_with_fault(self, way: Way, browser: int, fault: Fault) -> Login:
+        if self.fault or not possible(way, fault):
+            return self.start(way, browser, redeems=False, fault=None)
+        self.fault = self.start(way, browser, redeems=False, fault=fault)
+        return self.fault
+
+    @rule(login=logins, wait=st.floats(0.001, 20))
+    def go_on(self, login: Login, wait: float) -> None:
+        self.step(login, wait)
+
+    @rule(login=logins)
+    def reload_the_login_page(self, login: Login) -> None:
+        self.session.feed(Step(login.browser, "GET", f"{LOGIN}/login.html?lpcid={login.number}", 200))
+
+    @rule(
+        browser=st.integers(0, 2), path=st.sampled_from(["", "search?q=error", "x?state=open&code=1", "authorize?a=b"])
+    )
+    def other_traffic(self, browser: int, path: str) -> None:
+        self.session.feed(Step(BROWSERS[browser], "GET", f"https://news.example/{path}", 200))
+
+    @rule(browser=st.integers(0, 2))
+    def another_provider(self, browser: int) -> None:
+        query = "state=otherotherother1234567"
+        step = Step(BROWSERS[browser], "GET", f"https://accounts.other.example/authorize?client_id=o&{query}", 302)
+        self.session.feed(step.to(f"https://news.example/cb?code=o&{query}"))
+
+    @invariant()
+    def nothing_is_found_without_a_fault(self) -> None:
+        if self.fault is None:
+            assert self.session.findings == []
+
+    def teardown(self) -> None:
+        for login in self.begun:
+            while step := next(self.running[login.number], None):
+                self.session.now += 1
+                login.exchanges.append(self.session.feed(step))
+        self.session.close()
+        expected = FINDS[self.fault.fault] if self.fault and self.fault.fault else frozenset()
+        assert {finding.rule for finding in self.session.findings} == expected
+        if self.fault:
+            assert {finding.client_id for finding in self.session.findings} == {self.fault.client_id}
+        assert len(self.session.closed) == len(self.begun)
+        for journey in self.session.closed:
+            login = next(login for login in self.begun if login.client_id == journey.client_id)
+            assert journey.outcome == OUTCOMES.get(login.fault or "", "code")
+            assert set(journey.exchanges) <= {*login.exchanges, *range(self.session.fed)}
+
+
+TestLogins = Logins.TestCase
+TestLogins.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
