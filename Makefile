@@ -40,9 +40,9 @@ clean:  ## remove all that these commands have made
 lock:  ## pin the newest allowed packages in requirements.lock
 	$(if $(FOUND),,$(error $(TOO_OLD)))
 	@rm -rf .venv/lock && $(FOUND) -m venv .venv/lock && .venv/lock/bin/python -m pip --quiet install uv
-	.venv/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --all-extras --group dev \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-	  --output-file requirements.lock
+	.venv/lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.12 \
+	  --all-extras --group dev --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --output-file requirements.lock
 	@rm -rf .venv/lock
 
 # A virtual environment that still works is kept: others may be using it.
