@@ -36,7 +36,7 @@ def shown(summary: JourneySummary, *findings: Finding, least: Severity = "info",
 def test_a_block_shows_the_hops_and_where_they_broke() -> None:
     assert shown(JOURNEY, FINDING) == (
         "j3 · account 12345678 · my-app · code\n"
-        "│ authorize GET va.sentinel.liveperson.net/…/authorize?v=1…tate=af0i…(22)#3fae11\n"
+        "│ authorize GET va.sentinel.liveperson.net/…/authorize?…&state=af0i…(22)#3fae11\n"
         "│           302 → authentication.liveperson.net/login.html\n"
         "✗ login     POST authentication.liveperson.net/api/login\n"
         "│ +14.0 s   302 → app.example/cb?code=Splx…(22)#a1f3c2\n"
@@ -84,6 +84,19 @@ def test_what_is_new_on_a_journey_is_shown_alone() -> None:
         "✗ callback  GET app.example/cb?code=Splx…(22)#a1f3c2",
         "│ +200 ms   403",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("https://app.example/cb", "GET app.example/cb"),
+        ("http://login.example/one/two/three?a=" + "b" * 80, "GET http://login.example/…/three?…"),
+        ("http://login.example/one?a=" + "b" * 80 + "&state=x&c=d", "GET http://login.example/one?…&state=x"),
+        ("https://login.example/" + "b" * 80, f"GET login.example/{'b' * 28}…{'b' * 21}"),
+    ],
+)
+def test_a_long_url_loses_first_what_tells_least(url: str, line: str) -> None:
+    assert shown(journey(hops=(hop(url=url),))).splitlines()[1].removeprefix("│ authorize ")[: len(line)] == line
 
 
 @pytest.mark.parametrize(

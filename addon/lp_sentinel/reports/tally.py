@@ -28,7 +28,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.exchanges = 0
-        """Those that had to do with a login."""
+        """All that were read."""
         self.outcomes: Counter[str] = Counter()
         self.open = 0
         self.rules: Counter[RuleCount] = Counter()

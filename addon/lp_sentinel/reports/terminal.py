@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import defaultdict
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.console import Console, Group
@@ -33,7 +35,10 @@ _LABELS = 9
 _MOST_HOPS = 14
 _MOST_FINDINGS = 20
 
-_PATH = re.compile(r"((?:[a-z]+://)?[^/?#]+)/[^?#]+(/[^/?#]+)(?=$|[?#])")
+_PATH = re.compile(r"((?>(?:[a-z]+://)?)[^/?#]+)/[^?#]+(/[^/?#]+)(?=$|[?#])")
+_TELLING = ("code=", "state=", "error=")
+"""What one looks for in a login."""
+
 
 _SIGNS = "…→✗▲•✓·│"
 _ASCII = str.maketrans(dict(zip(_SIGNS, ("...", "->", "x", "!", "i", "v", "-", "|"), strict=True)))
@@ -62,6 +67,16 @@ class Terminal:
     def heading(self, text: str) -> None:
         """Print what the next blocks are about."""
         self._print(Text(printable(text, 2 * _LONGEST_NAME), style="bold underline"))
+
+    def capture(self, journeys: Iterable[JourneySummary], findings: Iterable[Finding]) -> None:
+        """Print the blocks of a capture: its journeys, then what was found on no journey."""
+        of_journey: defaultdict[str | None, list[Finding]] = defaultdict(list)
+        for finding in findings:
+            of_journey[finding.journey].append(finding)
+        for journey in journeys:
+            self.journey(journey, of_journey.pop(journey.journey, ()))
+        for _, some in groupby(chain.from_iterable(of_journey.values()), key=lambda finding: finding.index):
+            self.apart(list(some))
 
     def journey(self, journey: JourneySummary, findings: Sequence[Finding], *, hops_shown: int = 0) -> bool:
         """Print a journey's block, or what is new since ``hops_shown`` of its hops; whether there was any to print."""
@@ -100,6 +115,9 @@ class Terminal:
         table.add_row(_counted(tally.outcomes.total(), "journey"), _outcomes(tally))
         table.add_row(_counted(tally.rules.total(), "finding"), _severities(tally.rules))
         parts: list[RenderableType] = [Text("Summary", style="bold"), table]
+        if not (tally.outcomes or tally.rules or tally.allowed or tally.injected):
+            seen = _counted(tally.exchanges, "exchange")
+            parts = [Text(f"No authorize request was seen, and nothing else of a login at Sentinel ({seen}).")]
         for counter, remark in ((tally.rules, ""), (tally.allowed, "allowed"), (tally.injected, "injected")):
             parts += self._rules(counter, remark)
         self._print(Group(*parts))
@@ -279,10 +297,14 @@ def _client(client_id: str | None) -> str:
 
 
 def _bare(url: str, width: int) -> str:
-    """A URL without what every one has, cut to ``width``: first its path but for the last segment, then its middle."""
+    """A URL without what every one has, cut to ``width``: first what tells least, then its middle."""
     url = url.removeprefix("https://")
     if len(url) > width and (path := _PATH.match(url)):
         url = f"{path[1]}/…{path[2]}{url[path.end() :]}"
+    if len(url) > width and "?" in url:
+        before, _, query = url.partition("?")
+        telling = [pair for pair in query.split("&") if pair.startswith(_TELLING)]
+        url = f"{before}?{'&'.join(['…', *telling])}"
     return printable(url, max(width, _LABELS))
 
 

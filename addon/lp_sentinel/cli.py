@@ -1,0 +1,185 @@
+"""The command ``lp-authorize``: captures judged, rules shown and tried."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, cast
+
+import click
+
+from lp_sentinel.captures import find_captures
+from lp_sentinel.check import Judged, Judging, judge_all
+from lp_sentinel.document import DocumentError
+from lp_sentinel.explain import explain, find_rule, listed
+from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.project import Project, load_project
+from lp_sentinel.redact import Redactor
+from lp_sentinel.reports import CaptureEnd, Report, ReportError, open_report
+from lp_sentinel.reports.base import STANDARD_OUTPUT
+from lp_sentinel.reports.tally import Tally
+from lp_sentinel.reports.terminal import Terminal
+from lp_sentinel.rules import load_rules
+from lp_sentinel.rules.examples import run_examples
+from lp_sentinel.wording import visible
+
+FAILED = 1
+UNUSABLE = 2
+
+_NEVER = "never"
+
+
+def version() -> str:
+    """Of the installed package; a checkout that is not installed has none."""
+    try:
+        return metadata.version("lp-authorize")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+class _Options(NamedTuple):
+    config: str | None
+    reports: tuple[str, ...]
+    fail_on: str
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    no_redact: bool
+    jobs: int
+    quiet: bool
+
+
+def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    pieces = (piece.strip().upper() for value in values for piece in value.split(","))
+    return tuple(piece for piece in pieces if piece)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="lp-authorize")
+def main() -> None:
+    """Judge the authorize requests that apps send to LivePerson's Sentinel, and the logins that follow."""
+
+
+@main.command()
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.option("--config", metavar="FILE", help="The project's config; default: lp-authorize.yaml, if it is here.")
+@click.option(
+    "--report", "reports", metavar="FILE", multiple=True, help="Write a report; its ending says which format."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice((*reversed(SEVERITIES), _NEVER)),
+    default="error",
+    show_default=True,
+    help="The least severity that exits with status 1.",
+)
+@click.option(
+    "--select", metavar="IDS", multiple=True, callback=_prefixes, help="Rule ids or their beginnings: these only."
+)
+@click.option(
+    "--ignore", metavar="IDS", multiple=True, callback=_prefixes, help="Rule ids or their beginnings: not these."
+)
+@click.option("--no-redact", is_flag=True, help="Show codes, states and other secrets as they are.")
+@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Judge N captures at a time.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@click.pass_context
+def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
+    """Judge captures: flow files, HAR files, folders of both, or - for standard input.
+
+    Exit status 0: nothing at or above --fail-on. 1: something. 2: a capture, config or rule file could not be used.
+    """
+    options = _Options(**given)
+    judging = Judging(options.config, options.select, options.ignore, Redactor(on=not options.no_redact))
+    try:
+        project = judging.project()
+        with ExitStack() as closing:
+            reports = _opened(options.reports, project, closing)
+            tally, is_sound = _judge(find_captures(captures), judging, project, reports, options)
+    except (DocumentError, ReportError, ValueError) as error:
+        _unusable(str(error))
+    except BrokenPipeError:
+        raise  # nobody reads on: click ends quietly
+    except OSError as error:
+        _unusable(f"cannot write: {error.strerror or error}")
+    fails = options.fail_on != _NEVER and tally.at_least(cast("Severity", options.fail_on)) > 0
+    context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)
+
+
+def _opened(paths: Sequence[str], project: Project, closing: ExitStack) -> list[Report]:
+    reports = []
+    for path in dict.fromkeys(paths):
+        reports.append(report := open_report(path, project.book))
+        closing.callback(report.close)
+    return reports
+
+
+def _judge(
+    captures: Sequence[Path], judging: Judging, project: Project, reports: Sequence[Report], options: _Options
+) -> tuple[Tally, bool]:
+    """What it came to, and whether all captures could be read."""
+    tally, is_sound = Tally(), True
+    screen = None if options.quiet else Terminal(sys.stderr if STANDARD_OUTPUT in options.reports else sys.stdout)
+    if screen:
+        for note in project.expired(datetime.now(UTC).date()):
+            click.echo(f"lp-authorize: {note}", err=True)
+    for judged in judge_all(captures, judging, project, options.jobs):
+        is_sound &= judged.problem is None
+        _report(judged, reports, tally)
+        if screen:
+            if len(captures) > 1:
+                screen.heading(judged.capture)
+            screen.capture(judged.journeys, judged.findings)
+        if judged.problem:
+            click.echo(f"lp-authorize: {visible(judged.problem)}", err=True)
+    if screen:
+        screen.summary(tally)
+    return tally, is_sound
+
+
+def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:
+    tally.exchanges += judged.exchanges
+    takers: tuple[Report | Tally, ...] = (*reports, tally)
+    for taker in takers:
+        for finding in judged.findings:
+            taker.finding(finding)
+        for journey in judged.journeys:
+            taker.journey(journey)
+    for report in reports:
+        report.capture(CaptureEnd(judged.capture, judged.exchanges, judged.problem))
+
+
+@main.command()
+@click.argument("rule", required=False, metavar="[ID]")
+@click.option("--config", metavar="FILE", help="The project's config, for its own rules; default: lp-authorize.yaml.")
+def rules(rule: str | None, config: str | None) -> None:
+    """List the rules, or show one in full."""
+    try:
+        book = load_project(config).book
+        click.echo(explain(find_rule(book, rule)) if rule else listed(book))
+    except ValueError as error:
+        _unusable(str(error))
+
+
+@main.command("test-rules")
+@click.argument("paths", nargs=-1, metavar="[PATH...]", type=click.Path(path_type=Path))
+@click.pass_context
+def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
+    """Run the good and bad examples of the rules that come along, and of rule files or folders of them."""
+    try:
+        book = load_rules(paths)
+        failures = run_examples(book)
+    except DocumentError as error:
+        _unusable(str(error))
+    for failure in failures:
+        click.echo(str(failure))
+    examples = sum(len(rule.good) + len(rule.bad) for rule in book.by_id.values())
+    click.echo(f"{len(book.by_id)} rules, {examples} examples, {len(failures)} failures")
+    context.exit(FAILED if failures else 0)
+
+
+def _unusable(message: str) -> NoReturn:
+    click.echo(f"lp-authorize: {message}", err=True)
+    sys.exit(UNUSABLE)

@@ -1,0 +1,71 @@
+"""A project's config and the rules that it chose, read together: each may name the other's mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from lp_sentinel.config import DEFAULT_CONFIG, Config, load_config
+from lp_sentinel.document import Where
+from lp_sentinel.rules import RuleBook, load_rules
+from lp_sentinel.wording import unknown, visible
+
+
+class Project(NamedTuple):
+    """What exchanges are judged by."""
+
+    config: Config
+    book: RuleBook
+
+    def choosing(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> Project:
+        """With other rules selected, if any are named, and more ignored. Raises ValueError for what begins no id."""
+        for prefix in (*select, *ignore):
+            if not _begins_one(prefix, self.book):
+                raise ValueError(unknown("rule", prefix, self.book.by_id))
+        rules = self.config.rules
+        chosen = replace(rules, select=select or rules.select, ignore=(*rules.ignore, *ignore))
+        return self._replace(config=replace(self.config, rules=chosen))
+
+    def expired(self, today: date) -> Iterator[str]:
+        """A line for each ``allow`` entry whose last day is over."""
+        for entry in self.config.rules.allow:
+            if entry.expired(today):
+                yield f"allowed until {entry.until}, counts again: {entry.rule} ({visible(entry.reason)})"
+
+
+def load_project(config: str | None) -> Project:
+    """The project of a config file; ``None`` is the one in the working directory, if there. Raises DocumentError."""
+    path = Path(config).expanduser() if config else Path(DEFAULT_CONFIG)
+    chosen = load_config(path) if config or path.exists() else Config()
+    project = Project(chosen, load_rules(chosen.rules.paths))
+    _check_ids(project)
+    return project
+
+
+def _check_ids(project: Project) -> None:
+    """A misspelt id in the config would change nothing, and nobody would notice."""
+    document = project.config.document
+    if document is None:
+        return
+    for where, text, is_prefix, of_key in _mentioned(project.config):
+        if not (_begins_one(text, project.book) if is_prefix else text in project.book.by_id):
+            raise document.error(("rules", *where), unknown("rule", text, project.book.by_id), of_key=of_key)
+
+
+def _mentioned(config: Config) -> Iterator[tuple[Where, str, bool, bool]]:
+    """Way, text, whether it may be the beginning of ids, whether it is a key."""
+    rules = config.rules
+    for key, prefixes in (("select", rules.select), ("ignore", rules.ignore)):
+        for index, prefix in enumerate(prefixes):
+            yield (key, index), prefix, True, False
+    for rule in rules.severity:
+        yield ("severity", rule), rule, False, True
+    for index, entry in enumerate(rules.allow):
+        yield ("allow", index, "rule"), entry.rule, False, False
+
+
+def _begins_one(prefix: str, book: RuleBook) -> bool:
+    return any(rule.startswith(prefix) for rule in book.by_id)
