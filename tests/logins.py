@@ -27,12 +27,18 @@ FINDS: dict[Fault, frozenset[str]] = {
     "code-altered": frozenset({"LPA402"}),
     "no-description": frozenset({"LPA320"}),
     "callback-fails": frozenset({"LPA408"}),
-    "redirect-uri-left-out": frozenset({"LPA120", "LPA208"}),
+    "redirect-uri-left-out": frozenset({"LPA120"}),
     "v-left-out": frozenset({"LPA110"}),
     "code-redeemed-twice": frozenset({"LPA609"}),
     "other-redirect-uri-redeemed": frozenset({"LPA606"}),
 }
 """The rules that find each fault, whatever way the login takes."""
+
+ALSO: dict[tuple[Fault, Way], frozenset[str]] = {
+    # Where authorize itself hands out the code, it is also to blame for taking the request.
+    ("redirect-uri-left-out", "session"): frozenset({"LPA208"}),
+    ("redirect-uri-left-out", "back-to-authorize"): frozenset({"LPA208"}),
+}
 
 CONFIG: Config = config_from(
     {
@@ -65,6 +71,11 @@ class Login:
     fault: Fault | None = None
     redeems: bool = False
     exchanges: list[int] = field(default_factory=list)
+
+    @property
+    def finds(self) -> frozenset[str]:
+        """The rules that must fire on it, and no others."""
+        return FINDS[self.fault] | ALSO.get((self.fault, self.way), frozenset()) if self.fault else frozenset()
 
     @property
     def account(self) -> str:

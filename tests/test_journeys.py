@@ -59,7 +59,7 @@ def test_each_fault_on_each_way(way: Way, fault: Fault) -> None:
         session.now += 1
         login.exchanges.append(session.feed(step))
     session.close()
-    assert {finding.rule for finding in session.findings} == FINDS[fault]
+    assert {finding.rule for finding in session.findings} == login.finds
     assert [journey.outcome for journey in session.closed] == [OUTCOMES.get(fault, "code")]
 
 
@@ -133,7 +133,7 @@ class Logins(RuleBasedStateMachine):
                 self.session.now += 1
                 login.exchanges.append(self.session.feed(step))
         self.session.close()
-        expected = FINDS[self.fault.fault] if self.fault and self.fault.fault else frozenset()
+        expected = self.fault.finds if self.fault else frozenset()
         assert {finding.rule for finding in self.session.findings} == expected
         if self.fault:
             assert {finding.client_id for finding in self.session.findings} == {self.fault.client_id}

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.journey import Browser, Journey, Journeys
-from lp_sentinel.landing import Target, request_target
-from lp_sentinel.uri import endpoint_of, host_matches
+from lp_sentinel.landing import Key, Target, key_of, request_target
+from lp_sentinel.uri import endpoint_of, host_matches, parse_uri
 
 
 class Asked(NamedTuple):
@@ -17,7 +17,8 @@ class Asked(NamedTuple):
     own: Target
     browser: Browser
     referer: str | None
-    """Without its fragment."""
+    page: Key | None
+    """Endpoint and query of the Referer."""
     is_subresource: bool
     submits: bool
     """It is a POST."""
@@ -28,7 +29,8 @@ def read_asked(exchange: Exchange) -> Asked:
     return Asked(
         own=request_target(exchange),
         browser=exchange.browser,
-        referer=referer.partition("#")[0] if referer else None,
+        referer=referer,
+        page=key_of(parse_uri(referer)) if referer else None,
         is_subresource=exchange.is_subresource,
         submits=exchange.method.upper() == "POST",
     )
@@ -93,7 +95,7 @@ def _waits(journey: Journey) -> bool:
 
 def _follows(journey: Journey, asked: Asked) -> bool:
     """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
-    return journey.awaited[asked.own.key] > 0 or (asked.referer is not None and asked.referer in journey.urls)
+    return journey.awaited[asked.own.key] > 0 or (asked.page is not None and asked.page in journey.pages)
 
 
 def _is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:

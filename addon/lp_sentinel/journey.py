@@ -9,13 +9,12 @@ from typing import Literal
 
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
-from lp_sentinel.landing import LeadsTo, Target, Via
+from lp_sentinel.landing import Key, LeadsTo, Target, Via
 from lp_sentinel.rules import Fired
 from lp_sentinel.uri import Endpoint
 
 type Browser = tuple[str | None, str | None]
 type HostPort = tuple[str, int | None]
-type Key = tuple[Endpoint | None, str]
 
 _REFUSED = 400
 _REMEMBERED_HOPS = 200
@@ -77,10 +76,10 @@ class Journey:
     continuations: list[float] = field(default_factory=list)
     """When authorize requests continued it, within ``loop_window``."""
     is_loop: bool = False
-    awaited: Counter[Key] = field(default_factory=Counter)
+    awaited: Counter[Key | None] = field(default_factory=Counter)
     """Where its hops redirected to."""
-    urls: set[str] = field(default_factory=set)
-    """Its hops' URLs, as a Referer would name them."""
+    pages: set[Key] = field(default_factory=set)
+    """Where its hops were or were sent to, as a Referer would name them."""
     hosts: set[HostPort] = field(default_factory=set)
     hops: list[JourneyHop] = field(default_factory=list)
 
@@ -109,11 +108,11 @@ class Journey:
         if len(self.hops) >= _REMEMBERED_HOPS:
             return
         self.hops.append(hop)
-        self.urls.add(own.url)
         if own.endpoint:
             self.hosts.add((own.endpoint.host, own.endpoint.port))
-        if redirect:
+        if redirect and redirect.key:
             self.awaited[redirect.key] += 1
+        self.pages |= {target.key for target in (own, redirect) if target and target.key}
 
 
 def _due_key(journey: Journey) -> tuple[Browser, HostPort] | None:

@@ -58,6 +58,14 @@ _DESCRIPTIONS = ("error_description", "error_code", "error_message")
 _CALLBACK = ("code", "error", "state")
 
 
+type Key = tuple[Endpoint, str]
+"""Endpoint and query."""
+
+
+def key_of(uri: Uri | None) -> Key | None:
+    return (uri.endpoint, uri.query or "") if uri else None
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a redirect points, or a request went: the URL resolved, and what it carries."""
@@ -73,9 +81,9 @@ class Target:
         return self.uri.endpoint if self.uri else None
 
     @property
-    def key(self) -> tuple[Endpoint | None, str]:
-        """What a request that follows this redirect has in common with it: endpoint and query."""
-        return self.endpoint, (self.uri.query or "") if self.uri else ""
+    def key(self) -> Key | None:
+        """What a request that follows this redirect has in common with it; ``None`` when it is no absolute URI."""
+        return key_of(self.uri)
 
 
 def read_target(url: str) -> Target:
