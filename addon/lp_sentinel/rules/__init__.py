@@ -1,0 +1,8 @@
+"""Rules: read from YAML, checked, asked, and tried on their own examples."""
+
+from __future__ import annotations
+
+from lp_sentinel.rules.book import Example, Rule, RuleBook, load_rules
+from lp_sentinel.rules.judge import Fired, Hit, judge
+
+__all__ = ["Example", "Fired", "Hit", "Rule", "RuleBook", "judge", "load_rules"]

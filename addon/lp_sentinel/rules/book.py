@@ -1,0 +1,288 @@
+"""Rule files: loaded, checked to the last name in an expression, and put into the order in which they are asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lp_sentinel.document import Document, DocumentError, Where, data_file, load_document, quoted, unknown
+from lp_sentinel.facts import MOMENTS
+from lp_sentinel.finding import Hop, Severity
+from lp_sentinel.rules.expression import Compiler
+from lp_sentinel.rules.syntax import ExpressionError, Term, all_of, value_or
+
+_OWN_FILES = "[0-9]xx-*.yaml"
+_ENDINGS = frozenset({".yaml", ".yml"})
+
+type Template = tuple[str | int, ...]
+"""Texts, and between them places in what ``Rule.values`` gives."""
+
+
+class Example(NamedTuple):
+    """A small capture in which a rule must or must not fire."""
+
+    document: Document
+    where: Where
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        entry: Mapping[str, Any] = self.document.value(self.where)
+        return entry
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return _place(self.document, self.where)
+
+
+class Mentioned(NamedTuple):
+    """A rule id, or the beginning of ids, that an expression asks about, and the way to the expression."""
+
+    text: str
+    is_prefix: bool
+    where: Where
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rule:
+    """A rule as its file has it. The functions take the moment's facts, what has fired, and the element."""
+
+    id: str
+    name: str
+    severity: Severity
+    summary: str
+    given: str
+    when: str
+    each: str | None
+    expect: str
+    message: str
+    expected: str
+    hop: Hop | None
+    """``None``: told from ``given``."""
+    why: str
+    fix: str
+    cite: tuple[str, ...]
+    yields_to: frozenset[str]
+    tags: tuple[str, ...]
+    good: tuple[Example, ...]
+    bad: tuple[Example, ...]
+
+    fires: Callable[..., bool] = field(repr=False)
+    """Whether ``when`` is certainly true and ``expect`` certainly false."""
+    elements: Callable[..., tuple[Any, ...]] | None = field(repr=False)
+    """What ``each`` runs through."""
+    values: Callable[..., tuple[Any, ...]] = field(repr=False)
+    """What stands in the holes of the templates; ``None`` where it is not known."""
+    parameter_template: Template | None
+    message_template: Template
+    expected_template: Template
+    evidence_places: Mapping[str, int]
+
+    mentions: tuple[Mentioned, ...] = field(repr=False)
+    document: Document = field(repr=False)
+    where: Where = field(repr=False)
+
+    @property
+    def is_error(self) -> bool:
+        """By its default severity, whatever a project's config makes of it."""
+        return self.severity == "error"
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return _place(self.document, self.where)
+
+
+class RuleBook:
+    """Rules by their ids, and in the order in which they are asked at each moment."""
+
+    __slots__ = ("by_id", "given")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Raises ``DocumentError`` for an id that is there twice, or is spoken of and unknown."""
+        by_id: dict[str, Rule] = {}
+        for rule in rules:
+            if earlier := by_id.get(rule.id):
+                raise rule.document.error((*rule.where, "id"), f"{rule.id} is there twice, first in {earlier.place}")
+            by_id[rule.id] = rule
+        for rule in by_id.values():
+            _check_ids(rule, by_id)
+        ordered = _in_order(by_id)
+        self.by_id: Mapping[str, Rule] = by_id
+        self.given: Mapping[str, tuple[Rule, ...]] = {
+            moment: tuple(rule for rule in ordered if rule.given == moment) for moment in MOMENTS
+        }
+
+
+def load_rules(paths: Iterable[Path] = ()) -> RuleBook:
+    """The rules that come along, and those of ``paths``: files, or folders of them. Raises ``DocumentError``."""
+    files = {file.resolve(): file for file in own_files()}
+    for path in paths:
+        for file in rule_files(path):
+            files.setdefault(file.resolve(), file)
+    return RuleBook(rule for file in files.values() for rule in read_rules(load_document(file, schema())))
+
+
+def own_files() -> list[Path]:
+    """The rule files that come along."""
+    return sorted(data_file("rule.schema.json").parent.glob(_OWN_FILES))
+
+
+def rule_files(path: Path) -> list[Path]:
+    """The rule files in a folder and those below it, or the file itself. Raises ``DocumentError`` if there are none."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix in _ENDINGS and file.is_file())
+    if not files:
+        raise DocumentError(str(path), 1, 1, "this folder holds no rule file (.yaml)")
+    return files
+
+
+@cache
+def schema() -> Mapping[str, Any]:
+    """The JSON Schema of rule files, its references written out: following each takes longer than checking a value."""
+    content = json.loads(data_file("rule.schema.json").read_text(encoding="utf-8"))
+    written_out: Mapping[str, Any] = _written_out(content, content.pop("$defs"))
+    return written_out
+
+
+def _written_out(part: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_written_out(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    while isinstance(reference := part.get("$ref"), str):
+        part = definitions[reference.removeprefix("#/$defs/")] | {key: part[key] for key in part if key != "$ref"}
+    return {key: _written_out(value, definitions) for key, value in part.items()}
+
+
+def read_rules(document: Document) -> Iterator[Rule]:
+    """The rules of a file that its schema found in order. Raises ``DocumentError`` for what a schema cannot tell."""
+    return (_rule(document, index) for index in range(len(document.data)))
+
+
+def _rule(document: Document, index: int) -> Rule:
+    entry = document.data[index]
+    return Rule(
+        id=entry["id"],
+        name=entry["name"],
+        severity=entry["severity"],
+        summary=entry["summary"],
+        given=entry["given"],
+        when=str(entry.get("when", True)),
+        each=entry.get("each"),
+        expect=str(entry["expect"]),
+        message=entry["message"],
+        expected=entry["expected"],
+        hop=entry.get("hop"),
+        why=entry["why"].strip(),
+        fix=entry["fix"].strip(),
+        cite=tuple(entry["cite"]),
+        yields_to=frozenset(entry.get("yields_to", ())),
+        tags=tuple(entry.get("tags", ())),
+        good=_examples(document, (index, "good")),
+        bad=_examples(document, (index, "bad")),
+        document=document,
+        where=(index,),
+        **_compiled(document, index),
+    )
+
+
+def _compiled(document: Document, index: int) -> dict[str, Any]:
+    """The fields of a rule that are made from its expressions, which are checked on the way."""
+    entry, reading = document.data[index], _Reading(document, Compiler(document.data[index]["given"]), [])
+    compiler, holes, elements = reading.compiler, list[Term](), None
+    if "each" in entry:
+        with reading.at(index, "each"):
+            elements = compiler.function(value_or(compiler.each(entry["each"]), compiler.empty))
+    with reading.at(index, "when"):
+        applies = compiler.proof(str(entry.get("when", True)), of=True)
+    with reading.at(index, "expect"):
+        fails = compiler.proof(str(entry["expect"]), of=False)
+    templates: dict[str, Template] = {}
+    for key in ("parameter", "message", "expected"):
+        with reading.at(index, key):
+            templates[key] = compiler.template(entry.get(key, ""), holes)
+    places: dict[str, int] = {}
+    for name, expression in entry.get("evidence", {}).items():
+        with reading.at(index, "evidence", name):
+            places[name] = len(holes)
+            holes.append(compiler.value(expression))
+    return {
+        "fires": compiler.function(all_of(applies, fails)),
+        "elements": elements,
+        "values": compiler.function(compiler.values(holes)),
+        "parameter_template": templates["parameter"] or None,
+        "message_template": templates["message"],
+        "expected_template": templates["expected"],
+        "evidence_places": places,
+        "mentions": tuple(reading.mentions),
+    }
+
+
+class _Reading(NamedTuple):
+    """A rule whose expressions are being compiled."""
+
+    document: Document
+    compiler: Compiler
+    mentions: list[Mentioned]
+
+    @contextmanager
+    def at(self, *where: str | int) -> Iterator[None]:
+        """Where the expression stands that is compiled meanwhile."""
+        try:
+            yield
+        except ExpressionError as error:
+            raise self.document.error(where, error.problem, offset=error.offset) from None
+        found = self.compiler.mentions
+        self.mentions.extend(Mentioned(one.text, one.is_prefix, where, one.offset) for one in found)
+        found.clear()
+
+
+def _examples(document: Document, where: Where) -> tuple[Example, ...]:
+    return tuple(Example(document, (*where, index)) for index in range(len(document.value(where))))
+
+
+def _check_ids(rule: Rule, by_id: Mapping[str, Rule]) -> None:
+    for index, other in enumerate(rule.document.value((*rule.where, "yields_to")) or ()):
+        if other not in by_id:
+            raise rule.document.error((*rule.where, "yields_to", index), unknown("rule", other, by_id))
+    for mention in rule.mentions:
+        if not any(_is_meant(mention, other) for other in by_id):
+            what = "prefix of rules" if mention.is_prefix else "rule"
+            raise rule.document.error(mention.where, unknown(what, mention.text, by_id), offset=mention.offset)
+
+
+def _is_meant(mention: Mentioned, rule: str) -> bool:
+    return rule.startswith(mention.text) if mention.is_prefix else rule == mention.text
+
+
+def _in_order(by_id: Mapping[str, Rule]) -> list[Rule]:
+    """As their files have them, but for those that ask whether a rule of the same moment fired: they come after it."""
+    ordered: dict[str, Rule] = {}
+
+    def place(rule: Rule, waiting: tuple[str, ...]) -> None:
+        if rule.id in ordered:
+            return
+        for mention in rule.mentions:
+            for other in by_id.values():
+                if other.given == rule.given and other is not rule and _is_meant(mention, other.id):
+                    if other.id in waiting:
+                        problem = f"{rule.id} and {quoted(other.id)} each ask whether the other one has fired"
+                        raise rule.document.error(mention.where, problem, offset=mention.offset)
+                    place(other, (*waiting, rule.id))
+        ordered[rule.id] = rule
+
+    for rule in by_id.values():
+        place(rule, ())
+    return list(ordered.values())
+
+
+def _place(document: Document, where: Where) -> str:
+    return f"{document.path}:{document.error(where, '').line}"
