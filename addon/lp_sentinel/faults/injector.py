@@ -1,0 +1,373 @@
+"""Puts the faults of a plan into live flows: at the request where no real answer is needed, else at the response."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lp_sentinel.captures.flows import FAULT_KEY, exchange_of
+from lp_sentinel.config import Config
+from lp_sentinel.document import DocumentError, unknown
+from lp_sentinel.exchange import FAULT_HEADER, Exchange
+from lp_sentinel.faults.acts import LOOP_LEG, Act, at_request, at_response, back_from_loop, response_of
+from lp_sentinel.faults.counting import delay_of, is_due, made_up
+from lp_sentinel.faults.landings import Known, NotPossibleError, carried
+from lp_sentinel.faults.match import Hops, Seen, matches, outcome
+from lp_sentinel.faults.plan import Fault, Plan
+from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
+from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
+from lp_sentinel.live import glance
+from lp_sentinel.memory import digest
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+    from lp_sentinel.engine import Verdict
+
+MARKER = ":syringe:"
+
+_MOST_PENDING = 10_000
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at whether a plan file has changed."""
+_TICK = 0.25
+
+logger = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """A fault as it is listed."""
+
+    name: str
+    at: str
+    state: str
+    """``armed``, ``dry-run`` or ``off``."""
+    injected: int
+    seed: int
+
+
+class _Armed:
+    """A fault and its counters, kept for each app."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.is_on = fault.mode != "off"
+        self.is_dry = fault.mode == "dry-run"
+        self.since = time.monotonic()
+        self.matched: Counter[str] = Counter()
+        self.injected: Counter[str] = Counter()
+        self.could_not: str | None = None
+        """Why a matching exchange was passed by; told once."""
+
+    def is_turn(self, client: str, count: int) -> bool:
+        """Count a match; whether it is this one's turn."""
+        self.matched[client] = count
+        if not is_due(self.fault, count, self.injected[client], time.monotonic() - self.since):
+            return False
+        self.injected[client] += 1
+        return True
+
+
+class _Pending(NamedTuple):
+    """A request that waits for its answer, and the faults that may change it."""
+
+    seen: Seen
+    faults: tuple[_Armed, ...]
+    start: int
+    """Those before it had their chance at the request."""
+
+
+class _Chosen(NamedTuple):
+    armed: _Armed
+    act: Act
+    place: int
+    """The how-manieth match of its app it was."""
+    seen: Seen
+
+
+class Injector:
+    """The faults of a plan, armed. Only live flows are changed; what was replayed or saved never is."""
+
+    def __init__(
+        self, plan: Plan, config: Config, *, folder: Path | None = None, say: Callable[[str], None] = logger.info
+    ) -> None:
+        """``folder`` is what relative plan files are below; ``say`` gets a line for each fault that is put in."""
+        self._config = config
+        self._folder = folder
+        self._say = say
+        self._hops = Hops(config)
+        self._watch = Watch(config.limits)
+        self._pending: dict[str, _Pending] = {}
+        self._faults: tuple[_Armed, ...] = ()
+        self._former: dict[str, _Armed] = {}
+        """Those of earlier plans that were put in: they have a verdict, too."""
+        self._looked = 0.0
+        self._take(plan)
+
+    # --- commands ---
+
+    def take_over(self, plan: Plan) -> None:
+        """Go on with another plan. A fault that is in both unchanged keeps its counters, and whether it is armed."""
+        self._take(plan)
+
+    def arm(self, name: str) -> None:
+        """Arm a fault of the plan, or a preset besides. Raises PlanError."""
+        armed = next((armed for armed in self._faults if armed.fault.name == name), None)
+        if armed is None:
+            if name not in preset_index():
+                known = [*(other.fault.name for other in self._faults), *preset_index()]
+                raise PlanError(unknown("fault", name, known))
+            armed = _Armed(load_plan([name]).faults[0])
+            self._faults = (*self._faults, armed)
+        armed.is_on, armed.is_dry, armed.since = True, False, time.monotonic()
+        self._say(f"fault {name} is armed (seed {armed.fault.seed})")
+
+    def off(self) -> None:
+        """Put in no more faults."""
+        for armed in self._faults:
+            armed.is_on = False
+        self._say("all faults are off")
+
+    def list(self) -> tuple[Row, ...]:
+        """Every fault of the plan."""
+        return tuple(
+            Row(
+                name=armed.fault.name,
+                at=armed.fault.at,
+                state="off" if not armed.is_on else "dry-run" if armed.is_dry else "armed",
+                injected=armed.injected.total(),
+                seed=armed.fault.seed,
+            )
+            for armed in self._faults
+        )
+
+    def verdicts(self) -> tuple[FaultVerdict, ...]:
+        """How each fault has ended, or stands. One that only was told of (dry-run) or never was on has none."""
+        known = {armed.fault.name: armed for armed in self._faults}
+        judged = {name: armed for name, armed in self._former.items() if name not in known} | known
+        return tuple(
+            self._watch.verdict(name, armed.fault.expect)
+            for name, armed in judged.items()
+            if not armed.is_dry and (armed.is_on or armed.injected.total())
+        )
+
+    def observe(self, exchange: Exchange, verdict: Verdict) -> None:
+        """An exchange has been judged: it may be what the app did next."""
+        self._watch.observe(exchange, verdict)
+
+    # --- hooks ---
+
+    async def request(self, flow: HTTPFlow) -> None:
+        """Put in what needs no real answer."""
+        if flow.response or flow.error or not flow.live:
+            return
+        # A flow that is sent again (client replay) still has the marks of its first time.
+        flow.metadata.pop(FAULT_KEY, None)
+        self._look_at_files()
+        if not self._hops.concerns(*glance(flow)[:2]):
+            return
+        exchange = exchange_of(flow, 0)
+        if LOOP_LEG in exchange.path and (loop := self._loop()):
+            self._mark(flow, loop.fault, loop.injected.total(), "a redirect loop")
+            flow.response = response_of(back_from_loop(exchange))
+            flow.response.headers[_HEADER] = _header(loop.fault, loop.injected.total())
+            return
+        seen = self._hops.at_request(exchange)
+        if seen is None:
+            return
+        start, chosen = self._choose_at_request(flow, seen)
+        if chosen:
+            await self._put_in(flow, chosen)
+        if not flow.response and not flow.error:
+            self._expect_answer(flow.id, _Pending(seen, self._faults, start))
+
+    async def response(self, flow: HTTPFlow) -> None:
+        """Edit the real answer."""
+        pending = self._pending.pop(flow.id, None)
+        if pending is None or flow.error or not flow.live or not flow.response or flow.response.stream:
+            return
+        answered = exchange_of(flow, 0)
+        landing = self._hops.lands(pending.seen, answered)
+        chosen = self._choose_at_response(flow, pending, answered, landing)
+        self._hops.landed(pending.seen, landing)
+        if chosen:
+            await self._put_in(flow, chosen)
+
+    def _expect_answer(self, flow: str, pending: _Pending) -> None:
+        if len(self._pending) >= _MOST_PENDING:
+            # Connections that fail have no response hook; the oldest are those.
+            del self._pending[next(iter(self._pending))]
+        self._pending[flow] = pending
+
+    # --- which fault ---
+
+    def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[int, _Chosen | None]:
+        """The fault to put in now, and the first one that may be put in later: the order of the plan decides."""
+        for index, armed in enumerate(self._faults):
+            fault = armed.fault
+            if not armed.is_on or fault.at != seen.hop or not self._matches(fault, seen, flow):
+                continue
+            if fault.needs_answer:
+                return index, None
+            count = armed.matched[seen.client] + 1
+            act = self._worked_out(armed, partial(at_request, fault, seen, self._known(fault, seen, None, count)))
+            if act and armed.is_turn(seen.client, count):
+                return len(self._faults), _Chosen(armed, act, count, seen)
+        return len(self._faults), None
+
+    def _choose_at_response(
+        self, flow: HTTPFlow, pending: _Pending, answered: Exchange, landing: str | None
+    ) -> _Chosen | None:
+        real, body = outcome(answered, landing), (flow.response and flow.response.raw_content) or b""
+        if pending.seen.hop == "token" and flow.response:
+            body = answered.response_body or b""
+        for index, armed in enumerate(pending.faults):
+            fault, seen = armed.fault, pending.seen
+            here = index >= pending.start if fault.at == seen.hop else fault.at == "landing" and landing is not None
+            if not here or not armed.is_on or fault.match.outcome not in (None, real):
+                continue
+            if not self._matches(fault, seen, flow):
+                continue
+            count = armed.matched[seen.client] + 1
+            known = self._known(fault, seen, landing, count)
+            act = self._worked_out(armed, partial(at_response, fault, seen, known, answered, landing, body))
+            if act and armed.is_turn(seen.client, count):
+                return _Chosen(armed, act, count, seen)
+        return None
+
+    def _matches(self, fault: Fault, seen: Seen, flow: HTTPFlow) -> bool:
+        return matches(fault.match, seen, lambda passes: bool(passes(flow)))
+
+    def _worked_out(self, armed: _Armed, work_out: Callable[[], Act]) -> Act | None:
+        try:
+            return work_out()
+        except NotPossibleError as reason:
+            if armed.could_not != str(reason):
+                armed.could_not = str(reason)
+                self._say(f"fault {armed.fault.name} is not put in: {reason}")
+            return None
+
+    def _known(self, fault: Fault, seen: Seen, landing: str | None, count: int) -> Known:
+        code, state = self._hops.earlier(seen, landing)
+        login = seen.login
+        return Known(
+            redirect_uri=login.lands_at if login else None,
+            state=seen.state,
+            registered=login.registered if login else (),
+            earlier_code=code,
+            other_state=state,
+            made_up=lambda what: made_up(fault.seed, fault.name, count, what),
+            may_go_to=lambda host: login is not None and login.may_go_to(host, fault.redirect_targets),
+        )
+
+    def _loop(self) -> _Armed | None:
+        return next((armed for armed in self._faults if armed.is_on and armed.fault.family == "loop"), None)
+
+    # --- putting it in ---
+
+    async def _put_in(self, flow: HTTPFlow, chosen: _Chosen) -> None:
+        armed, act = chosen.armed, chosen.act
+        fault, number = armed.fault, armed.injected[chosen.seen.client]
+        spent = "; the real code is spent" if act.spends else ""
+        done = f"{act.did}{spent}"
+        where = f"{fault.at} of client {chosen.seen.client_id or '?'}"
+        if armed.is_dry:
+            self._say(f"fault {fault.name} (n={number}) would be put in at {where}: {done}")
+            return
+        self._say(f"fault {fault.name} (n={number}) put in at {where}: {done}")
+        self._mark(flow, fault, number, done)
+        self._watch.put_in(_injection(flow, chosen))
+        if act.lands_on:
+            self._hops.expect_callback(act.lands_on)
+        await _wait(flow, fault.do.hang if fault.family == "hang" else delay_of(fault, chosen.place))
+        if act.kills:
+            if flow.killable:
+                flow.kill()  # type: ignore[no-untyped-call]
+            return
+        act.apply(flow)
+        if flow.response:
+            flow.response.headers[_HEADER] = _header(fault, number)
+
+    def _mark(self, flow: HTTPFlow, fault: Fault, number: int, done: str) -> None:
+        note = f"{_header(fault, number)}: {done}"
+        flow.metadata[FAULT_KEY] = note
+        flow.marked = flow.marked or MARKER
+        flow.comment = flow.comment or f"injected {note}"
+
+    # --- the plan ---
+
+    def _take(self, plan: Plan) -> None:
+        old = {armed.fault.name: armed for armed in self._faults}
+        self._former |= {name: armed for name, armed in old.items() if armed.injected.total()}
+        kept = {fault.name: old[fault.name] for fault in plan.faults if _same(fault, old.get(fault.name))}
+        self._faults = tuple(kept.get(fault.name) or _Armed(fault) for fault in plan.faults)
+        self._plan = plan
+        self._stamps = _stamps(plan)
+        on = ", ".join(f"{row.name} ({row.state})" for row in self.list())
+        seeds = ", ".join(dict.fromkeys(str(fault.seed) for fault in plan.faults))
+        self._say(f"fault plan with seed {seeds}: {on}" if on else "fault plan: no faults")
+
+    def _look_at_files(self) -> None:
+        """Take over a changed plan file as a whole, or not at all."""
+        now = time.monotonic()
+        if not self._plan.files or now - self._looked < _LOOK_AGAIN:
+            return
+        self._looked = now
+        stamps = _stamps(self._plan)
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        try:
+            plan = load_plan(self._plan.sources, self._folder, seed=self._plan.seed)
+        except (DocumentError, PlanError) as error:
+            logger.error("the fault plan has changed and is not taken over, the old one stays: %s", error)  # noqa: TRY400
+            return
+        self._take(plan)
+
+
+_HEADER = "-".join(part.upper() if part == "lp" else part.title() for part in FAULT_HEADER.split("-"))
+
+
+def _header(fault: Fault, number: int) -> str:
+    return f"{fault.name}; n={number}"
+
+
+def _same(fault: Fault, armed: _Armed | None) -> bool:
+    return armed is not None and armed.fault == fault
+
+
+def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
+    seen, act = chosen.seen, chosen.act
+    code = carried(act.lands_on, "code") if act.lands_on else None
+    return Injection(
+        fault=chosen.armed.fault,
+        flow=flow.id,
+        at=time.time(),
+        client_id=seen.client_id,
+        browser=seen.exchange.browser if seen.hop != "token" else None,
+        code=digest(code) if code else None,
+    )
+
+
+async def _wait(flow: HTTPFlow, seconds: float) -> None:
+    """Wait, but for no client that has gone."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and flow.client_conn.connected:  # noqa: ASYNC110  no event tells of it
+        await asyncio.sleep(min(_TICK, left))
+
+
+def _stamps(plan: Plan) -> tuple[tuple[int, int] | None, ...]:
+    return tuple(_stamp(path) for path in plan.files)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size

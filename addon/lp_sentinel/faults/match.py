@@ -1,0 +1,218 @@
+"""Which hop of a login a live exchange is, and whether a fault speaks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from lp_sentinel.authorize import authorize_path, token_path
+from lp_sentinel.config import Config
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.faults.landings import carried
+from lp_sentinel.faults.plan import Match
+from lp_sentinel.finding import Hop
+from lp_sentinel.landing import REDIRECTS, leads_to, redirect_target
+from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.token import read_token_request
+from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, is_loopback, parse_parameters
+
+_MOST = 10_000
+_REFUSED = 400
+_NO_STEP = frozenset({"OPTIONS", "HEAD", "CONNECT"})
+_CARRIES = ("code", "error", "state")
+
+type Browser = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """An authorize request, as far as later hops must know it."""
+
+    account: str | None
+    client_id: str | None
+    redirect_uri: str | None
+    state: str | None
+    sentinel: tuple[str, int]
+    browser: Browser
+    url: str
+    registered: tuple[str, ...]
+
+    @property
+    def lands_at(self) -> str | None:
+        """Where the app is called back: as asked for if that is registered, or the only one that is."""
+        if self.redirect_uri is None:
+            return self.registered[0] if len(self.registered) == 1 else None
+        known = {endpoint_of(uri) for uri in self.registered}
+        return self.redirect_uri if not known or endpoint_of(self.redirect_uri) in known else None
+
+    @property
+    def app_endpoints(self) -> frozenset[Endpoint]:
+        uris = (*self.registered, *((self.redirect_uri,) if self.redirect_uri else ()))
+        return frozenset(endpoint for uri in uris if (endpoint := endpoint_of(uri)))
+
+    def may_go_to(self, host: str, targets: tuple[str, ...] | None) -> bool:
+        """Whether a fault may redirect to ``host``."""
+        if targets is not None:
+            return host_matches(host, targets)
+        return is_loopback(host) or any(endpoint.host == host for endpoint in self.app_endpoints)
+
+
+class Seen(NamedTuple):
+    """A request that is a hop of a login."""
+
+    hop: Hop
+    exchange: Exchange
+    account: str | None
+    client_id: str | None
+    state: str | None
+    redirect_uri: str | None
+    login: Login | None
+
+    @property
+    def client(self) -> str:
+        """What counters are kept by."""
+        return f"{self.account or ''}/{self.client_id or ''}"
+
+
+class Hops:
+    """Tells hops apart, and remembers what that takes: the last login of each browser and each state."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._by_browser: Ageing[Browser, Login] = Ageing(_MOST)
+        self._by_state: Ageing[Digest, Login] = Ageing(_MOST)
+        self._callbacks: Ageing[Endpoint, bool] = Ageing(_MOST)
+        self._hosts: Ageing[str, bool] = Ageing(_MOST)
+        self._login_hosts: Ageing[tuple[str, int | None], bool] = Ageing(_MOST)
+        self._codes: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
+        self._states: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
+        for apps in config.accounts.values():
+            for app in apps.values():
+                for uri in app.redirect_uris:
+                    self.expect_callback(uri)
+
+    def concerns(self, host: str, target: str) -> bool:
+        """Whether it is worth a closer look: asked for every request."""
+        return "sentinel" in target.lower() or host in self._hosts or host_matches(host, self._config.login_hosts)
+
+    def at_request(self, exchange: Exchange) -> Seen | None:
+        """The hop that a request is; ``None`` if it is none."""
+        if exchange.method.upper() in _NO_STEP or exchange.is_subresource:
+            return None
+        if found := authorize_path(exchange.path):
+            return self._authorize(exchange, found[1])
+        if (token := token_path(exchange.path)) and exchange.method.upper() == "POST":
+            request = read_token_request(exchange)
+            return Seen("token", exchange, token[0], request.client_id, None, request.get("redirect_uri"), None)
+        query = parse_parameters(exchange.query)
+        login = self._login_of(query.get("state"), exchange.browser)
+        if exchange.endpoint in self._callbacks and query.has(*_CARRIES):
+            return _seen("callback", exchange, login)
+        if login and self._is_login_host(exchange, login):
+            return _seen("login", exchange, login)
+        return None
+
+    def lands(self, seen: Seen, answer: Exchange) -> str | None:
+        """The Location with which this answer takes the browser back to the app; ``None`` if it does not."""
+        redirect = redirect_target(answer)
+        if redirect is None or seen.login is None or seen.hop not in ("authorize", "login"):
+            return None
+        leads = leads_to(
+            redirect,
+            sentinel=seen.login.sentinel,
+            app_endpoints=seen.login.app_endpoints,
+            login_hosts=self._config.login_hosts,
+        )
+        if leads == "login" and redirect.endpoint:
+            self._login_hosts[redirect.endpoint.host, redirect.endpoint.port] = True
+            self._hosts[redirect.endpoint.host] = True
+        return redirect.url if leads == "app" else None
+
+    def landed(self, seen: Seen, location: str | None) -> None:
+        """Remember what really lands: a later fault may bring an earlier login's code or state."""
+        if location is None or seen.login is None:
+            return
+        self.expect_callback(location)
+        for store, name in ((self._codes, "code"), (self._states, "state")):
+            if value := carried(location, name):
+                kept = [old for old in store.get(seen.client) or () if old != value]
+                store[seen.client] = (*kept, value)[-2:]
+
+    def earlier(self, seen: Seen, location: str | None) -> tuple[str | None, str | None]:
+        """Code and state of an earlier login of the same app."""
+        return self._earlier(self._codes, seen, "code", location), self._earlier(self._states, seen, "state", location)
+
+    def _earlier(self, store: Ageing[str, tuple[str, ...]], seen: Seen, name: str, location: str | None) -> str | None:
+        now = carried(location, name) if location else seen.state if name == "state" else None
+        return next((value for value in reversed(store.get(seen.client) or ()) if value != now), None)
+
+    def expect_callback(self, uri: str) -> None:
+        """An app is called back there."""
+        if endpoint := endpoint_of(uri):
+            self._callbacks[endpoint] = True
+            self._hosts[endpoint.host] = True
+
+    def _authorize(self, exchange: Exchange, account: str | None) -> Seen:
+        query = parse_parameters(exchange.query)
+        client_id, state, redirect_uri = query.get("client_id"), query.get("state"), query.get("redirect_uri")
+        app = self._config.app(account, client_id)
+        login = Login(
+            account=account,
+            client_id=client_id,
+            redirect_uri=redirect_uri,
+            state=state,
+            sentinel=(exchange.host, exchange.port),
+            browser=exchange.browser,
+            url=exchange.url,
+            registered=app.redirect_uris if app else (),
+        )
+        self._by_browser[exchange.browser] = login
+        self._hosts[exchange.host] = True
+        if state:
+            self._by_state[digest(state)] = login
+        if redirect_uri:
+            self.expect_callback(redirect_uri)
+        return _seen("authorize", exchange, login)
+
+    def _login_of(self, state: str | None, browser: Browser) -> Login | None:
+        stated = self._by_state.get(digest(state)) if state else None
+        return stated or self._by_browser.get(browser)
+
+    def _is_login_host(self, exchange: Exchange, login: Login) -> bool:
+        place = (exchange.host, exchange.port)
+        if exchange.endpoint in login.app_endpoints:
+            return False
+        known = place == login.sentinel or place in self._login_hosts
+        return known or host_matches(exchange.host, self._config.login_hosts)
+
+
+def _seen(hop: Hop, exchange: Exchange, login: Login | None) -> Seen:
+    if login is None:
+        return Seen(hop, exchange, None, None, None, None, None)
+    return Seen(hop, exchange, login.account, login.client_id, login.state, login.redirect_uri, login)
+
+
+def outcome(answer: Exchange, landing: str | None) -> str:
+    """What Sentinel really answered, in the words of ``match``."""
+    if answer.status is None:
+        return "other"
+    if answer.status >= _REFUSED:
+        return "refused"
+    if landing:
+        return next((name for name in ("code", "error") if carried(landing, name)), "other")
+    return "login" if answer.status in REDIRECTS else "other"
+
+
+def matches(match: Match, seen: Seen, passes: Callable[[Callable[..., bool]], bool]) -> bool:
+    """Whether a request is as ``match`` says; its outcome is not asked for. ``passes`` applies the filter."""
+    wanted = (
+        (match.account, seen.account),
+        (match.client_id, seen.client_id),
+        (match.state, seen.state),
+        (match.redirect_uri, seen.redirect_uri),
+    )
+    if any(pattern is not None and (value is None or not fnmatchcase(value, pattern)) for pattern, value in wanted):
+        return False
+    return match.passes is None or passes(match.passes)

@@ -1,0 +1,232 @@
+"""Fault plans and presets from files, checked; every mistake is shown where it stands."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import flowfilter
+
+from lp_sentinel.document import Document, Where, data_file, load_document, quoted, unknown
+from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
+from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, Target, Times
+from lp_sentinel.uri import host_matches, normal_host
+
+_MOST_SEED = 100_000_000
+_DURATIONS = ("delay", "jitter", "hang")
+_STATUS_KEYS = frozenset({"body", "retry_after"})
+
+
+class PlanError(ValueError):
+    """What ``lp_faults`` names is neither a file nor a preset, or two of its faults have one name."""
+
+
+def load_plan(sources: Sequence[str], folder: Path | None = None, *, seed: int | None = None) -> Plan:
+    """The faults of plan files and presets, in their order. Raises DocumentError, PlanError.
+
+    A source that ends in .yaml or .yml or names a path is a file; relative ones are below ``folder``. ``seed`` is for
+    those without one of their own; ``None`` draws it.
+    """
+    seed = secrets.randbelow(_MOST_SEED) if seed is None else seed
+    faults: list[Fault] = []
+    files: list[Path] = []
+    for source in sources:
+        if not _is_file(source):
+            faults.append(_preset(source, seed))
+            continue
+        files.append((folder or Path()) / Path(source).expanduser())
+        faults += read_plan(load_document(files[-1], schema()), seed)
+    names = [fault.name for fault in faults]
+    for name in names:
+        if names.count(name) > 1:
+            raise PlanError(f"two faults are named {quoted(name)}: a name is what tells them apart")
+    return Plan(tuple(faults), tuple(sources), tuple(files), seed)
+
+
+def _is_file(source: str) -> bool:
+    return source.lower().endswith((".yaml", ".yml")) or "/" in source or "\\" in source
+
+
+def _preset(name: str, seed: int) -> Fault:
+    document = presets()
+    index = preset_index().get(name)
+    if index is None:
+        raise PlanError(f"{unknown('preset', name, preset_index())} A plan file ends in .yaml.")
+    return _fault(document, ("faults", index), seed)
+
+
+@cache
+def schema() -> Mapping[str, Any]:
+    """The JSON Schema of a plan file."""
+    value: Mapping[str, Any] = json.loads(data_file("faults.schema.json").read_text(encoding="utf-8"))
+    return value
+
+
+@cache
+def presets() -> Document:
+    """The file of presets: a plan like any other."""
+    return load_document(data_file("faults/presets.yaml"), schema())
+
+
+@cache
+def preset_index() -> Mapping[str, int]:
+    """Where each preset stands in its file, by name."""
+    return {entry["name"]: index for index, entry in enumerate(presets().data["faults"])}
+
+
+def read_plan(document: Document, seed: int = 0) -> tuple[Fault, ...]:
+    """The faults of a document that the schema has found in order. Raises DocumentError."""
+    faults: list[Fault] = []
+    for index in range(len(document.data.get("faults") or ())):
+        fault = _fault(document, ("faults", index), seed)
+        if any(fault.name == other.name for other in faults):
+            where: Where = ("faults", index, "name" if "name" in document.data["faults"][index] else "preset")
+            raise document.error(where, f"the name {quoted(fault.name)} is taken by an earlier fault")
+        faults.append(fault)
+    return tuple(faults)
+
+
+def _fault(document: Document, where: Where, seed: int) -> Fault:
+    entry, plan = document.value(where), document.data
+    base, base_where = document, where
+    if "preset" in entry:
+        index = preset_index().get(entry["preset"])
+        if index is None:
+            raise document.error((*where, "preset"), unknown("preset", entry["preset"], preset_index()))
+        base, base_where = presets(), ("faults", index)
+
+    def source(key: str) -> tuple[Document, Where]:
+        return (document, (*where, key)) if key in entry else (base, (*base_where, key))
+
+    for key in ("at", "do"):
+        if source(key)[0].value(source(key)[1]) is None:
+            raise document.error(where, f"missing key {quoted(key)} (or a preset)")
+    if "name" not in entry and "preset" not in entry:
+        raise document.error(where, "missing key 'name'")
+    at_document, at_where = source("at")
+    targets = plan.get("redirect_targets")
+    fault = Fault(
+        name=entry.get("name") or entry["preset"],
+        at=at_document.value(at_where),
+        match=_match(document, (*where, "match")),
+        times=_times(document, (*where, "times")),
+        do=_do(*source("do")),
+        expect=_expect(*source("expect")),
+        seed=plan.get("seed", seed),
+        mode=plan.get("mode", "arm"),
+        redirect_targets=None if targets is None else tuple(normal_host(host) for host in targets),
+    )
+    _check_do(*source("do"), fault)
+    return fault
+
+
+def _match(document: Document, where: Where) -> Match:
+    entry = document.value(where) or {}
+    texts = {key: document.spelling((*where, key)) for key in entry}
+    passes = _filter(document, (*where, "filter")) if "filter" in entry else None
+    return Match(**texts, passes=passes)
+
+
+def _filter(document: Document, where: Where) -> Callable[..., bool]:
+    try:
+        return flowfilter.parse(document.value(where))
+    except ValueError as error:
+        place = getattr(error.__cause__, "loc", 0)
+        problem = f"no filter of mitmproxy's: {quoted(document.value(where))}"
+        raise document.error(where, problem, offset=place) from error
+
+
+def _times(document: Document, where: Where) -> Times:
+    entry = dict(document.value(where) or {})
+    nth = entry.pop("nth", ())
+    seconds = duration(entry.pop("for")) if "for" in entry else None
+    return Times(**entry, nth=tuple(nth) if isinstance(nth, list) else (nth,) if nth else (), seconds=seconds)
+
+
+def _do(document: Document, where: Where) -> Do:
+    entry = dict(document.value(where))
+    given = frozenset(entry)
+    for key in ("login", "loop", "close"):
+        entry.pop(key, None)
+    for key in _DURATIONS:
+        if key in entry:
+            entry[key] = duration(entry[key])
+    description, target, body = entry.get("description"), entry.get("target"), entry.get("body")
+    if isinstance(description, dict):
+        entry["description"] = description["text"] * description["times"]
+    if isinstance(target, dict):
+        host = target.get("host")
+        if host and host.startswith("*."):
+            raise document.error((*where, "target", "host"), "expected one host, not a pattern")
+        entry["target"] = Target(
+            target.get("scheme"), host and normal_host(host), target.get("port"), target.get("path")
+        )
+    if isinstance(body, dict):
+        entry["body"] = Body(body["text"], body.get("type", "text/html; charset=utf-8"))
+    entry["without"] = tuple(entry.get("without", ()))
+    return Do(**entry, given=given)
+
+
+def _check_do(document: Document, where: Where, fault: Fault) -> None:
+    do, at = fault.do, fault.at
+    families = do.families(at)
+    if len(families) > 1:
+        keys = [next(key for key in document.value(where) if _family(fault, key) == family) for family in families]
+        raise document.error(
+            (*where, keys[1]), f"{quoted(keys[0])} and {quoted(keys[1])} do not go together", of_key=True
+        )
+    family = families[0]
+    key = next(iter(document.value(where)))
+    problem = None
+    if at not in HOPS[family]:
+        problem = f"{quoted(key)} makes no sense at {at}, only at {', '.join(HOPS[family])}"
+    elif family == "hang" and do.given & {"delay", "jitter"}:
+        key, problem = "hang", "a hang has no delay besides"
+    elif "jitter" in do.given and not do.delay:
+        key, problem = "jitter", "jitter is added to a delay, and there is none"
+    elif family == "answer" and do.status is None and do.error is None and do.given & _STATUS_KEYS:
+        problem = "missing key 'status'"
+    elif do.code == "kept" and do.error is None:
+        key, problem = "code", "a code is kept beside an error, and there is none"
+    elif at == "token" and do.given & {"state", "code", "add", "fragment", "target", "redirect", "location"}:
+        problem = "a token request is answered with no redirect"
+    elif isinstance(do.target, Target) and do.target.host and fault.redirect_targets is not None:
+        problem = _outside(fault, do.target.host)
+        key = "target"
+    if problem:
+        raise document.error((*where, key), problem, of_key=True)
+
+
+def _outside(fault: Fault, host: str) -> str | None:
+    if host_matches(host, fault.redirect_targets or ()):
+        return None
+    return f"the host {quoted(host)} is not among redirect_targets"
+
+
+def _family(fault: Fault, key: str) -> str:
+    return Do(given=frozenset({key})).families(fault.at)[0]
+
+
+def _expect(document: Document, where: Where) -> Expect:
+    entry = document.value(where) or {}
+    text = ", ".join(f"{key}: {document.spelling((*where, key))}" for key in entry)
+
+    def read[T](key: str, parse: Callable[[str], T]) -> T | None:
+        if key not in entry:
+            return None
+        try:
+            return parse(document.spelling((*where, key)) or "")
+        except GrammarError as error:
+            raise document.error((*where, key), str(error), offset=error.offset) from error
+
+    return Expect(
+        callback=read("callback", statuses),
+        token=read("token", lambda text: bounds(text, may_be_sent=True)),
+        authorize_again=read("authorize_again", lambda text: bounds(text, may_be_sent=False)),
+        loop=entry.get("loop"),
+        text=text,
+    )

@@ -1,0 +1,242 @@
+"""Whether the app took a fault as expected: told from what it did next."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from lp_sentinel.config import Limits
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.faults.match import Browser
+from lp_sentinel.faults.plan import Expect, Fault
+from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.token import read_token_request
+from lp_sentinel.uri import parse_parameters
+
+if TYPE_CHECKING:
+    from lp_sentinel.engine import Verdict
+
+type Judgement = Literal["as expected", "not as expected", "never matched", "not seen"]
+
+_MOST_WATCHED = 1000
+_MOST_CALLBACKS = 10_000
+
+
+class FaultVerdict(NamedTuple):
+    """How a fault ended."""
+
+    fault: str
+    verdict: Judgement
+    injected: int
+    """How often it was put in."""
+    expected: str
+    seen: str
+    """What the app did next; for ``never matched``, nothing."""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it counts as an error where an exit status is decided."""
+        return self.verdict == "not as expected"
+
+    @property
+    def is_warning(self) -> bool:
+        return self.verdict == "never matched"
+
+    @property
+    def line(self) -> str:
+        """The verdict in one line of text."""
+        times = "" if self.verdict == "never matched" else f" (put in {self.injected}x)"
+        expected = f"; expected {self.expected}" if self.expected and self.is_error else ""
+        return f"{self.fault}: {self.verdict}{times}{f': {self.seen}' if self.seen else ''}{expected}"
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "fault": self.fault,
+            "verdict": self.verdict,
+            "injected": self.injected,
+            "expected": self.expected or None,
+            "seen": self.seen or None,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Injection:
+    """A fault that was put in, and what followed. Codes are kept as digests."""
+
+    fault: Fault
+    flow: str
+    at: float
+    """Seconds since the epoch."""
+    client_id: str | None
+    browser: Browser | None
+    """``None`` at the token hop, where the browser takes no part."""
+    code: Digest | None
+    journey: str | None = None
+    callbacks: list[int | None] = field(default_factory=list)
+    """Statuses; ``None`` for no answer."""
+    tokens: int = 0
+    authorizes: list[float] = field(default_factory=list)
+
+    def judge(self, limits: Limits) -> bool | None:
+        """Whether all was as expected; ``None`` if nothing followed that tells."""
+        clauses = [self._callback(), self._token(), self._again(limits), self._loop(limits)]
+        known = [clause for clause in clauses if clause is not None]
+        return all(known) if known else None
+
+    @property
+    def _followed(self) -> bool:
+        return bool(self.callbacks or self.tokens or self.authorizes)
+
+    def _callback(self) -> bool | None:
+        expected = self.fault.expect.callback
+        if expected is None:
+            return None
+        if not expected.ranges:
+            return not self.callbacks
+        answered = [status for status in self.callbacks if status is not None]
+        return all(map(expected.holds, answered)) and len(answered) == len(self.callbacks) if self.callbacks else None
+
+    def _token(self) -> bool | None:
+        expected = self.fault.expect.token
+        if expected is None or (not self._followed and expected.holds(0)):
+            return None
+        return expected.holds(self.tokens) if self._followed else None
+
+    def _again(self, limits: Limits) -> bool | None:
+        expected = self.fault.expect.authorize_again
+        return expected.holds(self._within(limits)) if expected is not None and self._followed else None
+
+    def _loop(self, limits: Limits) -> bool | None:
+        if self.fault.expect.loop is None or not self._followed:
+            return None
+        return self.loops(limits) is self.fault.expect.loop
+
+    def _within(self, limits: Limits) -> int:
+        return sum(at - self.at <= limits.loop_window for at in self.authorizes)
+
+    def loops(self, limits: Limits) -> bool:
+        """Whether the authorize requests that followed make a loop, the one before the fault included."""
+        return self._within(limits) + 1 >= limits.loop_requests
+
+    def seen(self, limits: Limits) -> str:
+        """What followed, in words."""
+        if not self._followed:
+            return "nothing followed"
+        answered = ", ".join("no answer" if status is None else str(status) for status in self.callbacks)
+        parts = [f"callback {answered}" if self.callbacks else "no callback"]
+        parts.append(f"{self.tokens} token request{'' if self.tokens == 1 else 's'}")
+        if self.authorizes:
+            parts.append(f"authorize again {len(self.authorizes)}x" + (", a loop" if self.loops(limits) else ""))
+        return ", ".join(parts)
+
+
+class _Tally:
+    """What is kept of injections that are no longer watched."""
+
+    def __init__(self) -> None:
+        self.judged: Counter[bool | None] = Counter()
+        self.seen: dict[bool | None, str] = {}
+
+    def add(self, judged: bool | None, seen: str) -> None:  # noqa: FBT001  (True, False or unknown is what is counted)
+        self.judged[judged] += 1
+        self.seen.setdefault(judged, seen)
+
+
+class Watch:
+    """Follows what comes after each injection."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._watched: deque[Injection] = deque()
+        self._tallies: dict[str, _Tally] = {}
+        self._callbacks: Ageing[str, tuple[int | None, float]] = Ageing(_MOST_CALLBACKS)
+        """The last callback of each journey: status, and when it was answered."""
+
+    def put_in(self, injection: Injection) -> None:
+        """Watch from now on."""
+        self._watched.append(injection)
+        if len(self._watched) > _MOST_WATCHED:
+            self._judge(self._watched.popleft(), self._tallies)
+
+    def observe(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Take note of a judged exchange."""
+        if not self._watched or verdict.hop is None:
+            return
+        for injection in self._watched:
+            if injection.flow == exchange.flow:
+                self._begin(injection, verdict.journey)
+        match verdict.hop:
+            case "callback":
+                self._callback(exchange, verdict.journey)
+            case "token":
+                self._token(exchange, verdict.journey)
+            case "authorize":
+                self._authorize(exchange, verdict.journey)
+
+    def _begin(self, injection: Injection, journey: str | None) -> None:
+        injection.journey = journey
+        # The callback that a token request belongs to began before it, and may have been judged by now.
+        earlier = self._callbacks.get(journey) if journey else None
+        if earlier and injection.fault.at == "token" and earlier[1] >= injection.at:
+            injection.callbacks.append(earlier[0])
+
+    def _callback(self, exchange: Exchange, journey: str | None) -> None:
+        answered = exchange.answered or exchange.started or 0.0
+        if journey:
+            self._callbacks[journey] = exchange.status, answered
+        code = parse_parameters(exchange.query).get("code")
+        for injection in self._watched:
+            follows = injection.journey is not None and injection.journey == journey
+            carries = code is not None and digest(code) == injection.code
+            if (follows or carries) and injection.flow != exchange.flow and answered >= injection.at:
+                injection.callbacks.append(exchange.status)
+
+    def _token(self, exchange: Exchange, journey: str | None) -> None:
+        request = read_token_request(exchange)
+        code = request.get("code")
+        if request.get("grant_type") == "refresh_token":
+            return
+        last: Injection | None = None
+        for injection in self._watched:
+            if injection.flow == exchange.flow or (exchange.started or 0.0) < injection.at:
+                continue
+            if (journey and injection.journey == journey) or (code and digest(code) == injection.code):
+                injection.tokens += 1
+                return
+            if injection.client_id == request.client_id:
+                last = injection
+        if last and journey is None:
+            # A code that nobody saw land, such as a literal "undefined": the app made it of the last landing.
+            last.tokens += 1
+
+    def _authorize(self, exchange: Exchange, journey: str | None) -> None:
+        client_id = parse_parameters(exchange.query).get("client_id")
+        started = exchange.started or 0.0
+        for injection in self._watched:
+            same = injection.browser == exchange.browser and injection.client_id == client_id
+            if same and injection.flow != exchange.flow and journey != injection.journey and started >= injection.at:
+                injection.authorizes.append(started)
+
+    def _judge(self, injection: Injection, tallies: dict[str, _Tally]) -> None:
+        seen = injection.seen(self._limits)
+        tallies.setdefault(injection.fault.name, _Tally()).add(injection.judge(self._limits), seen)
+
+    def verdict(self, name: str, expect: Expect) -> FaultVerdict:
+        """How a fault has ended, or stands."""
+        tallies: dict[str, _Tally] = {}
+        if name in self._tallies:
+            tallies[name] = _Tally()
+            tallies[name].judged.update(self._tallies[name].judged)
+            tallies[name].seen.update(self._tallies[name].seen)
+        for injection in self._watched:
+            if injection.fault.name == name:
+                self._judge(injection, tallies)
+        tally = tallies.get(name)
+        if tally is None:
+            return FaultVerdict(name, "never matched", 0, expect.text, "")
+        verdict: Judgement = (
+            "not as expected" if tally.judged[False] else "as expected" if tally.judged[True] else "not seen"
+        )
+        seen = next(tally.seen[judged] for judged in (False, True, None) if tally.judged[judged])
+        return FaultVerdict(name, verdict, tally.judged.total(), expect.text, seen)
