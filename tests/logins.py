@@ -40,6 +40,8 @@ ALSO: dict[tuple[Fault, Way], frozenset[str]] = {
     ("redirect-uri-left-out", "back-to-authorize"): frozenset({"LPA208"}),
 }
 
+APPS = 1000
+
 CONFIG: Config = config_from(
     {
         "accounts": {
@@ -51,7 +53,7 @@ CONFIG: Config = config_from(
                     }
                 ]
             }
-            for number in range(1000)
+            for number in range(APPS)
         }
     }
 )
@@ -78,16 +80,20 @@ class Login:
         return FINDS[self.fault] | ALSO.get((self.fault, self.way), frozenset()) if self.fault else frozenset()
 
     @property
+    def app(self) -> int:
+        return self.number % APPS
+
+    @property
     def account(self) -> str:
-        return str(10000000 + self.number)
+        return str(10000000 + self.app)
 
     @property
     def client_id(self) -> str:
-        return f"app-{self.number}"
+        return f"app-{self.app}"
 
     @property
     def redirect_uri(self) -> str:
-        return f"https://app{self.number}.example/cb"
+        return f"https://app{self.app}.example/cb"
 
     @property
     def state(self) -> str:
@@ -144,8 +150,8 @@ class Login:
             yield self._redemption()
         if self.fault == "code-redeemed-twice":
             yield self._redemption()
-        yield Step(self.browser, "GET", f"https://app{self.number}.example/", 200)
-        yield Step(self.browser, "GET", "https://cdn.example/app.js", 200, referer=f"https://app{self.number}.example/")
+        yield Step(self.browser, "GET", f"https://app{self.app}.example/", 200)
+        yield Step(self.browser, "GET", "https://cdn.example/app.js", 200, referer=f"https://app{self.app}.example/")
 
     def _request(self) -> dict[str, str]:
         request = {

@@ -18,7 +18,7 @@ class Asked(NamedTuple):
     browser: Browser
     referer: str | None
     page: Key | None
-    """Endpoint and query of the Referer."""
+    """Of the Referer."""
     is_subresource: bool
     submits: bool
     """It is a POST."""

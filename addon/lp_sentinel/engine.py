@@ -413,7 +413,9 @@ class Engine:
             exchange,
             request,
             issued,
-            code_unknown=code is not None and issued is None and self._history.all_landed(request.client_id),
+            code_unknown=code is not None
+            and (issued is None or issued.journey is None)
+            and self._history.all_landed(request.client_id),
             redeemed_before=repeats,
         )
         self._judgement.ask("token", {"token": facts}, hop, journey, account=account, client_id=request.client_id)
@@ -427,6 +429,8 @@ class Engine:
         timeout = self._config.limits.journey_timeout
         for journey in self._journeys.newly_silent(now - timeout):
             self._judge_closed(journey, waited=timeout)
+        for journey in self._journeys.expired(now - timeout):
+            self._close(journey)
 
     def _judge_renewal(self, renewal: _Renewal) -> None:
         if renewal.begun is None or not renewal.begun.in_loop:

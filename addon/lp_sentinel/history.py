@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from lp_sentinel.config import Limits
 from lp_sentinel.journey import Browser, Journey
 from lp_sentinel.landing import Target
-from lp_sentinel.memory import Ageing, new_digest
+from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
-
-_MOST_KEYS = 20_000
-"""Apps, endpoints, browsers: there are far fewer of these than of codes."""
 
 
 @dataclass(slots=True)
@@ -29,7 +25,7 @@ class Begun:
 class _State:
     """How a ``state`` was used so far."""
 
-    browser: bytes
+    browser: Digest
     of_several: bool = False
     landed: bool = False
     landed_at: float | None = None
@@ -39,7 +35,7 @@ class _State:
 class _Run:
     """Journeys that one browser began for one app in quick succession."""
 
-    begun: deque[Begun] = field(default_factory=deque)
+    begun: list[Begun] = field(default_factory=list)
     is_loop: bool = False
 
 
@@ -54,16 +50,15 @@ class History:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._digest = new_digest()
-        self._codes: Ageing[bytes, Issued] = Ageing()
-        self._states: Ageing[bytes, _State] = Ageing()
-        self._called_back: Ageing[bytes, bool] = Ageing()
-        self._redeemed: Ageing[bytes, bool] = Ageing()
-        self._redirected: Ageing[bytes, bool] = Ageing()
-        self._endpoints: Ageing[Endpoint, bool] = Ageing(_MOST_KEYS)
-        self._runs: Ageing[bytes, _Run] = Ageing(_MOST_KEYS)
-        self._tokens: Ageing[bytes, float] = Ageing(_MOST_KEYS)
-        self._tallies: Ageing[bytes, _Tally] = Ageing(_MOST_KEYS)
+        self._codes: Ageing[Digest, Issued] = Ageing()
+        self._states: Ageing[Digest, _State] = Ageing()
+        self._called_back: Ageing[Digest, bool] = Ageing()
+        self._redeemed: Ageing[Digest, bool] = Ageing()
+        self._redirected: Ageing[Digest, bool] = Ageing()
+        self._endpoints: Ageing[Endpoint, bool] = Ageing()
+        self._runs: Ageing[Digest, _Run] = Ageing()
+        self._tokens: Ageing[Digest, float] = Ageing()
+        self._tallies: Ageing[Digest, _Tally] = Ageing()
 
     # States
 
@@ -72,9 +67,9 @@ class History:
         request = journey.request
         if request.state is None:
             return False, False
-        key = self._digest(request.account, request.client_id, request.state)
+        key = digest(request.account, request.client_id, request.state)
         journey.state_key = key
-        browser = self._digest(journey.browser)
+        browser = digest(journey.browser)
         state = self._states.get(key)
         self._states[key] = state or _State(browser)
         if state is None:
@@ -93,14 +88,14 @@ class History:
 
     def issued(self, code: str | None) -> Issued | None:
         """The journey in which this code landed."""
-        return self._codes.get(self._digest(code)) if code else None
+        return self._codes.get(digest(code)) if code else None
 
     def issue(self, code: str, issued: Issued) -> None:
-        self._codes[self._digest(code)] = issued
+        self._codes[digest(code)] = issued
 
     @property
     def has_codes(self) -> bool:
-        return len(self._codes) > 0
+        return bool(self._codes)
 
     def calls_back(self, code: str | None) -> bool:
         """Note a code in a callback request; whether an earlier one had it."""
@@ -110,8 +105,8 @@ class History:
         """Note a code in a token request; whether an earlier one had it."""
         return code is not None and self._seen(self._redeemed, code)
 
-    def _seen(self, memory: Ageing[bytes, bool], text: str) -> bool:
-        key = self._digest(text)
+    def _seen(self, memory: Ageing[Digest, bool], text: str) -> bool:
+        key = digest(text)
         seen = key in memory
         memory[key] = True
         return seen
@@ -120,10 +115,10 @@ class History:
 
     def redirect(self, target: Target) -> None:
         """Note where a response that belongs to no journey redirected to."""
-        self._redirected[self._digest(target.key)] = True
+        self._redirected[digest(target.key)] = True
 
     def was_redirected(self, target: Target) -> bool:
-        return self._digest(target.key) in self._redirected
+        return digest(target.key) in self._redirected
 
     def expect_callback(self, endpoint: Endpoint | None, *, landed: bool) -> None:
         """Note an endpoint that was requested as redirect URI, or that something landed on."""
@@ -139,7 +134,7 @@ class History:
     def tally(self, client_id: str | None, *, begun: int = 0, landed: int = 0) -> None:
         """Count journeys of a client that began or landed."""
         if client_id is not None:
-            key = self._digest(client_id)
+            key = digest(client_id)
             tally = self._tallies.get(key) or _Tally()
             tally.begun += begun
             tally.landed += landed
@@ -147,7 +142,7 @@ class History:
 
     def all_landed(self, client_id: str | None) -> bool:
         """Whether journeys of this client were seen, each with a landing, and nothing of that was forgotten."""
-        tally = self._tallies.get(self._digest(client_id)) if client_id is not None else None
+        tally = self._tallies.get(digest(client_id)) if client_id is not None else None
         return tally is not None and 0 < tally.begun == tally.landed and not self._codes.forgot
 
     # Loops
@@ -159,8 +154,7 @@ class History:
         key = self._app_key(journey.browser, journey)
         run = self._runs.get(key) or _Run()
         self._runs[key] = run
-        while run.begun and run.begun[0].at < at - self._limits.loop_window:
-            run.begun.popleft()
+        run.begun[:] = [earlier for earlier in run.begun if earlier.at >= at - self._limits.loop_window]
         begun = Begun(journey.number, at)
         run.begun.append(begun)
         was_loop, run.is_loop = run.is_loop, len(run.begun) >= self._limits.loop_requests
@@ -193,5 +187,5 @@ class History:
         until = self._tokens.get(self._app_key(browser, journey))
         return until - at if until is not None and until > at else None
 
-    def _app_key(self, browser: Browser, journey: Journey) -> bytes:
-        return self._digest(browser, journey.request.account, journey.request.client_id)
+    def _app_key(self, browser: Browser, journey: Journey) -> Digest:
+        return digest(browser, journey.request.account, journey.request.client_id)

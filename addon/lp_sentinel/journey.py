@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.landing import Key, LeadsTo, Target, Via
+from lp_sentinel.memory import Digest
 from lp_sentinel.rules import Fired
 from lp_sentinel.uri import Endpoint
 
 type Browser = tuple[str | None, str | None]
 type HostPort = tuple[str, int | None]
 
+
 _REFUSED = 400
+_CHECKED_AT_ONCE = 100
+"""Some that are silent still wait for their callback, and must not be looked at again and again."""
 _REMEMBERED_HOPS = 200
 """A login that goes on for longer keeps being followed, but of its hops only so many are remembered."""
 
@@ -54,7 +59,7 @@ class Journey:
     started: float | None
     last: float
     """When its newest exchange started."""
-    state_key: bytes | None = None
+    state_key: Digest | None = None
     fired: frozenset[Fired] = frozenset()
     """What fired on its newest authorize exchange and on its landing."""
     abandoned: bool = False
@@ -76,7 +81,7 @@ class Journey:
     continuations: list[float] = field(default_factory=list)
     """When authorize requests continued it, within ``loop_window``."""
     is_loop: bool = False
-    awaited: Counter[Key | None] = field(default_factory=Counter)
+    awaited: Counter[Key] = field(default_factory=Counter)
     """Where its hops redirected to."""
     pages: set[Key] = field(default_factory=set)
     """Where its hops were or were sent to, as a Referer would name them."""
@@ -110,9 +115,10 @@ class Journey:
         self.hops.append(hop)
         if own.endpoint:
             self.hosts.add((own.endpoint.host, own.endpoint.port))
-        if redirect and redirect.key:
+        self.pages.add(own.key)
+        if redirect:
+            self.pages.add(redirect.key)
             self.awaited[redirect.key] += 1
-        self.pages |= {target.key for target in (own, redirect) if target and target.key}
 
 
 def _due_key(journey: Journey) -> tuple[Browser, HostPort] | None:
@@ -127,7 +133,8 @@ def _landed_keys(landing: Landing | None) -> list[tuple[str, str | None]]:
 class Journeys:
     """The journeys that may still go on, found by state, by what landed, by browser.
 
-    At most ``most`` that wait for a landing, and as many that have ended.
+    At most ``most`` that wait for a landing, and as many that have one. They stand in the order in which they last
+    moved.
     """
 
     def __init__(self, most: int) -> None:
@@ -202,6 +209,14 @@ class Journeys:
         for key in _landed_keys(journey.landing):
             self._drop(self._by_landed, key, journey)
         return journey
+
+    def expired(self, moment: float) -> Iterator[Journey]:
+        """Remove and give the journeys that have ended and whose newest exchange started before ``moment``."""
+        for journey in list(islice(self._finished.values(), _CHECKED_AT_ONCE)):
+            if journey.last >= moment:
+                return
+            if journey.landing is None or journey.callback_seen:
+                yield self.remove(journey)
 
     def newly_silent(self, moment: float) -> Iterator[Journey]:
         """Waiting journeys whose newest exchange started before ``moment``, each given once."""

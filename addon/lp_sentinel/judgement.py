@@ -15,15 +15,8 @@ from lp_sentinel.landing import redirect_target
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import Fired, Hit, RuleBook, judge
 
-_HOPS: Mapping[str, Hop] = {
-    "landing": "landing",
-    "callback": "callback",
-    "late": "callback",
-    "leak": "callback",
-    "closed": "login",
-    "token": "token",
-}
-"""Where a moment's rules say that something broke, if they don't say it themselves: else at the authorize request."""
+_HOPS: Mapping[str, Hop] = {"landing": "landing", "closed": "login"}
+"""At which hop a moment's rules say that something broke, where it is not that of the exchange it is put on."""
 
 PREFLIGHT = "preflight"
 """The tag of rules that are asked about a preflight, too."""
@@ -87,7 +80,7 @@ class Judgement:
                 account=self.text(account),
                 client_id=self.text(client_id),
                 journey=journey.id if journey else None,
-                hop=cast("Hop | None", rule.hop) or _HOPS.get(moment, "authorize"),
+                hop=rule.hop or _HOPS.get(moment, at.hop),
                 flow=at.flow,
                 index=at.index,
                 capture=self._capture,

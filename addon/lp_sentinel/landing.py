@@ -58,12 +58,12 @@ _DESCRIPTIONS = ("error_description", "error_code", "error_message")
 _CALLBACK = ("code", "error", "state")
 
 
-type Key = tuple[Endpoint, str]
-"""Endpoint and query."""
+type Key = int
+"""A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""
 
 
-def key_of(uri: Uri | None) -> Key | None:
-    return (uri.endpoint, uri.query or "") if uri else None
+def key_of(uri: Uri | None) -> Key:
+    return hash((uri.endpoint, uri.query or "")) if uri else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ class Target:
         return self.uri.endpoint if self.uri else None
 
     @property
-    def key(self) -> Key | None:
-        """What a request that follows this redirect has in common with it; ``None`` when it is no absolute URI."""
+    def key(self) -> Key:
+        """What a request that follows this redirect has in common with it."""
         return key_of(self.uri)
 
 

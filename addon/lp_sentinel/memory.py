@@ -1,52 +1,47 @@
-"""What is remembered across journeys: keyed digests in bounded maps that forget the oldest first."""
+"""What is remembered across journeys: digests in bounded maps that forget the oldest first."""
 
 from __future__ import annotations
 
-import secrets
-from collections import OrderedDict
-from collections.abc import Callable
-from hashlib import blake2b
+type Digest = int
 
-type Digest = Callable[..., bytes]
-
-_DIGEST_SIZE = 12
-_MOST = 100_000
+_KEPT = 5_000
 
 
-def new_digest() -> Digest:
-    """A function from texts to a digest, keyed at random: a memory of secrets that does not hold them."""
-    key = secrets.token_bytes(16)
+def digest(*parts: object) -> Digest:
+    """A 64-bit digest of texts, keyed anew in each process: a memory of secrets that does not hold them.
 
-    def digest(*parts: object) -> bytes:
-        # repr keeps None apart from "None", and the parts apart from each other.
-        return blake2b(repr(parts).encode("utf-8", "surrogatepass"), key=key, digest_size=_DIGEST_SIZE).digest()
-
-    return digest
+    It is Python's own hash of text, SipHash with a random key (PEP 456).
+    """
+    return hash(parts)
 
 
 class Ageing[K, V]:
-    """A map of at most ``most`` entries; the one that was set longest ago makes room."""
+    """A map that remembers at least the ``kept`` entries set last, and at most twice as many.
 
-    __slots__ = ("_entries", "_most", "forgot")
+    It has two generations: when the young one is full it becomes the old one, and the old one is forgotten.
+    """
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._entries: OrderedDict[K, V] = OrderedDict()
-        self._most = most
+    __slots__ = ("_kept", "_old", "_young", "forgot")
+
+    def __init__(self, kept: int = _KEPT) -> None:
+        self._kept = kept
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
         self.forgot = False
-        """Whether an entry had to make room: "not in here" then no longer means "never seen"."""
+        """Whether entries were forgotten: "not in here" then no longer means "never seen"."""
 
     def get(self, key: K) -> V | None:
-        return self._entries.get(key)
+        value = self._young.get(key)
+        return self._old.get(key) if value is None else value
 
     def __setitem__(self, key: K, value: V) -> None:
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
-            self.forgot = True
+        self._young[key] = value
+        if len(self._young) >= self._kept:
+            self.forgot |= bool(self._old)
+            self._old, self._young = self._young, {}
 
     def __contains__(self, key: K) -> bool:
-        return key in self._entries
+        return key in self._young or key in self._old
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def __bool__(self) -> bool:
+        return bool(self._young or self._old)

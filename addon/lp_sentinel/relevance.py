@@ -7,10 +7,9 @@ import re
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import redirect_target
-from lp_sentinel.memory import Ageing
+from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.uri import endpoint_of, host_matches, parse_parameters
 
-_MOST_HOSTS = 10_000
 _CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
 """A name with an encoded letter in it may be one of these as well."""
 
@@ -28,10 +27,9 @@ class Relevance:
 
     def __init__(self, config: Config) -> None:
         self._login_hosts = config.login_hosts
-        self._logins: Ageing[str, bool] = Ageing(_MOST_HOSTS)
-        self._apps: Ageing[str, bool] = Ageing(_MOST_HOSTS)
-        self._codes: Ageing[int, bool] = Ageing(_MOST_HOSTS)
-        """Hashes (Python keys them anew in each process), not the codes."""
+        self._logins: Ageing[str, bool] = Ageing()
+        self._apps: Ageing[str, bool] = Ageing()
+        self._codes: Ageing[Digest, bool] = Ageing()
         for apps in config.accounts.values():
             for app in apps.values():
                 for uri in app.redirect_uris:
@@ -57,7 +55,7 @@ class Relevance:
         if endpoint is not None and self.concerns(endpoint.host):
             return True
         query = referer.partition("?")[2].partition("#")[0]
-        return bool(query) and any(hash(value) in self._codes for _, value in parse_parameters(query).pairs)
+        return bool(query) and any(digest(value) in self._codes for _, value in parse_parameters(query).pairs)
 
     def learn(self, exchange: Exchange) -> None:
         """Note the hosts that this exchange makes part of a login, and the codes it hands on."""
@@ -68,7 +66,7 @@ class Relevance:
             self._learn_app(parameters.get("redirect_uri") or "")
         for carried in (parameters, *((redirect.query, redirect.fragment) if redirect else ())):
             if code := carried.get("code"):
-                self._codes[hash(code)] = True
+                self._codes[digest(code)] = True
         endpoint = redirect.endpoint if redirect else None
         if endpoint and endpoint.host not in self._apps and self._is_login(exchange.host):
             self._logins[endpoint.host] = True
