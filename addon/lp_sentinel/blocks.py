@@ -1,0 +1,105 @@
+"""When a journey's block is printed: as soon as it has come to something, and again only for what is found later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import groupby
+
+from lp_sentinel.engine import Verdict
+from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.reports.terminal import Terminal
+
+QUIET = 1.5
+"""Seconds without an exchange after which what was found is shown, whether or not more is to come."""
+
+_SETTLED = ("refused", "no-response", "elsewhere")
+
+
+class _Progress:
+    """How much of a journey has been printed."""
+
+    __slots__ = ("active", "findings", "hops")
+
+    def __init__(self) -> None:
+        self.hops = 0
+        """``0``: nothing has been printed yet."""
+        self.findings: list[Finding] = []
+        """Not printed yet."""
+        self.active: float | None = None
+        """When something happened that has not been printed."""
+
+
+class Blocks:
+    """Prints the journeys of a session as they go."""
+
+    def __init__(
+        self,
+        now: Callable[[str], JourneySummary | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``now`` tells how an open journey stands."""
+        self._now = now
+        self._clock = clock
+        self._progress: dict[str, _Progress] = {}
+        self._apart: list[Finding] = []
+        self._closed: list[JourneySummary] = []
+        self.waits = False
+        """Whether something is to be printed in a while: call :meth:`show`."""
+
+    def take(self, verdict: Verdict) -> None:
+        """Note what came of an exchange."""
+        if verdict.journey:
+            self._of(verdict.journey)
+        for finding in verdict.findings:
+            if finding.journey:
+                self._of(finding.journey).findings.append(finding)
+            else:
+                self._apart.append(finding)
+        self._closed += verdict.closed
+
+    def _of(self, journey: str) -> _Progress:
+        progress = self._progress.setdefault(journey, _Progress())
+        progress.active = self._clock()
+        self.waits = True
+        return progress
+
+    def show(self, screen: Terminal | None) -> None:
+        """Print what is ready. Without a screen what is ready counts as printed."""
+        closed, self._closed = self._closed, []
+        for journey in closed:
+            progress = self._progress.pop(journey.journey, None)
+            if progress and (progress.findings or not progress.hops):
+                self._print(screen, journey, progress)
+        self.waits = False
+        for name, progress in self._progress.items():
+            if progress.active is not None:
+                self._show(screen, name, progress)
+        apart, self._apart = self._apart, []
+        for _, some in groupby(apart, key=lambda finding: finding.index):
+            if screen:
+                screen.apart(list(some))
+
+    def _show(self, screen: Terminal | None, name: str, progress: _Progress) -> None:
+        journey = self._now(name)
+        if journey is None:
+            return
+        has_settled = _has_settled(journey)
+        if not has_settled and self._clock() - (progress.active or 0.0) < QUIET:
+            self.waits = True
+            return
+        progress.active = None
+        has_come_to_something = has_settled or journey.outcome.startswith(("code", "error:"))
+        if progress.findings or (has_come_to_something and not progress.hops):
+            self._print(screen, journey, progress)
+
+    def _print(self, screen: Terminal | None, journey: JourneySummary, progress: _Progress) -> None:
+        if screen:
+            screen.journey(journey, progress.findings, hops_shown=progress.hops)
+        progress.hops, progress.findings = len(journey.hops), []
+
+
+def _has_settled(journey: JourneySummary) -> bool:
+    """Whether most likely nothing more will come that belongs into its block."""
+    called_back = any(hop.hop == "callback" for hop in journey.hops)
+    return called_back or journey.outcome.partition(":")[0] in _SETTLED

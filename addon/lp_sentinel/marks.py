@@ -1,0 +1,101 @@
+"""Marks and comments on flows, for mitmproxy's own windows and for what it saves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, JourneySummary, Severity
+from lp_sentinel.redact import printable
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+IN_ORDER = ":white_check_mark:"
+MARKS: dict[Severity, str] = {
+    "error": ":red_circle:",
+    "warning": ":large_orange_diamond:",
+    "info": ":large_blue_circle:",
+}
+METADATA = "lp_authorize"
+"""Under this key a flow says which mark and comment are ours, in a flow file as well."""
+
+_LONGEST_STORY = 160
+
+
+class _Note:
+    """What is known about a flow."""
+
+    __slots__ = ("findings", "story")
+
+    def __init__(self) -> None:
+        self.story = ""
+        self.findings: list[Finding] = []
+
+
+class Marks:
+    """Marks the flows that are still there; it keeps none alive."""
+
+    def __init__(self) -> None:
+        self._flows: WeakValueDictionary[str, HTTPFlow] = WeakValueDictionary()
+        self._notes: WeakKeyDictionary[HTTPFlow, _Note] = WeakKeyDictionary()
+        self._touched: set[str] = set()
+
+    def know(self, flow: HTTPFlow) -> None:
+        """A flow that may be marked."""
+        self._flows[flow.id] = flow
+
+    def tell(self, flow: str, hop: Hop, journey: JourneySummary | None) -> None:
+        """What the flow with this id was, and on which journey."""
+        if note := self._note(flow):
+            seen = next((one for one in reversed(journey.hops) if one.flow == flow), None) if journey else None
+            what = f"{hop} ({journey.journey})" if journey else hop
+            note.story = f"{what}: {_answer(seen)}" if seen else what
+
+    def finding(self, finding: Finding) -> None:
+        """Something was found on a flow."""
+        if finding.flow and (note := self._note(finding.flow)):
+            note.findings.append(finding)
+
+    def _note(self, flow: str) -> _Note | None:
+        known = self._flows.get(flow)
+        if known is None:
+            return None
+        self._touched.add(flow)
+        return self._notes.setdefault(known, _Note())
+
+    def apply(self) -> list[HTTPFlow]:
+        """Write what is new onto the flows; those that have changed."""
+        touched = [flow for name in self._touched if (flow := self._flows.get(name)) is not None]
+        self._touched.clear()
+        return [flow for flow in touched if _write(flow, self._notes[flow])]
+
+
+def _write(flow: HTTPFlow, note: _Note) -> bool:
+    counting = [finding for finding in note.findings if finding.counts]
+    worst = max((finding.severity for finding in counting), key=SEVERITIES.index, default=None)
+    ours = {"marked": MARKS[worst] if worst else IN_ORDER, "comment": _comment(note)}
+    before = flow.metadata.get(METADATA)
+    earlier = before if isinstance(before, dict) else {}
+    # What a person has put there stays.
+    if flow.marked in ("", earlier.get("marked")):
+        flow.marked = ours["marked"]
+    if flow.comment in ("", earlier.get("comment")):
+        flow.comment = ours["comment"]
+    flow.metadata[METADATA] = ours
+    return ours != earlier
+
+
+def _comment(note: _Note) -> str:
+    rules = dict.fromkeys(f"{finding.rule} {finding.name}{_excuse(finding)}" for finding in note.findings)
+    return "; ".join(filter(None, (printable(note.story, _LONGEST_STORY), ", ".join(rules) or "in order")))
+
+
+def _excuse(finding: Finding) -> str:
+    return " (injected)" if finding.injected else " (allowed)" if finding.allowed else ""
+
+
+def _answer(hop: JourneyHop) -> str:
+    if hop.status is None:
+        return "no answer" if hop.error is not None else "answer not captured"
+    return f"{hop.status} to {hop.leads_to}" if hop.leads_to else str(hop.status)

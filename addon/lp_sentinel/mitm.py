@@ -1,0 +1,282 @@
+"""The addon: mitmproxy's flows and options in, findings on the screen, in reports and on the flows out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import mitmproxy.types
+from mitmproxy import command, ctx, exceptions, flow, hooks, http
+from mitmproxy.addonmanager import Loader
+
+from lp_sentinel.explain import explain, find_rule
+from lp_sentinel.reports import Report, ReportError, open_report
+from lp_sentinel.session import Session
+from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
+
+_TICK = 0.25
+"""Seconds between looks at what waits."""
+_MOST_CAUSES = 100
+
+_logger = logging.getLogger(__name__)
+
+
+class Addon:
+    """Judges what passes. Whatever goes wrong in here, the traffic passes unchanged."""
+
+    name = "lp-authorize"
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        """``None``: not configured, so nothing is judged."""
+        self._session: Session | None = None
+        self._reports: dict[str, Report] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._causes: set[tuple[object, ...]] = set()
+
+    # Options
+
+    def load(self, loader: Loader) -> None:
+        for option in OPTIONS:
+            self._check_given(option)
+            kind, default = (Sequence[str], list(option.default)) if option.is_list else (str, option.default)
+            loader.add_option(option.name, kind, default, option.help, option.choices or None)
+
+    def _check_given(self, option: Option) -> None:
+        """Refuse what is of another type: mitmproxy would drop the addon, and not say so."""
+        given = ctx.options.deferred.get(option.name)
+        values: Any = getattr(given, "val", given)  # from --set they are texts still to be parsed
+        is_text = given is not values or isinstance(given, str | None)
+        if option.is_list:
+            is_right = is_text or (isinstance(given, list) and all(isinstance(value, str) for value in given))
+        else:
+            is_right = is_text and (given is values or len(values) == 1)
+        if not is_right:
+            self._refuse(f"{option.name}: expected {'texts' if option.is_list else 'one text'}, not {values!r}")
+
+    def configure(self, updated: set[str]) -> None:
+        changed = updated & {option.name for option in OPTIONS}
+        if self._settings is not None and not changed:
+            return
+        try:
+            settings = read_settings(ctx.options, self._settings, is_changed="lp_config" in changed)
+            reports = self._open(settings)
+        except (ValueError, ReportError) as error:
+            self._refuse(str(error))
+        self._take_over(settings, reports)
+
+    def _refuse(self, problem: str) -> NoReturn:
+        """Stop mitmproxy before it listens; later leave all as it was."""
+        if not _is_running():
+            # An error that is only logged lets the proxy listen first, and then says that there was one.
+            raise SystemExit(f"lp-authorize: {problem}")
+        _logger.error("lp-authorize: %s", problem)
+        raise exceptions.OptionsError(f"lp-authorize: {problem}")  # type: ignore[no-untyped-call]
+
+    def _open(self, settings: Settings) -> dict[str, Report]:
+        reports: dict[str, Report] = {}
+        try:
+            for path in settings.reports:
+                reports[path] = self._reports.get(path) or open_report(path, settings.project.book)
+        except ReportError:
+            _close(report for path, report in reports.items() if path not in self._reports)
+            raise
+        return reports
+
+    def _take_over(self, settings: Settings, reports: dict[str, Report]) -> None:
+        session, earlier = self._session, self._settings
+        if session and earlier and settings.project is earlier.project:
+            for path in reports.keys() - self._reports.keys():
+                session.write(reports[path], is_whole=False)
+            session.change(settings, reports.values())
+        else:
+            if session:
+                session.close()
+            self._session = self._begin(settings, reports.values())
+        _close(report for path, report in self._reports.items() if path not in reports)
+        self._settings, self._reports = settings, reports
+
+    def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
+        for note in settings.project.expired(datetime.now(UTC).date()):
+            _logger.warning("lp-authorize: %s", note)
+        return Session(
+            settings,
+            reports,
+            replay=_is_replay(),
+            capture=_capture(),
+            prints=_prints(),
+            refresh=lambda flows: ctx.master.addons.trigger(hooks.UpdateHook(flows)),
+        )
+
+    # Life
+
+    def running(self) -> None:
+        if self._settings and self._settings.fail_on and _capture():
+            last = _LastWord(self.has_failed)
+            if last.name not in ctx.master.addons:
+                ctx.master.addons.add(last)  # type: ignore[no-untyped-call]
+        self._wait()
+
+    def done(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        session, self._session = self._session, None
+        if session:
+            self._guarded(session.close)
+            self._guarded(session.summarize)
+        self._guarded(lambda: _close(self._reports.values()))
+        self._failed_at_all = bool(session and self._settings and session.fails(self._settings.fail_on))
+        self._reports, self._settings = {}, None
+
+    _failed_at_all = False
+
+    def has_failed(self) -> bool:
+        return self._failed_at_all
+
+    # Traffic
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        session = self._session
+        if session is not None:
+            try:
+                session.request(flow)
+            except Exception as error:  # noqa: BLE001  (the traffic passes)
+                self._report_failure(error)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        session = self._session
+        if session is not None:
+            try:
+                if session.response(flow):
+                    self._wait()
+            except Exception as error:  # noqa: BLE001
+                self._report_failure(error)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        # A loaded flow that has both has been judged by its response.
+        if flow.response is None or flow.live:
+            self.response(flow)
+
+    def tcp_start(self, _flow: flow.Flow) -> None:
+        if self._session:
+            self._session.count_other()
+
+    udp_start = tcp_start
+    dns_request = tcp_start
+
+    def _wait(self) -> None:
+        """Look again in a while, if anything waits for its time."""
+        session = self._session
+        if session and session.waits and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        session = self._session
+        if session is None:
+            return
+        self._guarded(lambda: session.tick(is_reading=bool(ctx.master.commands.call("readfile.reading"))))
+        self._wait()
+
+    # Failing
+
+    def _guarded(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001
+            self._report_failure(error)
+
+    def _report_failure(self, error: Exception) -> None:
+        """Log what went wrong in here, once for each cause. The text of an error may hold what was captured."""
+        frames = traceback.extract_tb(error.__traceback__)
+        cause = (type(error), *((frame.filename, frame.lineno) for frame in frames[-1:]))
+        if cause in self._causes or len(self._causes) >= _MOST_CAUSES:
+            return
+        self._causes.add(cause)
+        is_plain = isinstance(error, OSError) or (self._settings is not None and not self._settings.redact)
+        text = (
+            f"{type(error).__name__}: {error}"
+            if is_plain
+            else f"{type(error).__name__} (--set lp_redact=off shows its text)"
+        )
+        _logger.error(
+            "lp-authorize failed, and the traffic passes; the same cause is not logged again.\n%s%s",
+            "".join(traceback.format_list(frames)),
+            text,
+        )
+
+    # Commands
+
+    @command.command("lp.findings")  # type: ignore[untyped-decorator]
+    def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
+        """What was found on these flows."""
+        found = self._active().record.of_flows({one.id for one in flows})
+        return [f"{one.severity}: {one.rule} {one.name}: {one.message}" for one in found]
+
+    @command.command("lp.report")  # type: ignore[untyped-decorator]
+    def report(self, path: mitmproxy.types.Path) -> None:
+        """Write a report of what was found so far; the ending says in which format."""
+        session = self._active()
+        try:
+            report = open_report(path, session.book)
+            session.write(report)
+            report.close()
+        except (ReportError, OSError) as error:
+            raise exceptions.CommandError(str(error)) from error
+        _logger.info("Written: %s", path)
+
+    @command.command("lp.explain")  # type: ignore[untyped-decorator]
+    def explain(self, rule: str) -> Sequence[str]:
+        """What a rule checks, why, and what to do."""
+        try:
+            return explain(find_rule(self._active().book, rule)).splitlines()
+        except ValueError as error:
+            raise exceptions.CommandError(str(error)) from error
+
+    def _active(self) -> Session:
+        if self._session is None:
+            raise exceptions.CommandError("lp-authorize is not configured")
+        return self._session
+
+
+class _LastWord:
+    """Ends the process with status 1, after every other addon has had its ``done``."""
+
+    name = "lp-authorize-exit"
+
+    def __init__(self, has_failed: Callable[[], bool]) -> None:
+        self._has_failed = has_failed
+
+    def done(self) -> None:
+        if self._has_failed():
+            sys.exit(1)
+
+
+def _close(reports: Iterable[Report]) -> None:
+    for report in reports:
+        report.close()
+
+
+def _is_running() -> bool:
+    loader = ctx.master.addons.get("scriptloader")  # type: ignore[no-untyped-call]
+    return bool(getattr(loader, "is_running", False))
+
+
+def _is_replay() -> bool:
+    """Whether a capture is read first (``-r``)."""
+    return "rfile" in ctx.options and bool(ctx.options.rfile)
+
+
+def _capture() -> str | None:
+    """The capture of a batch run (``-n -r``), in which nothing else passes."""
+    return str(ctx.options.rfile) if _is_replay() and not ctx.options.server else None
+
+
+def _prints() -> bool:
+    """Whether the terminal is free for blocks: the console has its windows there."""
+    return type(ctx.master).__name__ != "ConsoleMaster"

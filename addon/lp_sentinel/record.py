@@ -1,0 +1,47 @@
+"""What a session has come to so far: enough to write a report of it at any time, and no more than memory allows."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+
+from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.memory import Ageing
+from lp_sentinel.reports import Report
+
+_MOST_FINDINGS = 50_000
+_MOST_JOURNEYS = 20_000
+
+
+class Record:
+    """The latest findings and journeys of a session."""
+
+    def __init__(self) -> None:
+        self._findings: deque[Finding] = deque(maxlen=_MOST_FINDINGS)
+        self._journeys: deque[str] = deque(maxlen=_MOST_JOURNEYS)
+        self._closed: Ageing[str, JourneySummary] = Ageing(_MOST_JOURNEYS)
+        self._seen: Ageing[str, bool] = Ageing(_MOST_JOURNEYS)
+
+    def finding(self, finding: Finding) -> None:
+        self._findings.append(finding)
+
+    def see(self, journey: str) -> None:
+        """Note that there is such a journey."""
+        if journey not in self._seen:
+            self._seen[journey] = True
+            self._journeys.append(journey)
+
+    def journey(self, journey: JourneySummary) -> None:
+        self._closed[journey.journey] = journey
+
+    def of_flows(self, flows: Collection[str]) -> list[Finding]:
+        """The findings on flows with these ids."""
+        return [finding for finding in self._findings if finding.flow in flows]
+
+    def write(self, report: Report, now: Callable[[str], JourneySummary | None] | None) -> None:
+        """Hand it all to ``report``; ``now`` tells how an open journey stands, and without it they are left out."""
+        for finding in self._findings:
+            report.finding(finding)
+        for name in self._journeys:
+            if journey := self._closed.get(name) or (now(name) if now else None):
+                report.journey(journey)

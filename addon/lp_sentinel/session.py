@@ -1,0 +1,155 @@
+"""A session in mitmproxy from its first flow to its end: judged, marked, printed, reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from lp_sentinel.blocks import Blocks
+from lp_sentinel.engine import Engine, Verdict
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.finding import Severity
+from lp_sentinel.live import LiveSession
+from lp_sentinel.marks import Marks
+from lp_sentinel.record import Record
+from lp_sentinel.redact import Redactor
+from lp_sentinel.reports import CaptureEnd, Report
+from lp_sentinel.reports.tally import Tally
+from lp_sentinel.reports.terminal import Terminal
+from lp_sentinel.settings import Settings
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+
+class Session:
+    """Everything between the flows and what becomes of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reports: Iterable[Report],
+        *,
+        replay: bool = False,
+        capture: str | None = None,
+        prints: bool = True,
+        refresh: Callable[[list[HTTPFlow]], None] = lambda _flows: None,
+    ) -> None:
+        """``replay``: a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew."""
+        self._redactor = Redactor(on=settings.redact)
+        self._engine = Engine(settings.project.config, settings.project.book, self._redactor, capture)
+        self._live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
+        self._is_replay = replay
+        self._capture = capture
+        self._prints = prints
+        self._refresh = refresh
+        self._current: HTTPFlow | None = None
+        self._has_judged = False
+        self._tally = Tally()
+        self._blocks = Blocks(self._engine.journey)
+        self._marks = Marks()
+        self.record = Record()
+        self.book = settings.project.book
+        self.change(settings, reports)
+
+    def change(self, settings: Settings, reports: Iterable[Report]) -> None:
+        """Take over other settings for what comes now."""
+        self._redactor.on = settings.redact
+        self._reports = tuple(reports)
+        self._screen = Terminal(least=settings.show) if self._prints and settings.show else None
+
+    # Traffic
+
+    def request(self, flow: HTTPFlow) -> None:
+        self._live.request(flow)
+        if self._is_replay and flow.response is None and flow.error is None and not flow.live:
+            self.response(flow)  # nothing else will come
+
+    def response(self, flow: HTTPFlow) -> bool:
+        """Whether anything had to do with a login."""
+        self._tally.exchanges += 1
+        self._current = flow
+        exchange = self._live.response(flow)
+        if exchange is not None:
+            self._marks.know(flow)
+        if self._has_judged:
+            self._settle()
+        self._current = None
+        return exchange is not None
+
+    def count_other(self) -> None:
+        """Something else than HTTP passed."""
+        self._live.count_other()
+
+    @property
+    def waits(self) -> bool:
+        """Whether :meth:`tick` is to be called in a while."""
+        return self._live.holds_back or self._blocks.waits or (self._is_replay and self._capture is None)
+
+    def tick(self, *, is_reading: bool) -> None:
+        """Time has passed. ``is_reading``: the file of a replay is still being read."""
+        if self._is_replay and self._capture is None and not is_reading:
+            self._is_replay = False
+            self._live.go_live()
+        elif self._live.holds_back:
+            self._live.release()
+        self._settle()
+
+    # What comes of it
+
+    def _take(self, exchange: Exchange, verdict: Verdict) -> None:
+        self._has_judged = True
+        if verdict.hop and exchange.flow:
+            if self._current and self._current.id == exchange.flow:
+                self._marks.know(self._current)
+            journey = self._engine.journey(verdict.journey) if verdict.journey else None
+            self._marks.tell(exchange.flow, verdict.hop, journey)
+        self._hand_on(verdict)
+
+    def _hand_on(self, verdict: Verdict) -> None:
+        if verdict.journey:
+            self.record.see(verdict.journey)
+        self._blocks.take(verdict)
+        takers: tuple[Report | Tally | Record, ...] = (self._tally, self.record, *self._reports)
+        for finding in verdict.findings:
+            self._marks.finding(finding)
+            for taker in takers:
+                taker.finding(finding)
+        for journey in verdict.closed:
+            for taker in takers:
+                taker.journey(journey)
+
+    def _settle(self) -> None:
+        self._has_judged = False
+        changed = [flow for flow in self._marks.apply() if flow is not self._current]
+        if changed:
+            self._refresh(changed)
+        self._blocks.show(self._screen)
+
+    # The end
+
+    def close(self) -> None:
+        """No more will come: judge what is left."""
+        self._live.close()
+        self._hand_on(self._engine.close())
+        self._settle()
+        for report in self._reports:
+            report.capture(self._end)
+
+    def summarize(self) -> None:
+        if self._screen:
+            self._screen.summary(self._tally)
+
+    def fails(self, least: Severity | None) -> bool:
+        """Whether something at least as severe was found; ``None``: whatever it was."""
+        return least is not None and self._tally.at_least(least) > 0
+
+    def write(self, report: Report, *, is_whole: bool = True) -> None:
+        """Hand what was found so far to a report; if it is to be whole, with journeys that go on."""
+        self.record.write(report, self._engine.journey if is_whole else None)
+        if is_whole:
+            report.capture(self._end)
+
+    @property
+    def _end(self) -> CaptureEnd:
+        return CaptureEnd(self._capture, self._tally.exchanges)

@@ -1,0 +1,84 @@
+"""What the options of mitmproxy say, read as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, cast
+
+from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.project import Project, load_project
+from lp_sentinel.wording import quoted, unknown
+
+NEVER: Final = "never"
+NOTHING: Final = "none"
+
+
+class Option(NamedTuple):
+    """An option of mitmproxy. All are texts or lists of them: of a malformed number mitmproxy would say nothing."""
+
+    name: str
+    help: str
+    default: str | tuple[str, ...] = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.default, tuple)
+
+
+_WORST_FIRST = SEVERITIES[::-1]
+
+OPTIONS = (
+    Option("lp_config", "The project's config; if empty, lp-authorize.yaml in the working directory, if it is there."),
+    Option("lp_report", "Files to write a report to; the ending says in which format.", ()),
+    Option("lp_faults", "Fault plans to inject: files, or presets by name.", ()),
+    Option(
+        "lp_fail_on", "The least severity that makes a batch run (-n -r) exit with 1.", NEVER, (*_WORST_FIRST, NEVER)
+    ),
+    Option("lp_redact", "Whether codes, states and other secrets are masked.", "on", ("on", "off")),
+    Option("lp_show", "The least severity that is shown on the terminal.", "info", (*_WORST_FIRST, NOTHING)),
+)
+
+
+class Settings(NamedTuple):
+    """The options, read."""
+
+    config: str
+    project: Project
+    reports: tuple[str, ...]
+    fail_on: Severity | None
+    """``None``: never."""
+    redact: bool
+    show: Severity | None
+    """``None``: nothing is shown."""
+
+
+def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = True) -> Settings:
+    """Read the options; the config of ``earlier`` is kept if it is not said to have changed.
+
+    Raises ValueError (a DocumentError where a file is at fault).
+    """
+    fail_on, redact, show = (_chosen(options, name) for name in ("lp_fail_on", "lp_redact", "lp_show"))
+    if faults := _texts(options.lp_faults):
+        raise ValueError(f"lp_faults: {quoted(faults[0])}: this version injects no faults yet")
+    project = load_project(options.lp_config or None) if earlier is None or is_changed else earlier.project
+    return Settings(
+        config=options.lp_config,
+        project=project,
+        reports=_texts(options.lp_report),
+        fail_on=None if fail_on == NEVER else cast("Severity", fail_on),
+        redact=redact == "on",
+        show=None if show == NOTHING else cast("Severity", show),
+    )
+
+
+def _chosen(options: Any, name: str) -> str:
+    choices = next(option.choices for option in OPTIONS if option.name == name)
+    value = str(getattr(options, name)).strip().lower()
+    if value not in choices:
+        raise ValueError(f"{name}: {unknown('value', value, choices)}")
+    return value
+
+
+def _texts(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))
