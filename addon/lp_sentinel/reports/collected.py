@@ -1,0 +1,116 @@
+"""For the formats that are written as a whole: what a run found, capture by capture, until its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+from lp_sentinel.finding import SEVERITIES, Finding, JourneySummary, Severity
+from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
+from lp_sentinel.rules import RuleBook
+
+TOOL = "lp-authorize"
+WORST_FIRST: tuple[Severity, ...] = SEVERITIES[::-1]
+
+
+@dataclass(slots=True)
+class CaptureResult:
+    """What was found in one capture, in the order in which it was found."""
+
+    capture: str | None
+    """``None`` for a session in mitmproxy."""
+    findings: list[Finding] = field(default_factory=list)
+    journeys: dict[str, JourneySummary] = field(default_factory=dict)
+    end: CaptureEnd | None = None
+    """``None`` while it goes on."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "this session" if self.capture is None else self.capture
+
+    @property
+    def problem(self) -> str | None:
+        return self.end.problem if self.end else None
+
+
+type Results = Mapping[str | None, CaptureResult]
+type Write = Callable[[Results, RuleBook], Iterable[str]]
+
+
+class Collected:
+    """Keeps all that is found, and at the end has it written by ``write``."""
+
+    def __init__(self, path: str, book: RuleBook, write: Write) -> None:
+        """Raise ReportError if the file can't be written."""
+        self._file = open_text(path)
+        self._book = book
+        self._write = write
+        self._results: dict[str | None, CaptureResult] = {}
+
+    def finding(self, finding: Finding) -> None:
+        """Keep a finding."""
+        self._of(finding.capture).findings.append(finding)
+
+    def journey(self, journey: JourneySummary) -> None:
+        """Keep a journey."""
+        self._of(journey.capture).journeys[journey.journey] = journey
+
+    def capture(self, end: CaptureEnd) -> None:
+        """Keep how a capture ended: one without findings is in the report, too."""
+        self._of(end.capture).end = end
+
+    def close(self) -> None:
+        """Write the report. Raises OSError."""
+        try:
+            for piece in self._write(self._results, self._book):
+                self._file.write(piece)
+        finally:
+            close_text(self._file)
+
+    def _of(self, capture: str | None) -> CaptureResult:
+        return self._results.setdefault(capture, CaptureResult(capture))
+
+
+def tool_version() -> str:
+    try:
+        return version(TOOL)
+    except PackageNotFoundError:  # run from a checkout by mitmproxy's own Python
+        return "0+unknown"
+
+
+def all_findings(results: Results) -> Iterator[Finding]:
+    for result in results.values():
+        yield from result.findings
+
+
+def excused(finding: Finding) -> str:
+    """Why a finding does not count; empty if it does."""
+    return "injected" if finding.injected else "allowed" if finding.allowed else ""
+
+
+def severity_counts(findings: Iterable[Finding]) -> dict[Severity, int]:
+    """How many findings count, by severity, the worst first."""
+    counts = Counter(finding.severity for finding in findings if finding.counts)
+    return {severity: counts[severity] for severity in WORST_FIRST}
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """What counts before what does not, then by severity, then in the order in which it was found."""
+    return sorted(findings, key=lambda one: (not one.counts, WORST_FIRST.index(one.severity)))
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 or noun == "information" else f"{count:,} {noun}s"
+
+
+def verdict(findings: Iterable[Finding]) -> str:
+    """``2 errors, 1 warning (1 allowed)``, or ``no findings``."""
+    found = list(findings)
+    names = {"error": "error", "warning": "warning", "info": "information"}
+    parts = [counted(count, names[severity]) for severity, count in severity_counts(found).items() if count]
+    apart = Counter(filter(None, map(excused, found)))
+    remark = ", ".join(f"{count} {why}" for why, count in sorted(apart.items()))
+    return (", ".join(parts) or "no findings") + (f" ({remark})" if remark else "")

@@ -1,0 +1,173 @@
+"""A journey as a sequence diagram: who speaks to whom in what order, as places on a canvas that a template draws."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, Severity
+from lp_sentinel.redact import printable
+from lp_sentinel.reports.collected import counted
+from lp_sentinel.rules import RuleBook
+
+LANES = ("Browser", "App", "Sentinel", "Login page")
+_BROWSER, _APP, _SENTINEL, _LOGIN = range(4)
+_ASKED: Mapping[Hop, int] = {
+    "authorize": _SENTINEL,
+    "login": _LOGIN,
+    "landing": _APP,
+    "callback": _APP,
+    "token": _SENTINEL,
+}
+
+WIDTH = 720
+_FIRST = 96
+"""Where the first lane is; to its left stands how much time has passed."""
+_BETWEEN = 186
+_TOP = 34
+_ROW = 60
+_ARROW = 22
+"""From the top of a row to its request, and from there to its answer."""
+_LONGEST = 76
+"""Characters of a label that fit between the first lane and the right edge."""
+_CHARACTER = 7.3
+_MOST_HOPS = 40
+
+# What rules of these moments judge is the answer, not the request.
+_OF_ANSWERS = frozenset({"answer", "landing"})
+
+
+class Arrow(NamedTuple):
+    """A message from one lane to another, or, with ``stops``, one that never got there."""
+
+    y: int
+    start: int
+    end: int
+    label: str
+    label_x: int
+    broken: Severity | None
+    stops: bool = False
+
+
+class Row(NamedTuple):
+    """A hop: its request and its answer."""
+
+    number: int
+    """From 1, as the list of hops counts."""
+    hop: JourneyHop
+    top: int
+    height: int
+    gap: str
+    """How long after the hop before."""
+    request: Arrow
+    answer: Arrow | None
+    broken: Severity | None
+    told: str
+    """In few words, for those who don't see the picture; the list of hops has them all."""
+
+
+class Diagram(NamedTuple):
+    """All that is to be drawn."""
+
+    height: int
+    lanes: tuple[tuple[str, int], ...]
+    rows: tuple[Row, ...]
+    left_out: str
+    """What was not drawn, in words; empty if nothing."""
+
+
+def draw(hops: Sequence[JourneyHop], findings: Collection[Finding], book: RuleBook) -> Diagram:
+    """The diagram of a journey; what broke is marked at the request or at the answer."""
+    asked, answered = _broken(findings, book)
+    rows = []
+    before: JourneyHop | None = None
+    for place, hop in enumerate(hops[:_MOST_HOPS]):
+        rows.append(_row(place, hop, before, asked.get(hop.index), answered.get(hop.index)))
+        before = hop
+    more = len(hops) - len(rows)
+    return Diagram(
+        height=_TOP + _ROW * len(rows) + 8,
+        lanes=tuple((name, _x(lane)) for lane, name in enumerate(LANES)),
+        rows=tuple(rows),
+        left_out=f"… and {counted(more, 'hop')} more" if more else "",
+    )
+
+
+def _broken(findings: Collection[Finding], book: RuleBook) -> tuple[dict[int, Severity], dict[int, Severity]]:
+    """The worst that was found about each exchange's request, and about its answer."""
+    asked: dict[int, Severity] = {}
+    answered: dict[int, Severity] = {}
+    for finding in findings:
+        if not finding.counts:
+            continue
+        rule = book.by_id.get(finding.rule)
+        lands = finding.hop == "landing" or (rule is not None and rule.given in _OF_ANSWERS)
+        of = answered if lands else asked
+        worst = of.get(finding.index)
+        if worst is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(worst):
+            of[finding.index] = finding.severity
+    return asked, answered
+
+
+def _row(
+    place: int, hop: JourneyHop, before: JourneyHop | None, asked: Severity | None, answered: Severity | None
+) -> Row:
+    top = _TOP + _ROW * place
+    start, end = _x(_APP if hop.hop == "token" else _BROWSER), _x(_ASKED[hop.hop])
+    answer = _answer_text(hop)
+    # An answer that isn't in the capture can't be pointed at: then it's the request that is marked.
+    both = asked if answer else worse(asked, answered)
+    stops = hop.status is None and hop.error is not None
+    return Row(
+        number=place + 1,
+        hop=hop,
+        top=top,
+        height=_ROW,
+        gap=_gap(before, hop),
+        request=Arrow(top + _ARROW, start, end, _fitting(f"{hop.method} {_short(hop.url)}", start), start + 8, both),
+        answer=Arrow(top + 2 * _ARROW, end, start, _fitting(answer, start), start + 8, answered, stops)
+        if answer
+        else None,
+        broken=worse(asked, answered),
+        told=f"{place + 1}. {hop.hop}: {hop.method}, {_answer_word(hop)}",
+    )
+
+
+def worse(one: Severity | None, other: Severity | None) -> Severity | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=SEVERITIES.index)
+
+
+def _x(lane: int) -> int:
+    return _FIRST + _BETWEEN * lane
+
+
+def _answer_text(hop: JourneyHop) -> str:
+    if hop.status is None:
+        return f"no answer: {hop.error}" if hop.error is not None else ""
+    return f"{hop.status} → {_short(hop.leads_to)}" if hop.leads_to else str(hop.status)
+
+
+def _answer_word(hop: JourneyHop) -> str:
+    if hop.status is not None:
+        return f"answered {hop.status}"
+    return "no answer" if hop.error is not None else "the answer is not in the capture"
+
+
+def _short(url: str) -> str:
+    """A URL without what every one has, and without the beginning of Sentinel's long path."""
+    return url.removeprefix("https://").replace("/sentinel/api/account/", "/…/", 1)
+
+
+def _fitting(text: str, start: int) -> str:
+    return printable(text, min(_LONGEST, int((WIDTH - start - 16) / _CHARACTER)))
+
+
+def _gap(before: JourneyHop | None, hop: JourneyHop) -> str:
+    if before is None or before.started is None or hop.started is None:
+        return ""
+    seconds = hop.started - before.started
+    if abs(seconds) < 1:
+        return f"{seconds * 1000:+.0f} ms"
+    return f"{seconds:+.1f} s" if abs(seconds) < 600 else f"{seconds / 60:+.0f} min"  # noqa: PLR2004  (ten minutes)

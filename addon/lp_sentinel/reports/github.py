@@ -1,0 +1,41 @@
+"""GitHub annotations: print the file (``cat findings.annotations``) in a step of a workflow, and they stand at the run.
+
+GitHub shows the first ten errors, warnings and notices of a step each: the worst come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lp_sentinel.finding import Finding, Severity
+from lp_sentinel.reports.collected import Results, all_findings, excused, worst_first
+from lp_sentinel.reports.escaping import command, command_property, one_line
+from lp_sentinel.rules import RuleBook
+
+_COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
+
+
+def write(results: Results, _book: RuleBook) -> Iterator[str]:
+    """A workflow command for each finding, and one for each capture that could not be used."""
+    for result in results.values():
+        if result.problem is not None:
+            yield _line("error", "capture not usable", result.capture, f"{result.name}: {one_line(result.problem)}")
+    for finding in worst_first(all_findings(results)):
+        # What does not count is told, but must not look like a mistake.
+        why_not = excused(finding)
+        kind = "notice" if why_not else _COMMANDS[finding.severity]
+        title = f"{finding.rule} {finding.name}" + (f" ({why_not})" if why_not else "")
+        yield _line(kind, title, finding.capture, _message(finding))
+
+
+def _message(finding: Finding) -> str:
+    where = ", ".join(filter(None, (finding.journey, finding.hop, f"exchange {finding.index}")))
+    parts = [f"{one_line(finding.message)} ({where})"]
+    parts += [f"expected: {one_line(finding.expected)}"] if finding.expected else []
+    parts += [f"fix: {one_line(finding.fix)}"] if finding.fix else []
+    return "\n".join(parts)
+
+
+def _line(kind: str, title: str, capture: str | None, message: str) -> str:
+    place = f",file={command_property(one_line(capture))}" if capture is not None else ""
+    return f"::{kind} title={command_property(one_line(title))}{place}::{command(message)}\n"

@@ -1,0 +1,62 @@
+"""JSON: one document with the captures, the findings, the journeys and their counts, for scripts that want it whole."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, all_findings, severity_counts, tool_version
+from lp_sentinel.reports.records import finding_record, journey_record
+from lp_sentinel.rules import RuleBook
+
+FORMAT = 1
+"""Raised when a key changes its meaning or goes; keys may be added without."""
+
+
+def write(results: Results, _book: RuleBook) -> Iterator[str]:
+    """The document, one finding and one journey a line, so that two reports can be compared by line."""
+    yield f'{{"version": {FORMAT},\n"tool": {_text({"name": TOOL, "version": tool_version()})}'
+    yield from _list("captures", map(_capture, results.values()))
+    yield from _list("findings", map(finding_record, all_findings(results)))
+    journeys = (journey for result in results.values() for journey in result.journeys.values())
+    yield from _list("journeys", map(journey_record, journeys))
+    yield f',\n"summary": {_text(_summary(results))}}}\n'
+
+
+def _list(name: str, records: Iterator[dict[str, object]]) -> Iterator[str]:
+    yield f',\n"{name}": ['
+    between = "\n"
+    for record in records:
+        yield between + _text(record)
+        between = ",\n"
+    yield "\n]"
+
+
+def _capture(result: CaptureResult) -> dict[str, object]:
+    end = result.end
+    return {
+        "capture": result.capture,
+        "exchanges": end.exchanges if end else None,
+        "findings": len(result.findings),
+        "journeys": len(result.journeys),
+        "problem": result.problem,
+    }
+
+
+def _summary(results: Results) -> dict[str, object]:
+    findings = list(all_findings(results))
+    outcomes = Counter(journey.outcome for result in results.values() for journey in result.journeys.values())
+    return {
+        "findings": len(findings),
+        "counted": severity_counts(findings),
+        "allowed": sum(finding.allowed and not finding.injected for finding in findings),
+        "injected": sum(finding.injected for finding in findings),
+        "rules": dict(sorted(Counter(finding.rule for finding in findings).items())),
+        "journeys": sum(outcomes.values()),
+        "outcomes": dict(sorted(outcomes.items())),
+    }
+
+
+def _text(record: dict[str, object]) -> str:
+    return json.dumps(record, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,74 @@
+"""JUnit XML: a test suite for each capture, in it a test case for each rule, so that what was in order shows, too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from lp_sentinel.finding import SEVERITIES, Finding, Severity
+from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, counted, excused
+from lp_sentinel.reports.escaping import one_line, xml
+from lp_sentinel.rules import RuleBook
+
+FAIL_ON: Severity = "error"
+"""The least severity that makes a test case fail: what fails a run by default. Milder findings are its output."""
+
+
+def write(results: Results, book: RuleBook) -> Iterator[str]:
+    """A rule none of whose findings counts is skipped."""
+    root = Element("testsuites", name=TOOL)
+    for result in results.values():
+        _suite(root, result, {rule.id: f"{rule.id} {rule.name}" for rule in book.by_id.values()})
+    _count(root)
+    indent(root)
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(root: Element, result: CaptureResult, names: dict[str, str]) -> None:
+    suite = SubElement(root, "testsuite", name=xml(result.name))
+    by_rule = defaultdict[str, list[Finding]](list)
+    for finding in result.findings:
+        by_rule[finding.rule].append(finding)
+        names.setdefault(finding.rule, f"{finding.rule} {finding.name}")
+    if result.problem is not None:
+        unread = SubElement(suite, "testcase", classname=xml(result.name), name="the capture can be read")
+        SubElement(unread, "error", type="capture", message=xml(one_line(result.problem)))
+    for rule in sorted(names):
+        case = SubElement(suite, "testcase", classname=xml(result.name), name=xml(names[rule]))
+        if by_rule[rule]:
+            _tell(case, by_rule[rule])
+    _count(suite)
+
+
+def _tell(case: Element, findings: Sequence[Finding]) -> None:
+    least = SEVERITIES.index(FAIL_ON)
+    fails = [finding.counts and SEVERITIES.index(finding.severity) >= least for finding in findings]
+    failing = [finding for finding, does in zip(findings, fails, strict=True) if does]
+    if failing:
+        more = f" (and {counted(len(failing) - 1, 'more finding')})" if len(failing) > 1 else ""
+        failure = SubElement(case, "failure", type=failing[0].severity)
+        failure.set("message", xml(one_line(failing[0].message) + more))
+        failure.text = xml("\n\n".join(map(_text, failing)))
+    elif not any(finding.counts for finding in findings):
+        reasons = ", ".join(sorted({excused(finding) for finding in findings}))
+        SubElement(case, "skipped", message=f"{counted(len(findings), 'finding')}, {reasons}")
+    if others := [finding for finding, does in zip(findings, fails, strict=True) if not does]:
+        SubElement(case, "system-out").text = xml("\n\n".join(map(_text, others)))
+
+
+def _text(finding: Finding) -> str:
+    kind = ", ".join(filter(None, (finding.severity, excused(finding))))
+    where = ", ".join(filter(None, (finding.journey, finding.hop, f"exchange {finding.index}")))
+    answer = f" -> {finding.status}" if finding.status is not None else ""
+    lines = [f"{finding.rule} {finding.name} ({kind}): {one_line(finding.message)}"]
+    lines += [f"where: {where}: {one_line(finding.method)} {one_line(finding.url)}{answer}"]
+    cited = ", ".join(finding.cite)
+    parts = (("expected", finding.expected), ("why", finding.why), ("fix", finding.fix), ("see", cited))
+    return "\n".join([*lines, *(f"{label}: {one_line(text)}" for label, text in parts if text)])
+
+
+def _count(suite: Element) -> None:
+    for attribute, path in (("tests", ""), ("failures", "/failure"), ("errors", "/error"), ("skipped", "/skipped")):
+        suite.set(attribute, str(len(suite.findall(f".//testcase{path}"))))

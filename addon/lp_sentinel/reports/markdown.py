@@ -1,0 +1,108 @@
+"""Markdown, GitHub's flavour: to paste into a ticket, or for the summary of a job."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity
+from lp_sentinel.reports.citations import link
+from lp_sentinel.reports.collected import (
+    WORST_FIRST,
+    CaptureResult,
+    Results,
+    all_findings,
+    counted,
+    excused,
+    verdict,
+    worst_first,
+)
+from lp_sentinel.reports.escaping import code
+from lp_sentinel.reports.escaping import markdown as escaped
+from lp_sentinel.rules import RuleBook
+
+_ENOUGH = 900_000
+"""Characters of sections: GitHub takes a summary of one MiB, and nobody reads more."""
+_MOST_HOPS = 20
+_SIGNS: dict[Severity, str] = {"error": "🔴", "warning": "🟠", "info": "🔵"}
+
+
+def write(results: Results, _book: RuleBook) -> Iterator[str]:
+    """The counts, then a section for each journey in which something was found."""
+    yield f"# lp-authorize: {verdict(all_findings(results))}\n"
+    yield from _counts(results)
+    written = left_out = 0
+    for result in results.values():
+        for section in _sections(result):
+            written += len(section)
+            if written <= _ENOUGH:
+                yield section
+            else:
+                left_out += 1
+    if left_out:
+        yield f"\n{counted(left_out, 'more section')} did not fit here: a report of another format has them.\n"
+
+
+def _counts(results: Results) -> Iterator[str]:
+    counts = Counter((one.severity, one.rule, one.name, excused(one)) for one in all_findings(results))
+    if counts:
+        yield "\n| | rule | | findings |\n| --- | --- | --- | ---: |\n"
+    for key in sorted(counts, key=lambda one: (bool(one[3]), WORST_FIRST.index(one[0]), one[1])):
+        severity, rule, name, why_not = key
+        yield f"| {_SIGNS[severity]} {severity} | {_cell(rule)} | {_cell(name)} | {counts[key]}"
+        yield f" {why_not} |\n" if why_not else " |\n"
+
+
+def _cell(text: str) -> str:
+    return escaped(text).replace("|", "\\|")
+
+
+def _sections(result: CaptureResult) -> Iterator[str]:
+    journeys = counted(len(result.journeys), "journey")
+    yield f"\n## {code(result.name)}\n\n{journeys}, {verdict(result.findings)}\n"
+    if result.problem is not None:
+        yield f"\n> [!WARNING]\n> It could not be used to its end: {escaped(result.problem)}\n"
+    by_journey = defaultdict[str | None, list[Finding]](list)
+    for finding in result.findings:
+        by_journey[finding.journey].append(finding)
+    for journey_id, findings in by_journey.items():
+        journey = result.journeys.get(journey_id) if journey_id is not None else None
+        lines = [f"\n### {_heading(journey_id, journey)}\n\n"]
+        if journey and journey.hops:
+            lines += [*_hops(journey.hops, findings), "\n"]
+        lines += [line for finding in worst_first(findings) for line in _finding(finding)]
+        yield "".join(lines)
+
+
+def _heading(journey_id: str | None, journey: JourneySummary | None) -> str:
+    if journey_id is None:
+        return "Outside any journey"
+    if journey is None:
+        return f"Journey {escaped(journey_id)}"
+    about = [f"Journey {escaped(journey_id)}", code(journey.outcome)]
+    about += [f"account {code(journey.account)}"] if journey.account else []
+    about += [f"client {code(journey.client_id)}"] if journey.client_id else []
+    return " · ".join(about) + (" · injected" if journey.injected else "")
+
+
+def _hops(hops: Sequence[JourneyHop], findings: Sequence[Finding]) -> Iterator[str]:
+    broken = {finding.index for finding in findings if finding.counts and finding.severity != "info"}
+    for place, hop in enumerate(hops[:_MOST_HOPS], start=1):
+        mark = "❌ " if hop.index in broken else ""
+        answer = "no answer" if hop.error is not None else "answer not captured"
+        leads = f" → {code(hop.leads_to)}" if hop.leads_to else ""
+        answer = f"{hop.status}{leads}" if hop.status is not None else answer
+        yield f"{place}. {mark}**{hop.hop}** {code(f'{hop.method} {hop.url}')} — {answer}\n"
+    if len(hops) > _MOST_HOPS:
+        yield f"\n… {counted(len(hops) - _MOST_HOPS, 'hop')} more\n"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    why_not = excused(finding)
+    title = f"{_SIGNS[finding.severity]} **{escaped(finding.rule)} {escaped(finding.name)}**"
+    yield f"- {title} ({finding.severity}{', ' + why_not if why_not else ''})\n"
+    where = f"{finding.hop}, exchange {finding.index}: {code(f'{finding.method} {finding.url}')}"
+    cited = ", ".join(f"[{escaped(cite)}]({link(cite)})" if link(cite) else escaped(cite) for cite in finding.cite)
+    parts = [("Where", where), ("Seen", escaped(finding.message)), ("Expected", escaped(finding.expected))]
+    parts += [("Why it matters", escaped(finding.why)), ("Fix", escaped(finding.fix)), ("See", cited)]
+    yield from (f"  - {label}: {text}\n" for label, text in parts if text)
