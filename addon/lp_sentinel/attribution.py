@@ -65,10 +65,12 @@ def of_hop(journeys: Journeys, asked: Asked, redirect: Target | None, login_host
     return _newest(_narrowed(near, [j for j in near if _lands(j, redirect)], _stateless(near, redirect)))
 
 
-def of_callback(journeys: Journeys, asked: Asked, login_hosts: Collection[str], *, explained: bool) -> Journey | None:
+def of_callback(
+    journeys: Journeys, asked: Asked, login_hosts: Collection[str], *, redirected_elsewhere: bool
+) -> Journey | None:
     """The journey that a callback request belongs to.
 
-    ``explained`` says that a response which is no part of any journey redirected the browser there.
+    ``redirected_elsewhere`` says that a response which is no part of any journey sent the browser there.
     """
     own = asked.own
     code, state = own.query.get("code"), own.query.get("state")
@@ -79,7 +81,7 @@ def of_callback(journeys: Journeys, asked: Asked, login_hosts: Collection[str], 
         return _newest(_of_browser(begun, asked.browser))
     if landed := [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]:
         return _newest(_of_browser(landed, asked.browser))
-    if explained or own.endpoint is None:
+    if redirected_elsewhere or own.endpoint is None:
         return None
     due = journeys.due_at(asked.browser, (own.endpoint.host, own.endpoint.port))
     if agreeing := [journey for journey in due if _calls_back(journey, own) and _agrees(journey, own)]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lp_sentinel.config import Limits
 from lp_sentinel.journey import Browser, Journey
-from lp_sentinel.landing import Target
+from lp_sentinel.landing import Key, Target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
@@ -54,7 +55,7 @@ class History:
         self._states: Ageing[Digest, _State] = Ageing()
         self._called_back: Ageing[Digest, bool] = Ageing()
         self._redeemed: Ageing[Digest, bool] = Ageing()
-        self._redirected: Ageing[Digest, bool] = Ageing()
+        self._redirected: Ageing[Key, Literal["journey", "elsewhere"]] = Ageing()
         self._endpoints: Ageing[Endpoint, bool] = Ageing()
         self._runs: Ageing[Digest, _Run] = Ageing()
         self._tokens: Ageing[Digest, float] = Ageing()
@@ -113,12 +114,13 @@ class History:
 
     # Redirects and endpoints
 
-    def redirect(self, target: Target) -> None:
-        """Note where a response that belongs to no journey redirected to."""
-        self._redirected[digest(target.key)] = True
+    def redirect(self, target: Target, *, in_journey: bool) -> None:
+        """Note where a response redirected to that does, or does not, belong to a journey."""
+        self._redirected[target.key] = "journey" if in_journey else "elsewhere"
 
-    def was_redirected(self, target: Target) -> bool:
-        return digest(target.key) in self._redirected
+    def redirected(self, target: Target) -> Literal["journey", "elsewhere"] | None:
+        """Whether a response redirected there that belongs to a journey, or to none; ``None``: none did."""
+        return self._redirected.get(target.key)
 
     def expect_callback(self, endpoint: Endpoint | None, *, landed: bool) -> None:
         """Note an endpoint that was requested as redirect URI, or that something landed on."""

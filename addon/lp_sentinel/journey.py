@@ -52,13 +52,13 @@ class Journey:
     browser: Browser
     request: RequestFacts
     app: AppFacts
-    sentinel: HostPort
-    """The authorize request's own host and port."""
-    app_endpoints: frozenset[Endpoint]
-    """Those of the requested redirect URI and of the registered ones."""
     started: float | None
     last: float
     """When its newest exchange started."""
+    sentinel: HostPort = ("", None)
+    """The newest authorize request's own host and port."""
+    app_endpoints: frozenset[Endpoint] = frozenset()
+    """Those of the requested redirect URI and of the registered ones."""
     state_key: Digest | None = None
     fired: frozenset[Fired] = frozenset()
     """What fired on its newest authorize exchange and on its landing."""
@@ -179,6 +179,13 @@ class Journeys:
             self._drop(self._due, due, journey)
         elif due and landing.via == "location":
             self._due.setdefault(due, {})[journey.id] = journey
+
+    def visit(self, browser: Browser, host: HostPort, at: float | None) -> None:
+        """A browser comes to a host, not with a callback request: note it where one was due there."""
+        for journey in self._due.get((browser, host), {}).values():
+            landed = journey.landing.at if journey.landing else None
+            if landed is None or at is None or at >= landed:
+                journey.app_visited_later = True
 
     def touch(self, journey: Journey, at: float | None) -> None:
         """Note that an exchange of this journey started."""

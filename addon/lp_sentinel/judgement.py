@@ -31,7 +31,7 @@ class Judgement:
         self._config = config
         self._book = book
         self._redactor = redactor
-        self._capture = capture
+        self.capture = capture
         self._today = today
         self._found: list[Finding] = []
 
@@ -83,7 +83,7 @@ class Judgement:
                 hop=rule.hop or _HOPS.get(moment, at.hop),
                 flow=at.flow,
                 index=at.index,
-                capture=self._capture,
+                capture=self.capture,
                 time=at.time,
                 method=at.method,
                 url=at.url,

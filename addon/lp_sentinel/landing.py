@@ -55,7 +55,8 @@ _DOCUMENTED = frozenset({*_ONCE, "iss"})
 _TOKENS = ("access_token", "id_token", "refresh_token")
 _BESIDE_TOKENS = frozenset({*_TOKENS, "token_type", "expires_in", "scope"})
 _DESCRIPTIONS = ("error_description", "error_code", "error_message")
-_CALLBACK = ("code", "error", "state")
+CALLBACK_NAMES = ("code", "error", "state")
+"""What apps are called back with: a callback request carries one of these."""
 
 
 type Key = int
@@ -193,7 +194,7 @@ def read_landing(
         state_is_own_query=own_state is not None and own_state == state,
         state_change=state_change(request.state, state, is_state_of_other=is_state_of_other),
         repeated=tuple(name for name in query.repeated() if name in _ONCE),
-        in_fragment=tuple(name for name in _CALLBACK if fragment.has(name)),
+        in_fragment=tuple(name for name in CALLBACK_NAMES if fragment.has(name)),
         tokens=tokens,
         descriptions=descriptions,
         error_registered=error in ERROR_CODES if error else None,

@@ -1,0 +1,106 @@
+"""The authorize request and its answer: a journey begins, or is continued."""
+
+from __future__ import annotations
+
+from lp_sentinel import attribution
+from lp_sentinel.attribution import Asked
+from lp_sentinel.authorize import PathForm, read_app, read_request, registered_endpoints
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.facts import AppFacts, BegunFacts, Facts, RenewalFacts, RequestFacts
+from lp_sentinel.finding import JourneyHop
+from lp_sentinel.hops.docket import Docket, Renewal
+from lp_sentinel.hops.landing import land
+from lp_sentinel.journey import Journey
+from lp_sentinel.judgement import PREFLIGHT
+from lp_sentinel.landing import read_answer, redirect_target
+from lp_sentinel.uri import endpoint_of
+
+
+def judge_authorize(
+    docket: Docket, exchange: Exchange, asked: Asked, form: PathForm, account: str | None
+) -> Journey | None:
+    """Judge an authorize exchange; its journey, but for a preflight, which begins none."""
+    request = read_request(exchange, form, account, docket.config)
+    app = read_app(docket.config, account, request.client_id, request.redirect_uri)
+    facts: dict[str, Facts | None] = {"request": request, "app": app}
+    judgement, hop = docket.judgement, docket.judgement.hop(exchange, "authorize")
+    if request.method == "OPTIONS":
+        judgement.ask("request", facts, hop, account=account, client_id=request.client_id, only_tag=PREFLIGHT)
+        return None
+    journey = attribution.continued_by(docket.journeys, asked)
+    continued = journey is not None
+    if journey is None:
+        journey = _begin(docket, exchange, asked, request, app)
+    else:
+        _continue(docket, journey, exchange, asked, request, app)
+    redirect = redirect_target(exchange)
+    journey.status, journey.no_answer = exchange.status, exchange.no_answer
+    journey.leads = docket.leads(journey, redirect) if redirect else None
+    journey.login_begun |= journey.leads == "login"
+    journey.remember(hop, asked.own, redirect)
+    journey.fired = judgement.ask("request", facts, hop, journey)
+    answer = read_answer(exchange, redirect, journey.leads, request)
+    journey.fired |= judgement.ask("answer", facts | {"answer": answer}, hop, journey, journey.fired)
+    _judge_beginning(docket, journey, facts, hop, continued=continued)
+    if redirect and journey.leads == "app":
+        land(docket, journey, exchange, redirect, hop)
+    docket.journeys.settle(journey)
+    return journey
+
+
+def _begin(docket: Docket, exchange: Exchange, asked: Asked, request: RequestFacts, app: AppFacts) -> Journey:
+    docket.begun += 1
+    journey = Journey(
+        number=docket.begun,
+        browser=asked.browser,
+        request=request,
+        app=app,
+        started=exchange.started,
+        last=docket.at(exchange.started),
+    )
+    docket.journeys.add(journey)
+    _place(docket, journey, exchange, request)
+    return journey
+
+
+def _continue(
+    docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, request: RequestFacts, app: AppFacts
+) -> None:
+    """From now on this request's parameters are the journey's. Each Location continues it once."""
+    journey.awaited[asked.own.key] -= 1
+    docket.history.tally(journey.request.client_id, begun=-1)
+    docket.journeys.replace_request(journey, request, app)
+    _place(docket, journey, exchange, request)
+
+
+def _place(docket: Docket, journey: Journey, exchange: Exchange, request: RequestFacts) -> None:
+    """Note whom the journey is with: Sentinel's own host, and the endpoints where its app may be called back."""
+    registered = registered_endpoints(docket.config.app(request.account, request.client_id))
+    requested = endpoint_of(request.redirect_uri)
+    journey.app_endpoints = registered | {requested} if requested else registered
+    journey.sentinel = (exchange.host, exchange.port)
+    docket.history.tally(request.client_id, begun=1)
+    docket.history.expect_callback(requested, landed=False)
+
+
+def _judge_beginning(
+    docket: Docket, journey: Journey, facts: dict[str, Facts | None], hop: JourneyHop, *, continued: bool
+) -> None:
+    history, at, window = docket.history, docket.at(hop.started), docket.config.limits.loop_window
+    begun, landed, elsewhere = None, False, False
+    if continued:
+        loop = history.continues(journey, at)
+    else:
+        landed, elsewhere = history.begin_state(journey)
+        begun, loop = history.begin(journey, at)
+    fact = BegunFacts(
+        continued=continued,
+        state_landed_before=landed,
+        state_of_other_browser=elsewhere,
+        loop=loop,
+        loop_window=window,
+    )
+    docket.judgement.ask("begun", facts | {"begun": fact}, hop, journey)
+    left = None if continued else history.token_left(journey.browser, journey, at)
+    if left is not None:
+        docket.renewals.append(Renewal(at + window, begun, journey, facts | {"renewal": RenewalFacts(left)}, hop))

@@ -1,0 +1,132 @@
+"""The callback request: the browser brings the app what landed, and perhaps takes it elsewhere."""
+
+from __future__ import annotations
+
+from lp_sentinel import attribution
+from lp_sentinel.attribution import Asked
+from lp_sentinel.authorize import endpoint_facts, secret
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.facts import CallbackFacts, LateFacts, LeakFacts, Secret
+from lp_sentinel.finding import JourneyHop
+from lp_sentinel.hops.docket import Docket
+from lp_sentinel.hops.landing import issue, land
+from lp_sentinel.journey import Journey, Landing
+from lp_sentinel.landing import CALLBACK_NAMES
+from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_parameters, parse_uri
+
+_NOT_A_CALLBACK = frozenset({"OPTIONS", "HEAD"})
+
+
+def is_callback(docket: Docket, exchange: Exchange, asked: Asked) -> bool:
+    """Whether a request is a callback request, be it part of a journey or not."""
+    endpoint = asked.own.endpoint
+    return (
+        "=" in exchange.query
+        and endpoint is not None
+        and (endpoint in docket.registered or docket.history.callback_endpoint(endpoint) is not None)
+        and exchange.method.upper() not in _NOT_A_CALLBACK
+        and asked.own.query.has(*CALLBACK_NAMES)
+    )
+
+
+def judge_callback(docket: Docket, exchange: Exchange, asked: Asked) -> Journey | None:
+    """Judge a callback request; the journey that it belongs to, if any."""
+    own, history = asked.own, docket.history
+    code = own.query.get("code")
+    trusted = (*docket.config.login_hosts, *docket.config.sentinel_hosts)
+    redirected = history.redirected(own)
+    journey = attribution.of_callback(docket.journeys, asked, trusted, redirected_elsewhere=redirected == "elsewhere")
+    explained = redirected is not None or _is_explained(docket, asked)
+    repeats, altered = history.calls_back(code), ()
+    hop = docket.judgement.hop(exchange, "callback")
+    if journey is None:
+        if history.issued(code) is None:
+            issue(docket, code, None, own.endpoint)
+    else:
+        altered = _join(docket, journey, exchange, asked, hop)
+    facts = CallbackFacts(
+        code=secret(code),
+        state=secret(own.query.get("state")),
+        error=own.query.get("error"),
+        status=exchange.status,
+        no_answer=exchange.no_answer,
+        in_journey=journey is not None,
+        explained=explained,
+        altered=altered,
+        repeats_code=repeats,
+    )
+    moment = {
+        "request": journey.request if journey else None,
+        "app": journey.app if journey else None,
+        "landing": journey.landing_facts if journey else None,
+        "callback": facts,
+    }
+    docket.judgement.ask("callback", moment, hop, journey, journey.fired if journey else frozenset())
+    return journey
+
+
+def _is_explained(docket: Docket, asked: Asked) -> bool:
+    """Whether something else than a forged request accounts for it: a login, a journey by now forgotten, no landing."""
+    issued = docket.history.issued(asked.own.query.get("code"))
+    if issued and issued.journey:
+        return True
+    referer, endpoint = endpoint_of(asked.referer), asked.own.endpoint
+    if referer is not None and host_matches(referer.host, docket.config.login_hosts):
+        return True
+    return endpoint not in docket.registered and not (endpoint and docket.history.callback_endpoint(endpoint))
+
+
+def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, hop: JourneyHop) -> tuple[str, ...]:
+    """Make it part of its journey; the names of what it carries otherwise than the landing's Location did."""
+    journey.remember(hop, asked.own, None)
+    altered: tuple[str, ...] = ()
+    if journey.landing is None:
+        land(docket, journey, exchange, asked.own, hop)
+    else:
+        altered = _altered(journey.landing, asked.own.query)
+        if not journey.callback_seen:
+            judge_late(docket, journey, exchange, hop)
+    journey.callback_seen = True
+    docket.journeys.settle(journey)
+    return altered
+
+
+def _altered(landing: Landing, query: Parameters) -> tuple[str, ...]:
+    if landing.via == "callback":
+        return ()
+    landed = {"code": landing.code, "state": landing.state, "error": landing.error}
+    return tuple(
+        name
+        for name, value in landed.items()
+        # A browser does not send the fragment: what stood there and is absent here was not altered.
+        if query.get(name) != value and not (name in landing.in_fragment and not query.has(name))
+    )
+
+
+def judge_late(docket: Docket, journey: Journey, exchange: Exchange, hop: JourneyHop) -> None:
+    """Judge how long after its landing a code is used for the first time, at the callback or redeeming it."""
+    landing = journey.landing
+    if landing and landing.code and not journey.late and landing.at is not None and exchange.started is not None:
+        late = LateFacts(exchange.started - landing.at, "token" if hop.hop == "token" else "callback")
+        journey.late = bool(docket.judgement.ask("late", {"late": late}, hop, journey))
+
+
+def judge_leak(docket: Docket, exchange: Exchange, referer: str) -> None:
+    """Judge whether a request tells another origin, by its Referer, a code that landed: once for each code."""
+    if not docket.history.has_codes:
+        return
+    uri = parse_uri(referer)
+    for name, value in parse_parameters(uri.query).pairs if uri else ():
+        issued = docket.history.issued(value)
+        if issued is None or issued.leaked or issued.origin == exchange.endpoint.origin:
+            continue
+        issued.leaked = True
+        facts = LeakFacts(
+            code=Secret(value),
+            parameter=name,
+            origin=endpoint_facts(exchange.endpoint).origin,
+            callback_origin=endpoint_facts(Endpoint(*issued.origin, "/")).origin,
+        )
+        journey = docket.journeys.get(issued.journey) if issued.journey else None
+        hop = docket.judgement.hop(exchange, "callback")
+        docket.judgement.ask("leak", {"leak": facts}, hop, journey, client_id=issued.client_id)

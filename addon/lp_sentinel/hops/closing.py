@@ -1,0 +1,52 @@
+"""The end of a journey: its time is over, or the capture has ended."""
+
+from __future__ import annotations
+
+from lp_sentinel.facts import ClosedFacts
+from lp_sentinel.finding import JourneySummary
+from lp_sentinel.hops.docket import Docket, Renewal
+from lp_sentinel.journey import Journey
+
+
+def judge_renewal(docket: Docket, renewal: Renewal) -> None:
+    """Judge a journey begun while a token was good, unless it turned out to be part of a loop."""
+    if renewal.begun is None or not renewal.begun.in_loop:
+        docket.judgement.ask("renewal", renewal.facts, renewal.at, renewal.journey)
+
+
+def judge_closed(docket: Docket, journey: Journey, waited: float | None) -> None:
+    """Judge a journey of which no more is expected; that nothing landed is found once."""
+    landing = journey.landing
+    if journey.abandoned and landing is None:
+        return
+    facts = ClosedFacts(
+        login_begun=journey.login_begun,
+        last_answer_refused=journey.refused,
+        last_answer_led_elsewhere=journey.leads == "elsewhere",
+        landed=landing is not None,
+        landed_by_location=landing is not None and landing.via == "location",
+        in_fragment=landing is not None and bool(landing.in_fragment),
+        callback_seen=journey.callback_seen,
+        app_visited_later=journey.app_visited_later,
+        waited=waited,
+    )
+    moment = {"request": journey.request, "app": journey.app, "closed": facts}
+    fired = docket.judgement.ask("closed", moment, landing.hop if landing else journey.hops[-1], journey)
+    journey.abandoned = landing is None and bool(fired)
+
+
+def summary(docket: Docket, journey: Journey, *, given_up: bool = False) -> JourneySummary:
+    """A journey as it stands; ``given_up``: it had to make room before anything landed."""
+    return JourneySummary(
+        journey=journey.id,
+        capture=docket.judgement.capture,
+        account=docket.judgement.text(journey.request.account),
+        client_id=docket.judgement.text(journey.request.client_id),
+        outcome="unknown" if given_up else journey.outcome,
+        exchanges=tuple(hop.index for hop in journey.hops),
+        findings=journey.findings,
+        injected=journey.injected,
+        started=journey.started,
+        open=journey.landing is None and not journey.refused,
+        hops=tuple(journey.hops),
+    )

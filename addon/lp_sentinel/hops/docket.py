@@ -1,0 +1,64 @@
+"""What every hop works with: the config, the journeys under way, the history, and the judgement."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lp_sentinel.authorize import registered_endpoints
+from lp_sentinel.config import Config
+from lp_sentinel.facts import Facts
+from lp_sentinel.finding import JourneyHop
+from lp_sentinel.history import Begun, History
+from lp_sentinel.journey import Journey, Journeys
+from lp_sentinel.judgement import Judgement
+from lp_sentinel.landing import LeadsTo, Target, leads_to
+from lp_sentinel.uri import Endpoint
+
+
+class Renewal(NamedTuple):
+    """A journey that began while a token was good: judged when it is known whether it is part of a loop."""
+
+    due: float
+    begun: Begun | None
+    journey: Journey
+    facts: dict[str, Facts | None]
+    at: JourneyHop
+
+
+@dataclass(slots=True)
+class Docket:
+    """One capture under judgement."""
+
+    config: Config
+    judgement: Judgement
+    journeys: Journeys = field(init=False)
+    history: History = field(init=False)
+    renewals: deque[Renewal] = field(default_factory=deque)
+    registered: frozenset[Endpoint] = field(init=False)
+    """The endpoints of every redirect URI in the config."""
+    now: float = 0.0
+    """When the newest request started."""
+    begun: int = 0
+    """Journeys so far."""
+
+    def __post_init__(self) -> None:
+        self.journeys = Journeys(self.config.limits.open_journeys)
+        self.history = History(self.config.limits)
+        apps = (app for apps in self.config.accounts.values() for app in apps.values())
+        self.registered = frozenset(endpoint for app in apps for endpoint in registered_endpoints(app))
+
+    def at(self, started: float | None) -> float:
+        """A request of which the capture does not say when it started, came when the last one did."""
+        return self.now if started is None else started
+
+    def leads(self, journey: Journey, redirect: Target, *, hands_over: bool = True) -> LeadsTo:
+        """Where a redirect leads, seen from this journey."""
+        return leads_to(
+            redirect,
+            sentinel=journey.sentinel,
+            app_endpoints=journey.app_endpoints,
+            login_hosts=self.config.login_hosts,
+            hands_over=hands_over,
+        )

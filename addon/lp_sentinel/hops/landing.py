@@ -1,0 +1,76 @@
+"""The landing: what the app is handed, by a Location or, where none was seen, by the callback request itself."""
+
+from __future__ import annotations
+
+from lp_sentinel.authorize import registered_endpoints
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.finding import JourneyHop
+from lp_sentinel.hops.docket import Docket
+from lp_sentinel.journey import Journey, Landing
+from lp_sentinel.landing import CALLBACK_NAMES, Target, Via, read_landing
+from lp_sentinel.token import Issued
+from lp_sentinel.uri import Endpoint, Parameters, parse_parameters, parse_uri
+
+
+def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, hop: JourneyHop) -> None:
+    """Judge what lands; ``target`` is the response's Location, or the callback request's own URL."""
+    request, history = journey.request, docket.history
+    via: Via = "callback" if hop.hop == "callback" else "location"
+    app = docket.config.app(request.account, request.client_id)
+    code, state = target.query.get("code"), target.query.get("state")
+    earlier = history.issued(code)
+    facts = read_landing(
+        target,
+        via,
+        request,
+        registered_endpoints(app) if app and app.redirect_uris else None,
+        own_query=_own_query(request.redirect_uri, app.redirect_uris if app else (), target.endpoint),
+        code_landed_before=earlier is not None and earlier.journey not in (None, journey.id),
+        is_state_of_other=any(other is not journey for other in docket.journeys.with_state(state)),
+    )
+    carried = {name: target.fragment.get(name) or target.query.get(name) for name in CALLBACK_NAMES}
+    at = exchange.started if via == "callback" or exchange.answered is None else exchange.answered
+    journey.landing_facts = facts
+    journey.landing = Landing(
+        via=via,
+        endpoint=target.endpoint,
+        code=carried["code"],
+        state=carried["state"],
+        error=carried["error"],
+        at=at,
+        hop=hop,
+        outcome="code" if code else f"error:{docket.judgement.text(facts.error)}" if facts.error else "unknown",
+        in_fragment=facts.in_fragment,
+    )
+    moment = {"request": request, "app": journey.app, "landing": facts}
+    journey.fired |= docket.judgement.ask("landing", moment, hop, journey, journey.fired)
+    history.land_state(journey, at)
+    history.tally(request.client_id, landed=1)
+    history.expect_callback(target.endpoint, landed=True)
+    for landed in dict.fromkeys((code, carried["code"])):
+        issue(docket, landed, journey, target.endpoint)
+
+
+def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: Endpoint | None) -> None:
+    """Note a code that landed at ``endpoint``, and the journey in which it did."""
+    if code is None or endpoint is None:
+        return
+    request = journey.request if journey else None
+    docket.history.issue(
+        code,
+        Issued(
+            journey=journey.id if journey else None,
+            client_id=request.client_id if request else None,
+            redirect_uri=request.redirect_uri if request else None,
+            origin=endpoint.origin,
+        ),
+    )
+
+
+def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: Endpoint | None) -> Parameters:
+    """The query that the redirect URI brings along: the requested one's, else that of the one it landed on."""
+    for candidate in (redirect_uri,) if redirect_uri else registered:
+        uri = parse_uri(candidate)
+        if uri and (redirect_uri or uri.endpoint == endpoint):
+            return parse_parameters(uri.query)
+    return Parameters()

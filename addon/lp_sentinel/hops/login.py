@@ -1,0 +1,26 @@
+"""A hop between the authorize request and the app: the login page, and wherever it sends the browser."""
+
+from __future__ import annotations
+
+from lp_sentinel.attribution import Asked
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.hops.docket import Docket
+from lp_sentinel.hops.landing import land
+from lp_sentinel.journey import Journey
+from lp_sentinel.landing import Target
+from lp_sentinel.uri import host_matches
+
+
+def judge_login(docket: Docket, exchange: Exchange, asked: Asked, journey: Journey, redirect: Target | None) -> None:
+    """Follow a login a hop further; where it redirects to the app, judge what lands."""
+    hop = docket.judgement.hop(exchange, "login")
+    journey.remember(hop, asked.own, redirect)
+    if redirect is None:
+        return
+    own = (exchange.host, exchange.port)
+    hands_over = own == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
+    leads = docket.leads(journey, redirect, hands_over=hands_over)
+    journey.login_begun |= leads == "login"
+    if leads == "app":
+        land(docket, journey, exchange, redirect, hop)
+        docket.journeys.settle(journey)

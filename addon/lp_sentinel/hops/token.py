@@ -1,0 +1,48 @@
+"""The token exchange: the app's back end redeems the code. Seen only when it goes through the proxy."""
+
+from __future__ import annotations
+
+from lp_sentinel.attribution import Asked
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.hops.callback import judge_late
+from lp_sentinel.hops.docket import Docket
+from lp_sentinel.journey import Journey
+from lp_sentinel.token import expires_in, read_token, read_token_request
+
+_OK = 200
+
+
+def judge_token(docket: Docket, exchange: Exchange, asked: Asked, account: str | None) -> Journey | None:
+    """Judge a token exchange; the journey whose code it redeems, if that was seen."""
+    request = read_token_request(exchange)
+    if request.method == "OPTIONS":
+        return None
+    history, code = docket.history, request.get("code")
+    issued = history.issued(code)
+    journey = docket.journeys.get(issued.journey) if issued and issued.journey else None
+    repeats = request.method == "POST" and history.redeems(code)
+    hop = docket.judgement.hop(exchange, "token")
+    if journey:
+        journey.remember(hop, asked.own, None)
+        if request.method == "POST" and request.get("grant_type") != "refresh_token":
+            if not repeats:
+                judge_late(docket, journey, exchange, hop)
+            _grant(docket, journey, exchange)
+    never_landed = code is not None and (issued is None or issued.journey is None)
+    facts = read_token(
+        exchange,
+        request,
+        issued,
+        code_unknown=never_landed and history.all_landed(request.client_id),
+        redeemed_before=repeats,
+    )
+    docket.judgement.ask("token", {"token": facts}, hop, journey, account=account, client_id=request.client_id)
+    return journey
+
+
+def _grant(docket: Docket, journey: Journey, exchange: Exchange) -> None:
+    """Note for how long the browser's access token is good."""
+    seconds = expires_in(exchange) if exchange.status == _OK else None
+    at = exchange.answered if exchange.answered is not None else exchange.started
+    if seconds is not None and at is not None:
+        docket.history.grant(journey, at + seconds)
