@@ -1,4 +1,4 @@
-"""When a journey's block is printed: as soon as it has come to something, and again only for what is found later."""
+"""When a journey's block is printed: once it has come to something, and again for what comes of it later."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _SETTLED = ("refused", "no-response", "elsewhere")
 class _Progress:
     """How much of a journey has been printed."""
 
-    __slots__ = ("active", "findings", "hops")
+    __slots__ = ("active", "findings", "hops", "outcome")
 
     def __init__(self) -> None:
         self.hops = 0
-        """``0``: nothing has been printed yet."""
+        self.outcome: str | None = None
+        """As printed; ``None``: nothing has been."""
         self.findings: list[Finding] = []
         """Not printed yet."""
         self.active: float | None = None
@@ -69,7 +70,7 @@ class Blocks:
         closed, self._closed = self._closed, []
         for journey in closed:
             progress = self._progress.pop(journey.journey, None)
-            if progress and (progress.findings or not progress.hops):
+            if progress and (progress.findings or progress.outcome is None):
                 self._print(screen, journey, progress)
         self.waits = False
         for name, progress in self._progress.items():
@@ -90,13 +91,13 @@ class Blocks:
             return
         progress.active = None
         has_come_to_something = has_settled or journey.outcome.startswith(("code", "error:"))
-        if progress.findings or (has_come_to_something and not progress.hops):
+        if progress.findings or (has_come_to_something and progress.outcome != journey.outcome):
             self._print(screen, journey, progress)
 
     def _print(self, screen: Terminal | None, journey: JourneySummary, progress: _Progress) -> None:
         if screen:
             screen.journey(journey, progress.findings, hops_shown=progress.hops)
-        progress.hops, progress.findings = len(journey.hops), []
+        progress.hops, progress.outcome, progress.findings = len(journey.hops), journey.outcome, []
 
 
 def _has_settled(journey: JourneySummary) -> bool:

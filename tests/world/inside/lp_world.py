@@ -17,7 +17,7 @@ def load(loader: Loader) -> None:
 
 
 def running() -> None:
-    if not ctx.options.world_listening:
+    if not (ctx.options.world_listening and ctx.options.server):
         return
     server: Proxyserver = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
     told = Path(ctx.options.world_listening)

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from lp_sentinel.cli import main
+
+CAPTURES = Path(__file__).resolve().parent.parent / "captures"
+CONFIG = str(CAPTURES / "lp-authorize.yaml")
+DEMO = str(CAPTURES / "demo.flow")
+IN_ORDER = str(CAPTURES / "in-order.har")
+
+type Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def invoked(*arguments: str | Path, **how: Any) -> Result:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], **how)
+
+    return invoked
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_capture_is_judged_and_shown(run: Run) -> None:
+    done = run("check", "--config", CONFIG, DEMO)
+    assert done.exit_code == 1
+    assert "✗ LPA310 state-lost" in done.stdout
+    assert "4 journeys" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("capture", "options", "status"),
+    [
+        ("in-order.har", [], 0),
+        ("demo.flow", [], 1),
+        ("demo.flow", ["--fail-on", "never"], 0),
+        ("state-missing.flow", [], 0),
+        ("state-missing.flow", ["--fail-on", "warning"], 1),
+        ("state-missing.flow", ["--fail-on", "info", "--ignore", "LPA130,LPA142"], 0),
+        ("demo.flow", ["--select", "LPA2"], 0),
+        ("demo.flow", ["--select", "lpa1", "--select", "LPA3"], 1),
+        ("demo.flow", ["--select", "LPA3", "--ignore", "LPA310"], 0),
+    ],
+)
+def test_the_exit_status_says_whether_something_was_found(
+    run: Run, capture: str, options: list[str], status: int
+) -> None:
+    done = run("check", "--quiet", "--config", CONFIG, *options, CAPTURES / capture)
+    assert (done.exit_code, done.output) == (status, "")
+
+
+def test_each_capture_is_judged_by_itself(run: Run) -> None:
+    done = run("check", "--config", CONFIG, "--report", "report.jsonl", DEMO, IN_ORDER, DEMO)
+    assert done.exit_code == 1
+    lines = records(Path("report.jsonl").read_text("utf-8"))
+    captures = [line["capture"] for line in lines]
+    assert captures == sorted(captures, key=captures.index), "capture by capture"
+    assert set(captures) == {DEMO, IN_ORDER}
+    of_demo = [("rule" in line, line.get("index"), line.get("rule")) for line in lines if line["capture"] == DEMO]
+    findings = [entry for entry in of_demo if entry[0]]
+    assert of_demo == [*findings, *(entry for entry in of_demo if not entry[0])], "the findings, then the journeys"
+    assert findings == sorted(findings, key=lambda entry: (entry[1], entry[2]))
+    assert done.stdout.index("demo.flow") < done.stdout.index("in-order.har")
+
+
+def test_several_at_a_time_come_to_the_same(run: Run) -> None:
+    names = ("demo.flow", "in-order.har", "state-missing.flow", "two-users-one-state-lost.flow")
+    captures = [CAPTURES / name for name in names]
+    alone = run("check", "--config", CONFIG, "--quiet", "--no-redact", "--report", "-", *captures)
+    together = run("check", "--config", CONFIG, "--quiet", "--no-redact", "--report", "-", "--jobs", "3", *captures)
+    assert alone.stdout == together.stdout
+    assert alone.exit_code == together.exit_code == 1
+
+
+def test_equal_secrets_look_equal_in_all_processes(run: Run) -> None:
+    copies = []
+    for number in range(4):
+        copies.append(Path(f"{number}.flow"))
+        copies[-1].write_bytes(Path(DEMO).read_bytes())
+    done = run("check", "--config", CONFIG, "--quiet", "--jobs", "4", "--report", "-", *copies)
+    urls = {line["url"] for line in records(done.stdout) if line.get("rule") == "LPA310"}
+    assert len(urls) == 1
+
+
+def test_a_report_on_standard_output_has_it_for_itself(run: Run) -> None:
+    done = run("check", "--config", CONFIG, "--report", "-", DEMO)
+    assert {line["capture"] for line in records(done.stdout)} == {DEMO}
+    assert "Summary" in done.stderr
+
+
+def test_standard_input_is_a_capture(run: Run) -> None:
+    done = run("check", "--config", CONFIG, "--quiet", "--report", "-", "-", input=Path(DEMO).read_bytes())
+    assert {line["capture"] for line in records(done.stdout)} == {"-"}
+
+
+def test_secrets_are_masked_unless_asked_for(run: Run) -> None:
+    masked = run("check", "--config", CONFIG, "--report", "-", DEMO)
+    plain = run("check", "--config", CONFIG, "--report", "-", "--no-redact", DEMO)
+    lost = next(line for line in records(plain.stdout) if line.get("rule") == "LPA310")
+    secrets = [value for value in lost["evidence"].values() if value]
+    assert secrets
+    for secret in secrets:
+        assert secret not in masked.output
+        assert secret in plain.output
+
+
+def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
+    Path("empty.har").touch()
+    Path("cut.flow").write_bytes(Path(DEMO).read_bytes()[:-100])
+    Path("text.txt").write_text("no capture")
+    done = run(
+        "check", "--config", CONFIG, "--quiet", "--report", "-", "empty.har", "cut.flow", DEMO, "missing", "text.txt"
+    )
+    assert done.exit_code == 2
+    complaints = done.stderr.splitlines()
+    assert len(complaints) == 4
+    assert all(line.startswith("lp-authorize: ") for line in complaints)
+    for name in ("empty.har", "cut.flow", "missing", "text.txt"):
+        assert any(name in line for line in complaints)
+    found = {line["capture"] for line in records(done.stdout) if "rule" in line}
+    assert found == {"cut.flow", DEMO}
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "problem"),
+    [
+        (
+            {"c.yaml": "acounts: {}"},
+            ["--config", "c.yaml"],
+            "c.yaml:1:1: unknown key 'acounts', did you mean 'accounts'?",
+        ),
+        ({}, ["--config", "none.yaml"], "none.yaml:1:1: cannot be read: No such file or directory"),
+        ({"lp-authorize.yaml": "rules: {paths: [mine.yaml]}", "mine.yaml": "- id: X1\n"}, [], "mine.yaml:1:"),
+        ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
+        ({}, ["--select", "LPB"], "unknown rule 'LPB'"),
+        ({}, ["--report", "no/such/folder/x.jsonl"], "report no/such/folder/x.jsonl: cannot be written"),
+        ({}, ["--report", "x.foo"], "report x.foo: its ending says in which format to write"),
+        ({}, ["--fail-on", "eror"], "Invalid value for '--fail-on'"),
+        ({}, ["--jobs", "0"], "Invalid value for '--jobs'"),
+    ],
+)
+def test_what_cannot_be_used_is_one_clear_message(
+    run: Run, files: dict[str, str], arguments: list[str], problem: str
+) -> None:
+    for name, content in files.items():
+        Path(name).write_text(content)
+    done = run("check", *arguments, IN_ORDER)
+    assert done.exit_code == 2
+    assert done.stderr.count(problem) == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_the_config_of_the_working_directory_is_taken(run: Run) -> None:
+    Path("lp-authorize.yaml").write_text(yaml.safe_dump({"rules": {"ignore": ["LPA"]}}))
+    assert "0 findings" in run("check", DEMO).stdout
+
+
+def test_what_was_allowed_until_yesterday_counts_again_and_says_so(run: Run) -> None:
+    config = yaml.safe_load(Path(CONFIG).read_text("utf-8"))
+    for year, status in ((2999, 0), (2020, 1)):
+        allow = {"rule": "LPA130", "reason": "until the March move", "until": f"{year}-03-31"}
+        Path("c.yaml").write_text(yaml.safe_dump({**config, "rules": {"allow": [allow]}}))
+        done = run("check", "--config", "c.yaml", "--fail-on", "warning", CAPTURES / "state-missing.flow")
+        assert done.exit_code == status
+        assert ("allowed until 2020-03-31, counts again: LPA130 (until the March move)" in done.stderr) == bool(status)
+
+
+def test_a_capture_without_a_login_says_so(run: Run) -> None:
+    Path("other.har").write_text('{"log": {"entries": []}}')
+    done = run("check", "other.har")
+    assert done.exit_code == 0
+    assert "No authorize request was seen" in done.stdout
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("lp-authorize"),
+        "check",
+        "--config",
+        CONFIG,
+        *[DEMO] * 60,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=os.environ)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait()
+
+
+def test_the_rules_can_be_listed_and_explained(run: Run) -> None:
+    listed = run("rules").stdout.splitlines()
+    assert any(line.startswith("LPA310  error    state-lost ") for line in listed)
+    for asked in ("LPA310", "lpa310", "state-lost"):
+        assert run("rules", asked).stdout.startswith("LPA310 state-lost (error)\n")
+    done = run("rules", "state-los")
+    assert done.exit_code == 2
+    assert done.stderr == "lp-authorize: unknown rule 'state-los', did you mean 'state-lost'?\n"
+
+
+def test_the_examples_of_rule_files_are_tried(run: Run) -> None:
+    done = run("test-rules")
+    assert done.exit_code == 0
+    assert done.stdout.endswith("0 failures\n")
+    Path("mine.yaml").write_text("- id: X1\n")
+    broken = run("test-rules", "mine.yaml")
+    assert broken.exit_code == 2
+    assert "mine.yaml:1:" in broken.stderr
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").stdout.startswith("lp-authorize, version ")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import replace
+
+import pytest
+from mitmproxy.test import tflow
+
+from lp_sentinel.finding import Finding
+from lp_sentinel.marks import METADATA, Marks
+from tests.reports.samples import HOPS, JOURNEY, finding
+
+
+def marked(*findings: Finding, marked: str = "", comment: str = "") -> tuple[str, str]:
+    flow = tflow.tflow()
+    flow.marked, flow.comment = marked, comment
+    marks = Marks()
+    marks.know(flow)
+    marks.tell(flow.id, "login", replace(JOURNEY, hops=tuple(replace(hop, flow=flow.id) for hop in HOPS[:2])))
+    for one in findings:
+        marks.finding(replace(one, flow=flow.id))
+    assert marks.apply() == [flow]
+    assert marks.apply() == [], "nothing is new"
+    return flow.marked, flow.comment
+
+
+STORY = "login (j3): 302 to https://app.example/cb?code=Splx…(22)#a1f3c2; "
+
+
+@pytest.mark.parametrize(
+    ("findings", "mark", "comment"),
+    [
+        ([], ":white_check_mark:", "in order"),
+        ([finding()], ":red_circle:", "LPA310 state-lost"),
+        ([finding(severity="warning")], ":large_orange_diamond:", "LPA310 state-lost"),
+        ([finding(severity="info")], ":large_blue_circle:", "LPA310 state-lost"),
+        ([finding(severity="info"), finding(rule="LPA311")], ":red_circle:", "LPA310 state-lost, LPA311 state-lost"),
+        ([finding(), finding()], ":red_circle:", "LPA310 state-lost"),
+        ([finding(allowed=True)], ":white_check_mark:", "LPA310 state-lost (allowed)"),
+        ([finding(injected=True)], ":white_check_mark:", "LPA310 state-lost (injected)"),
+    ],
+)
+def test_the_worst_that_counts_marks_a_flow(findings: list[Finding], mark: str, comment: str) -> None:
+    assert marked(*findings) == (mark, STORY + comment)
+
+
+def test_what_a_person_put_there_stays() -> None:
+    assert marked(finding(), marked=":star:") == (":star:", STORY + "LPA310 state-lost")
+    assert marked(finding(), comment="look at this") == (":red_circle:", "look at this")
+
+
+def test_what_is_found_later_is_added() -> None:
+    flow = tflow.tflow()
+    marks = Marks()
+    marks.know(flow)
+    marks.tell(flow.id, "authorize", None)
+    marks.apply()
+    assert (flow.marked, flow.comment) == (":white_check_mark:", "authorize; in order")
+    marks.finding(finding(flow=flow.id))
+    assert marks.apply() == [flow]
+    assert (flow.marked, flow.comment) == (":red_circle:", "authorize; LPA310 state-lost")
+
+
+def test_our_marks_are_known_as_ours_when_the_flow_is_loaded_again() -> None:
+    flow = tflow.tflow()
+    for comment in ("callback; in order", "callback; LPA310 state-lost"):
+        marks = Marks()
+        marks.know(flow)
+        marks.tell(flow.id, "callback", None)
+        if "LPA310" in comment:
+            marks.finding(finding(flow=flow.id))
+        marks.apply()
+        assert flow.comment == comment
+    assert flow.metadata[METADATA] == {"marked": ":red_circle:", "comment": comment}
+
+
+def test_no_flow_is_kept_alive_and_none_is_missed() -> None:
+    flow = tflow.tflow()
+    marks = Marks()
+    marks.know(flow)
+    marks.tell(flow.id, "callback", None)
+    gone = weakref.ref(flow)
+    del flow
+    gc.collect()
+    assert gone() is None
+    marks.finding(finding(flow="never seen"))
+    assert marks.apply() == []

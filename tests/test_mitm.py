@@ -1,0 +1,341 @@
+"""The addon in a real mitmdump, live and replaying."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from mitmproxy import http, io
+
+from tests.world.app import App, Habits
+from tests.world.behaviour import Behaviour
+from tests.world.proxy import MITMDUMP, Ended, Mitmdump, Options, arguments_of, environment, replay, run_mitmdump
+from tests.world.sentinel import Sentinel
+from tests.world.visitor import Visitor
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "addon" / "lp_authorize.py"
+CAPTURES = ROOT / "captures"
+CONFIG = CAPTURES / "lp-authorize.yaml"
+
+type Proxies = Callable[..., Mitmdump]
+
+
+def config_of(app: App, folder: Path, **more: Any) -> Path:
+    path = folder / "lp-authorize.yaml"
+    apps = [{"client_id": app.installation.client_id, "redirect_uris": [app.redirect_uri]}]
+    content = {"accounts": {app.installation.account: {"apps": apps}}, "login_hosts": ["*.localhost"], **more}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def watched(proxies: Proxies, config: Path, **options: Any) -> Mitmdump:
+    options = {"lp_config": config, "termlog_verbosity": "warn", "flow_detail": "0", **options}
+    return proxies("-s", SCRIPT, options=options)
+
+
+def replayed(capture: Path, **options: Any) -> Ended:
+    options = {"lp_config": CONFIG, "termlog_verbosity": "warn", "flow_detail": "0", **options}
+    return replay(capture, "-s", SCRIPT, options=options)
+
+
+def records(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Findings and journeys of a report."""
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [line for line in lines if "rule" in line], [line for line in lines if "outcome" in line]
+
+
+def sign_in(app: App, proxy: Mitmdump) -> Visitor:
+    visitor = Visitor(proxy)
+    app.habits = Habits(proxy=proxy.url)
+    visitor.open(app.origin + "/login")
+    visitor.sign_in()
+    return visitor
+
+
+def test_a_live_login_in_order_is_shown_once_with_all_its_hops(app: App, proxies: Proxies, tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    proxy = watched(proxies, config_of(app, tmp_path), lp_report=report)
+    sign_in(app, proxy)
+    proxy.wait_for(" · code ✓")
+    ended = proxy.stop()
+    assert ended.status == 0, ended
+    assert ended.stdout.count("j1 · ") == 1
+    for hop in ("authorize GET", "login     POST", "callback  GET", "token     POST"):
+        assert hop in ended.stdout, ended
+    assert "1 journey   1 code" in ended.stdout
+    findings, journeys = records(report)
+    assert findings == []
+    assert [(one["outcome"], one["capture"], one["findings"]) for one in journeys] == [("code", None, 0)]
+
+
+def test_a_live_login_that_loses_its_state_is_shown_while_it_happens(
+    sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path
+) -> None:
+    sentinel.behaviour = Behaviour(lose_state="always")
+    report = tmp_path / "report.jsonl"
+    proxy = watched(proxies, config_of(app, tmp_path), lp_report=report)
+    visitor = sign_in(app, proxy)
+    said = proxy.wait_for("LPA310 state-lost")
+    assert "✗ login     GET" in said
+    findings, _ = records(report)
+    (lost,) = [one for one in findings if one["rule"] == "LPA310"]
+    assert (lost["journey"], lost["hop"], lost["status"], lost["flow"] is None) == ("j1", "landing", 302, False)
+    ended = proxy.stop()
+    assert ended.stderr == ""
+    assert visitor.page
+    code = visitor.page.url.partition("code=")[2].partition("&")[0]
+    assert len(code) > 10
+    assert code not in ended.stdout
+    assert code not in report.read_text("utf-8")
+
+
+def test_what_is_found_during_a_long_login_is_shown_before_it_ends(app: App, proxies: Proxies, tmp_path: Path) -> None:
+    proxy = watched(proxies, config_of(app, tmp_path))
+    visitor = Visitor(proxy)
+    app.habits = Habits(proxy=proxy.url, asks={"undocumented": "x"})
+    visitor.open(app.origin + "/login")
+    assert "LPA142" in proxy.wait_for("fix")
+    assert " · login (open)" in proxy.stdout
+    visitor.sign_in()
+    ended = proxy.stop()
+    assert ended.stdout.count("j1 goes on · ") == 1, "what was shown as open has come to something"
+    assert "1 journey  1 code" in ended.stdout
+
+
+def test_flows_are_marked_before_they_are_saved(sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path) -> None:
+    sentinel.behaviour = Behaviour(lose_state="always")
+    saved = tmp_path / "saved.flow"
+    proxy = watched(proxies, config_of(app, tmp_path), save_stream_file=saved)
+    sign_in(app, proxy)
+    proxy.wait_for("LPA310")
+    Visitor(proxy).open(app.origin + "/")
+    proxy.stop()
+    flows = [flow for flow in _flows(saved) if isinstance(flow, http.HTTPFlow)]
+    lost = [flow for flow in flows if "LPA310" in flow.comment]
+    assert [flow.marked for flow in lost] == [":red_circle:"]
+    assert lost[0].comment.startswith("login (j1): 302 to http://")
+    assert "\n" not in lost[0].comment
+    authorize = next(flow for flow in flows if flow.request.path.startswith("/sentinel/api/account/"))
+    assert authorize.marked == ":white_check_mark:"
+    assert authorize.comment.endswith("; in order")
+    assert [(flow.marked, flow.comment) for flow in flows if flow.request.path == "/"][-1] == ("", "")
+
+
+def _flows(path: Path) -> list[Any]:
+    with path.open("rb") as file:
+        return list(io.FlowReader(file).stream())
+
+
+def test_a_replay_comes_to_the_findings_of_check(tmp_path: Path) -> None:
+    report, checked = tmp_path / "replayed.jsonl", tmp_path / "checked.jsonl"
+    capture = CAPTURES / "demo.flow"
+    ended = replayed(capture, lp_report=report)
+    assert ended.status == 0, ended
+    command: list[str | Path] = [
+        MITMDUMP.with_name("lp-authorize"),
+        "check",
+        "--config",
+        CONFIG,
+        "--report",
+        checked,
+        "--quiet",
+        capture,
+    ]
+    assert subprocess.run(command, check=False).returncode == 1
+    found, journeys = records(report)
+    expected, expected_journeys = records(checked)
+    keys = ("rule", "index", "flow", "journey", "hop", "status", "capture")
+    assert sorted(_only(found, keys)) == sorted(_only(expected, keys))
+    assert journeys == expected_journeys
+
+
+def _only(found: list[dict[str, Any]], keys: tuple[str, ...]) -> list[list[str]]:
+    return [[str(one[key]) for key in keys] for one in found]
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "capture", "status"),
+    [
+        ("never", "demo", 0),
+        ("error", "demo", 1),
+        ("error", "in-order", 0),
+        ("warning", "state-missing", 1),
+        ("error", "state-missing", 0),
+    ],
+)
+def test_a_batch_run_fails_when_told_to_and_loses_no_other_addons_end(
+    tmp_path: Path, fail_on: str, capture: str, status: int
+) -> None:
+    har = tmp_path / "out.har"
+    ended = replayed(CAPTURES / f"{capture}.flow", lp_fail_on=fail_on, hardump=har)
+    assert ended.status == status, ended
+    assert json.loads(har.read_text("utf-8"))["log"]["entries"]
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_a_request_without_an_answer_is_judged_in_a_replay(tmp_path: Path) -> None:
+    cut, report = tmp_path / "cut.flow", tmp_path / "report.jsonl"
+    flow = next(flow for flow in _flows(CAPTURES / "state-missing.flow") if "/authorize" in flow.request.path)
+    flow.response = None
+    with cut.open("wb") as file:
+        io.FlowWriter(file).add(flow)  # type: ignore[no-untyped-call]
+    replayed(cut, lp_report=report)
+    findings, journeys = records(report)
+    assert "LPA130" in {one["rule"] for one in findings}
+    assert [one["outcome"] for one in journeys] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"lp_show": "foo"}, "lp_show: unknown value 'foo'"),
+        ({"lp_show": ["info", "error"]}, "lp_show: expected one text, not ['info', 'error']"),
+        ({"lp_fail_on": "eror"}, "lp_fail_on: unknown value 'eror', did you mean 'error'?"),
+        ({"lp_redact": "false"}, "lp_redact: unknown value 'false'"),
+        ({"lp_report": "report.foo"}, "report report.foo: its ending says in which format to write"),
+        ({"lp_report": "no/such/report.jsonl"}, "report no/such/report.jsonl: cannot be written"),
+        ({"lp_config": "missing.yaml"}, "missing.yaml:1:1: cannot be read: No such file"),
+        (
+            {"lp_config": "broken.yaml"},
+            "broken.yaml:2:1: unknown key 'acounts', did you mean 'accounts'?\n  acounts: {}\n  ^",
+        ),
+        ({"lp_config": "rule.yaml"}, "rule.yaml:2:12: unknown rule 'LPA999'"),
+    ],
+)
+def test_a_bad_option_stops_mitmdump_before_it_listens(tmp_path: Path, options: Options, problem: str) -> None:
+    (tmp_path / "broken.yaml").write_text("login_hosts: []\nacounts: {}\n")
+    (tmp_path / "rule.yaml").write_text("rules:\n  ignore: [LPA999]\n")
+    listen = ("--listen-host", "127.0.0.1", "--listen-port", "0")
+    ended = run_mitmdump(*listen, "-s", SCRIPT, options=options, cwd=tmp_path)
+    assert ended.status == 1, ended
+    assert (ended.stdout + ended.stderr).count(problem) == 1, ended
+    assert "listening" not in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_the_config_in_the_working_directory_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "lp-authorize.yaml").write_text("rules:\n  ignore: [LPA]\n")
+    ended = replay(CAPTURES / "demo.flow", "-s", SCRIPT, options={"flow_detail": "0"}, cwd=tmp_path)
+    assert "0 findings" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("show", "shown", "hidden"),
+    [
+        ("warning", ("LPA130", "Summary"), ("LPA1 ",)),
+        ("error", ("Summary",), ("LPA130",)),
+        ("none", (), ("LPA", "Summary")),
+    ],
+)
+def test_no_more_is_shown_than_asked_for(show: str, shown: tuple[str, ...], hidden: tuple[str, ...]) -> None:
+    ended = replayed(CAPTURES / "state-missing.flow", lp_show=show)
+    for text in shown:
+        assert text in ended.stdout
+    for text in hidden:
+        assert text not in ended.stdout
+
+
+def test_a_failure_of_ours_is_logged_once_and_the_traffic_passes(app: App, proxies: Proxies, tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(
+        "from lp_sentinel.live import LiveSession\n"
+        "def fail(*_):\n    raise RuntimeError('secret' + ' text')\n"
+        "LiveSession.response = fail\n"
+    )
+    proxy = proxies("-s", SCRIPT, "-s", script, options={"lp_config": config_of(app, tmp_path), "flow_detail": "0"})
+    visitor = sign_in(app, proxy)
+    assert visitor.page
+    assert "Signed in" in visitor.page.text
+    ended = proxy.stop()
+    assert ended.stdout.count("RuntimeError (") == 1, ended
+    assert "in fail" in ended.stdout
+    assert "secret text" not in ended.stdout
+
+
+def test_options_can_be_listed() -> None:
+    ended = run_mitmdump("-s", SCRIPT, "--options")
+    assert ended.status == 0
+    for name in ("lp_config", "lp_report", "lp_faults", "lp_fail_on", "lp_redact", "lp_show"):
+        assert f"{name}:" in ended.stdout
+
+
+@pytest.mark.parametrize(("name", "status"), [("mitmproxy", 1), ("mitmweb", 1)])
+def test_the_other_tools_stop_as_well(tmp_path: Path, name: str, status: int) -> None:
+    options = arguments_of({"confdir": tmp_path, "lp_show": "foo"})
+    more = ["--no-web-open-browser", "--web-port", "0"] if name == "mitmweb" else []
+    listen = ["--listen-host", "127.0.0.1", "--listen-port", "0"]
+    command = [MITMDUMP.with_name(name), "-s", SCRIPT, *listen, *more, *options]
+    done = subprocess.run(
+        ["script", "-qec", " ".join(map(str, command)), "/dev/null"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment(TERM="xterm"),
+    )
+    assert done.returncode == status
+    assert done.stdout.count("lp_show: unknown value 'foo'") == 1
+
+
+def test_commands_tell_what_was_found(tmp_path: Path) -> None:
+    """Run as a key binding would run them."""
+    script, report = tmp_path / "ask.py", tmp_path / "asked.jsonl"
+    script.write_text(
+        "from mitmproxy import ctx, exceptions\n"
+        "class Ask:\n"
+        "    flows = []\n"
+        "    def response(self, flow):\n"
+        "        self.flows.append(flow)\n"
+        "    def done(self):\n"
+        "        call = ctx.master.commands.call\n"
+        "        print(*call('lp.explain', 'lpa310'), sep='\\n')\n"
+        f"        call('lp.report', {str(report)!r})\n"
+        "        print('found:', *call('lp.findings', self.flows), sep='\\n')\n"
+        "        for command, argument in (('lp.explain', 'state-los'), ('lp.report', 'x.foo')):\n"
+        "            try:\n"
+        "                call(command, argument)\n"
+        "            except exceptions.CommandError as error:\n"
+        "                print(error)\n"
+        "addons = [Ask()]\n"
+    )
+    ended = replay(
+        CAPTURES / "demo.flow", "-s", script, "-s", SCRIPT, options={"lp_config": CONFIG, "flow_detail": "0"}
+    )
+    assert "LPA310 state-lost (error)\n" in ended.stdout, ended
+    assert "unknown rule 'state-los', did you mean 'state-lost'?" in ended.stdout
+    assert "report x.foo: its ending says" in ended.stdout
+    assert report.exists()
+
+
+def test_a_reload_takes_the_new_code(tmp_path: Path) -> None:
+    """Only the script is reloaded when it changes, not what it imports."""
+    addon = tmp_path / "addon"
+    addon.mkdir()
+    (addon / "lp_authorize.py").write_text(SCRIPT.read_text("utf-8"))
+    (addon / "lp_sentinel").mkdir()
+    (addon / "lp_sentinel" / "__init__.py").write_text("")
+    module = addon / "lp_sentinel" / "mitm.py"
+    content = "class Addon:\n    def load(self, loader):\n        print('loaded {}')\n"
+    module.write_text(content.format("one"))
+    listen = ["--listen-host", "127.0.0.1", "--listen-port", "0"]
+    process = Mitmdump([*listen, "-s", addon / "lp_authorize.py"], _made(tmp_path / "run"), None, None)
+    try:
+        process.wait_for("loaded one")
+        module.write_text(content.format("number two"))
+        time.sleep(1.1)
+        (addon / "lp_authorize.py").touch()
+        process.wait_for("loaded number two")
+    finally:
+        process.stop()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
