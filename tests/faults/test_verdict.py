@@ -1,0 +1,129 @@
+"""What an app did after a fault, and whether that was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from lp_sentinel.config import Limits
+from lp_sentinel.engine import Verdict
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
+from lp_sentinel.finding import Hop
+from lp_sentinel.memory import digest
+from tests.faults.making import AUTHORIZE, TOKEN, exchange, fault
+
+AT = 1000.0
+BROWSER = ("127.0.0.1", "Visitor")
+
+
+def callback(
+    status: int | None = 403, journey: str | None = "j1", query: str = "error=a"
+) -> tuple[Exchange, str | None, Hop]:
+    one = exchange(f"/cb?{query}", host="app.example", status=status, started=AT + 1, answered=AT + 2, flow="f2")
+    return one, journey, "callback"
+
+
+def token(journey: str | None = "j1", code: str = "c", client_id: str = "my-app") -> tuple[Exchange, str | None, Hop]:
+    body = f"grant_type=authorization_code&code={code}&client_id={client_id}".encode()
+    return exchange(TOKEN, method="POST", request_body=body, started=AT + 1.5, flow="f3"), journey, "token"
+
+
+def authorize(after: float = 3, journey: str = "j2", client_id: str = "my-app") -> tuple[Exchange, str | None, Hop]:
+    return exchange(f"{AUTHORIZE}?client_id={client_id}", started=AT + after, flow=f"f{after}"), journey, "authorize"
+
+
+def verdict(
+    expect: str, *followed: tuple[Exchange, str | None, Hop], at: Hop = "authorize", times: int = 1
+) -> FaultVerdict:
+    one = fault(f"at: {at}, do: {{status: 500}}" + (f", expect: {{{expect}}}" if expect else ""))
+    watch = Watch(Limits())
+    for count in range(times):
+        browser = None if at == "token" else BROWSER
+        watch.put_in(
+            Injection(fault=one, flow=f"f{count}", at=AT, client_id="my-app", browser=browser, code=digest("c"))
+        )
+    path = TOKEN if at == "token" else AUTHORIZE
+    for count in range(times):
+        watch.observe(exchange(path, started=AT, flow=f"f{count}"), Verdict("j1", at, (), ()))
+    for seen, journey, hop in followed:
+        watch.observe(seen, Verdict(journey, hop, (), ()))
+    return watch.verdict("it", one.expect)
+
+
+@pytest.mark.parametrize(
+    ("expect", "followed", "judged", "seen"),
+    [
+        ("callback: 2xx-4xx", [callback(403)], "as expected", "callback 403, 0 token requests"),
+        ("callback: 2xx-4xx", [callback(500)], "not as expected", "callback 500, 0 token requests"),
+        ("callback: 2xx-4xx", [callback(None)], "not as expected", "callback no answer, 0 token requests"),
+        ("callback: 2xx-4xx", [callback(403), callback(500)], "not as expected", "callback 403, 500, 0 token requests"),
+        ("callback: 2xx-4xx", [], "not seen", "nothing followed"),
+        ("callback: 2xx-4xx", [callback(500, "j9")], "not seen", "nothing followed"),
+        ("callback: 2xx", [callback(200, None, "code=c")], "as expected", "callback 200, 0 token requests"),
+        ("callback: none", [], "as expected", "nothing followed"),
+        ("callback: none", [callback()], "not as expected", "callback 403, 0 token requests"),
+        ("token: none", [callback()], "as expected", "callback 403, 0 token requests"),
+        ("token: none", [callback(), token()], "not as expected", "callback 403, 1 token request"),
+        ("token: none", [token(None)], "not as expected", "no callback, 1 token request"),
+        ("token: none", [token(None, "undefined")], "not as expected", "no callback, 1 token request"),
+        ("token: none", [token(None, "x", "other")], "not seen", "nothing followed"),
+        ("token: none", [callback(), token("j7", "x")], "as expected", "callback 403, 0 token requests"),
+        ("token: none", [], "not seen", "nothing followed"),
+        ("token: sent", [callback()], "not as expected", "callback 403, 0 token requests"),
+        ("token: sent", [callback(), token()], "as expected", "callback 403, 1 token request"),
+        ("authorize_again: at most 1", [callback(302), authorize()], "as expected",
+         "callback 302, 0 token requests, authorize again 1x"),
+        ("authorize_again: none", [callback(302), authorize()], "not as expected",
+         "callback 302, 0 token requests, authorize again 1x"),
+        ("authorize_again: none", [callback(302), authorize(60)], "as expected",
+         "callback 302, 0 token requests, authorize again 1x"),
+        ("authorize_again: none", [callback(302), authorize(client_id="other")], "as expected",
+         "callback 302, 0 token requests"),
+        ("loop: no", [callback(302), authorize(3), authorize(4)], "not as expected",
+         "callback 302, 0 token requests, authorize again 2x, a loop"),
+        ("loop: no", [callback(302), authorize(3), authorize(60)], "as expected",
+         "callback 302, 0 token requests, authorize again 2x"),
+        ("loop: yes", [callback(302), authorize(3), authorize(4)], "as expected",
+         "callback 302, 0 token requests, authorize again 2x, a loop"),
+        ("callback: 4xx, token: none", [callback(403), token()], "not as expected", "callback 403, 1 token request"),
+        ("", [callback(500)], "not seen", "callback 500, 0 token requests"),
+    ],
+)  # fmt: skip
+def test_verdicts(expect: str, followed: Sequence[tuple[Exchange, str | None, Hop]], judged: str, seen: str) -> None:
+    found = verdict(expect, *followed)
+    assert (found.verdict, found.seen, found.injected) == (judged, seen, 1)
+
+
+@pytest.mark.parametrize("callback_first", [True, False])
+def test_the_callback_of_a_token_request_ends_after_it(callback_first: bool) -> None:
+    one = fault("at: token, do: {status: 500}, expect: {callback: 4xx, token: none}")
+    watch = Watch(Limits())
+    watch.put_in(Injection(fault=one, flow="f0", at=AT, client_id="my-app", browser=None, code=None))
+    its_callback = exchange("/cb?code=c", host="app.example", status=403, started=AT - 1, answered=AT + 1, flow="f9")
+    injected = exchange(TOKEN, method="POST", request_body=b"code=c", started=AT, flow="f0")
+    order = [(its_callback, Verdict("j1", "callback", (), ())), (injected, Verdict("j1", "token", (), ()))]
+    for seen, judged in order if callback_first else reversed(order):
+        watch.observe(seen, judged)
+    found = watch.verdict("it", one.expect)
+    assert (found.verdict, found.seen) == ("as expected", "callback 403, 0 token requests")
+
+
+def test_one_bad_end_is_the_faults_verdict() -> None:
+    found = verdict("callback: 4xx", callback(200), times=3)
+    assert (found.verdict, found.injected) == ("not as expected", 3)
+    assert found.line == "it: not as expected (put in 3x): callback 200, 0 token requests; expected callback: 4xx"
+
+
+def test_what_was_never_put_in_is_a_warning() -> None:
+    found = Watch(Limits()).verdict("it", fault("preset: slow").expect)
+    assert (found.verdict, found.is_warning, found.is_error) == ("never matched", True, False)
+    assert found.line == "it: never matched"
+    assert found.as_json() == {
+        "fault": "it", "verdict": "never matched", "injected": 0, "expected": "loop: no", "seen": None,
+    }  # fmt: skip
+
+
+def test_many_are_judged_without_being_kept() -> None:
+    assert verdict("callback: none", times=1500).injected == 1500
