@@ -180,6 +180,17 @@ def test_a_batch_run_fails_when_told_to_and_loses_no_other_addons_end(
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
+def test_a_file_that_is_read_before_a_live_session_is_judged_once_it_is_read(
+    sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path
+) -> None:
+    sentinel.behaviour = Behaviour(lose_state="always")
+    options = {"lp_config": config_of(app, tmp_path), "flow_detail": "0", "keepserving": "true"}
+    proxy = proxies("-s", SCRIPT, "-r", CAPTURES / "state-missing.flow", options=options)
+    assert "LPA310" not in proxy.wait_for("LPA130 state-missing")
+    sign_in(app, proxy)
+    assert "j2 · account 12345678" in proxy.wait_for("LPA310 state-lost")
+
+
 def test_a_request_without_an_answer_is_judged_in_a_replay(tmp_path: Path) -> None:
     cut, report = tmp_path / "cut.flow", tmp_path / "report.jsonl"
     flow = next(flow for flow in _flows(CAPTURES / "state-missing.flow") if "/authorize" in flow.request.path)

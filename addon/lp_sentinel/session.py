@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lp_sentinel.blocks import Blocks
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.finding import Severity
+from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
 from lp_sentinel.live import LiveSession
 from lp_sentinel.marks import Marks
 from lp_sentinel.record import Record
@@ -20,6 +20,15 @@ from lp_sentinel.settings import Settings
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
+
+
+class _Flows(LiveSession):
+    """Flows of a file first, if there is one, and then those that pass."""
+
+    def go_live(self) -> None:
+        """The file has been read: judge what it held, and from now on each exchange as it ends."""
+        self.close()
+        self._replay = False
 
 
 class Session:
@@ -38,13 +47,16 @@ class Session:
         """``replay``: a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew."""
         self._redactor = Redactor(on=settings.redact)
         self._engine = Engine(settings.project.config, settings.project.book, self._redactor, capture)
-        self._live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
+        self._live = _Flows(self._engine, settings.project.config, self._take, replay=replay)
         self._is_replay = replay
         self._capture = capture
         self._prints = prints
         self._refresh = refresh
         self._current: HTTPFlow | None = None
         self._has_judged = False
+        self._findings: list[Finding] = []
+        """Those of a capture, until it is judged to its end."""
+        self._closed: list[JourneySummary] = []
         self._tally = Tally()
         self._blocks = Blocks(self._engine.journey)
         self._marks = Marks()
@@ -110,14 +122,13 @@ class Session:
         if verdict.journey:
             self.record.see(verdict.journey)
         self._blocks.take(verdict)
-        takers: tuple[Report | Tally | Record, ...] = (self._tally, self.record, *self._reports)
         for finding in verdict.findings:
             self._marks.finding(finding)
-            for taker in takers:
-                taker.finding(finding)
-        for journey in verdict.closed:
-            for taker in takers:
-                taker.journey(journey)
+        if self._capture is None:
+            _report((self._tally, self.record, *self._reports), verdict.findings, verdict.closed)
+        else:
+            self._findings += verdict.findings
+            self._closed += verdict.closed
 
     def _settle(self) -> None:
         self._has_judged = False
@@ -130,8 +141,13 @@ class Session:
 
     def close(self) -> None:
         """No more will come: judge what is left."""
-        self._live.close()
-        self._hand_on(self._engine.close())
+        try:
+            self._live.close()
+            self._hand_on(self._engine.close())
+        finally:
+            # The report of a capture is the one that `lp-authorize check` writes of it, line by line.
+            _report((self._tally, self.record, *self._reports), by_place(self._findings), self._closed)
+            self._findings, self._closed = [], []
         self._settle()
         for report in self._reports:
             report.capture(self._end)
@@ -153,3 +169,13 @@ class Session:
     @property
     def _end(self) -> CaptureEnd:
         return CaptureEnd(self._capture, self._tally.exchanges)
+
+
+def _report(
+    takers: Iterable[Report | Tally | Record], findings: Iterable[Finding], journeys: Iterable[JourneySummary]
+) -> None:
+    for taker in takers:
+        for finding in findings:
+            taker.finding(finding)
+        for journey in journeys:
+            taker.journey(journey)
