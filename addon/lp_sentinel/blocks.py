@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from lp_sentinel.engine import Verdict
 from lp_sentinel.finding import Finding, JourneySummary
@@ -27,8 +27,8 @@ class _Progress:
         """As printed; ``None``: nothing has been."""
         self.findings: list[Finding] = []
         """Not printed yet."""
-        self.active: float | None = None
-        """When something happened that has not been printed."""
+        self.active = 0.0
+        """When something last happened."""
 
 
 class Blocks:
@@ -43,10 +43,17 @@ class Blocks:
         self._now = now
         self._clock = clock
         self._progress: dict[str, _Progress] = {}
+        self._touched: dict[str, _Progress] = {}
+        """On which something has happened since the last look."""
+        self._waiting: dict[str, _Progress] = {}
+        """Those that had not settled then, the one that has been quiet for longest first."""
         self._apart: list[Finding] = []
         self._closed: list[JourneySummary] = []
-        self.waits = False
-        """Whether something is to be printed in a while: call :meth:`show`."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something may have to be printed in a while: call :meth:`show`."""
+        return bool(self._waiting)
 
     def take(self, verdict: Verdict) -> None:
         """Note what came of an exchange."""
@@ -62,7 +69,7 @@ class Blocks:
     def _of(self, journey: str) -> _Progress:
         progress = self._progress.setdefault(journey, _Progress())
         progress.active = self._clock()
-        self.waits = True
+        self._touched[journey] = progress
         return progress
 
     def show(self, screen: Terminal | None) -> None:
@@ -70,27 +77,34 @@ class Blocks:
         closed, self._closed = self._closed, []
         for journey in closed:
             progress = self._progress.pop(journey.journey, None)
+            self._touched.pop(journey.journey, None)
+            self._waiting.pop(journey.journey, None)
             if progress and (progress.findings or progress.outcome is None):
                 self._print(screen, journey, progress)
-        self.waits = False
-        for name, progress in self._progress.items():
-            if progress.active is not None:
-                self._show(screen, name, progress)
+        self._look(screen)
         apart, self._apart = self._apart, []
         for _, some in groupby(apart, key=lambda finding: finding.index):
             if screen:
                 screen.apart(list(some))
 
-    def _show(self, screen: Terminal | None, name: str, progress: _Progress) -> None:
-        journey = self._now(name)
-        if journey is None:
-            return
-        has_settled = _has_settled(journey)
-        if not has_settled and self._clock() - (progress.active or 0.0) < QUIET:
-            self.waits = True
-            return
-        progress.active = None
-        has_come_to_something = has_settled or journey.outcome.startswith(("code", "error:"))
+    def _look(self, screen: Terminal | None) -> None:
+        """At few of the journeys: thousands may be open."""
+        touched, self._touched = self._touched, {}
+        for name, progress in touched.items():
+            self._waiting.pop(name, None)
+            journey = self._now(name)
+            if journey and _has_settled(journey):
+                self._show(screen, journey, progress)
+            elif journey:
+                self._waiting[name] = progress
+        quiet_since = self._clock() - QUIET
+        for name, progress in list(takewhile(lambda waiting: waiting[1].active <= quiet_since, self._waiting.items())):
+            del self._waiting[name]
+            if journey := self._now(name):
+                self._show(screen, journey, progress)
+
+    def _show(self, screen: Terminal | None, journey: JourneySummary, progress: _Progress) -> None:
+        has_come_to_something = _has_settled(journey) or journey.outcome.startswith(("code", "error:"))
         if progress.findings or (has_come_to_something and progress.outcome != journey.outcome):
             self._print(screen, journey, progress)
 
