@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ CASES = [
 
 @pytest.mark.parametrize("example", CASES)
 def test_case(example: Example) -> None:
-    case: dict[str, Any] = example.data
+    case = example.data
     engine = Engine(example_config(example), BOOK, Redactor())
     exchanges = sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)
     verdicts = [*map(engine.feed, exchanges), engine.close()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from lp_sentinel.document import Document, DocumentError, Where, data_file, load_document, parse_document, quoted
 from lp_sentinel.finding import Severity
@@ -89,7 +89,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class RuleChoices:
-    """Which rules apply, and how. ``select`` and ``ignore`` hold rule ids or their beginnings; no ``select`` means all."""
+    """Which rules apply, and how. ``select`` (empty: all) and ``ignore`` hold rule ids or their beginnings."""
 
     paths: tuple[Path, ...] = ()
     select: tuple[str, ...] = ()

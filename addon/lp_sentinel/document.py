@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from lp_sentinel.places import DocumentError, Where, error_at, index_at, line_starts
 from lp_sentinel.schema import problems

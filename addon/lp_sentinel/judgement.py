@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import cast
 
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Facts, Url
-from lp_sentinel.finding import Finding, Hop, JourneyHop, Severity
+from lp_sentinel.finding import Finding, Hop, JourneyHop
 from lp_sentinel.journey import Journey
 from lp_sentinel.landing import redirect_target
 from lp_sentinel.redact import Redactor
@@ -75,7 +74,7 @@ class Judgement:
             Finding(
                 rule=rule.id,
                 name=rule.name,
-                severity=cast("Severity", choices.severity.get(rule.id, rule.severity)),
+                severity=choices.severity.get(rule.id, rule.severity),
                 message=hit.message,
                 account=self.text(account),
                 client_id=self.text(client_id),

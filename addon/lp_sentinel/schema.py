@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 
 from lp_sentinel.places import Where
 from lp_sentinel.wording import WIDEST, nearest, quoted, unknown, visible

@@ -38,7 +38,10 @@ KNOWN = Known(
         ("error: a, description: No no", f"{CB}?own=1&error=a&error_description=No%20no&state=a%2Bb%26c"),
         ("error: access_denied, state: removed", f"{CB}?own=1&error=access_denied"),
         ("error: a, description: {text: ab, times: 3}", f"{CB}?own=1&error=a&error_description=ababab&state=a%2Bb%26c"),
-        ("error: a, description: '<b>\"ü\\'", f"{CB}?own=1&error=a&error_description=%3Cb%3E%22%C3%BC%5C&state=a%2Bb%26c"),
+        (
+            "error: a, description: '<b>\"ü\\'",
+            f"{CB}?own=1&error=a&error_description=%3Cb%3E%22%C3%BC%5C&state=a%2Bb%26c",
+        ),
         ("error: a, fragment: true", f"{CB}?own=1#error=a&state=a%2Bb%26c"),
         ("error: a, state: other", f"{CB}?own=1&error=a&state=s1"),
         ("error: a, target: other-path", f"{CB}/other?own=1&error=a&state=a%2Bb%26c"),

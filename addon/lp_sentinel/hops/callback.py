@@ -6,7 +6,7 @@ from lp_sentinel import attribution
 from lp_sentinel.attribution import Asked
 from lp_sentinel.authorize import endpoint_facts, secret
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.facts import CallbackFacts, LateFacts, LeakFacts, Secret
+from lp_sentinel.facts import CallbackFacts, Facts, LateFacts, LeakFacts, Secret
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import issue, land
@@ -37,7 +37,8 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked) -> Journey 
     redirected = history.redirected(own)
     journey = attribution.of_callback(docket.journeys, asked, trusted, redirected_elsewhere=redirected == "elsewhere")
     explained = redirected is not None or _is_explained(docket, asked)
-    repeats, altered = history.calls_back(code), ()
+    repeats = history.calls_back(code)
+    altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback")
     if journey is None:
         if history.issued(code) is None:
@@ -55,7 +56,7 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked) -> Journey 
         altered=altered,
         repeats_code=repeats,
     )
-    moment = {
+    moment: dict[str, Facts | None] = {
         "request": journey.request if journey else None,
         "app": journey.app if journey else None,
         "landing": journey.landing_facts if journey else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lp_sentinel.facts import ClosedFacts
+from lp_sentinel.facts import ClosedFacts, Facts
 from lp_sentinel.finding import JourneySummary
 from lp_sentinel.hops.docket import Docket, Renewal
 from lp_sentinel.journey import Journey
@@ -30,7 +30,7 @@ def judge_closed(docket: Docket, journey: Journey, waited: float | None) -> None
         app_visited_later=journey.app_visited_later,
         waited=waited,
     )
-    moment = {"request": journey.request, "app": journey.app, "closed": facts}
+    moment: dict[str, Facts | None] = {"request": journey.request, "app": journey.app, "closed": facts}
     fired = docket.judgement.ask("closed", moment, landing.hop if landing else journey.hops[-1], journey)
     journey.abandoned = landing is None and bool(fired)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lp_sentinel.authorize import registered_endpoints
 from lp_sentinel.exchange import Exchange
+from lp_sentinel.facts import Facts
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey, Landing
@@ -42,7 +43,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         outcome="code" if code else f"error:{docket.judgement.text(facts.error)}" if facts.error else "unknown",
         in_fragment=facts.in_fragment,
     )
-    moment = {"request": request, "app": journey.app, "landing": facts}
+    moment: dict[str, Facts | None] = {"request": request, "app": journey.app, "landing": facts}
     journey.fired |= docket.judgement.ask("landing", moment, hop, journey, journey.fired)
     history.land_state(journey, at)
     history.tally(request.client_id, landed=1)
