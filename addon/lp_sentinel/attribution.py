@@ -75,12 +75,13 @@ def of_callback(
     own = asked.own
     code, state = own.query.get("code"), own.query.get("state")
     mine = journeys.waiting_in(asked.browser)
-    if landed := [journey for journey in journeys.landed_with("code", code) if _calls_back(journey, own)]:
-        return _newest(_of_browser(landed, asked.browser))
-    if begun := [journey for journey in journeys.with_state(state) if journey.landing is None]:
-        return _newest(_of_browser(begun, asked.browser))
-    if landed := [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]:
-        return _newest(_of_browser(landed, asked.browser))
+    same_code = [journey for journey in journeys.landed_with("code", code) if _calls_back(journey, own)]
+    same_state = [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]
+    awaited = [journey for journey in journeys.with_state(state) if journey.landing is None]
+    as_landed = [journey for journey in same_code if journey.landing and journey.landing.state == state]
+    for told_by_it in (as_landed, awaited, same_code, same_state):
+        if told_by_it:
+            return _newest(_of_browser(told_by_it, asked.browser))
     if redirected_elsewhere or own.endpoint is None:
         return None
     due = journeys.due_at(asked.browser, (own.endpoint.host, own.endpoint.port))
