@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lp_sentinel.captures import in_order, read_capture
+from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.redact import Redactor
@@ -95,3 +97,12 @@ def report(path: Path, *runs: Run) -> str:
         writer.capture(run.end)
     writer.close()
     return path.read_text(encoding="utf-8")
+
+
+def recorded(path: Path, config: Config) -> Run:
+    """A capture as the command line judges it."""
+    engine = Engine(config, BOOK, Redactor(), path.name)
+    exchanges = in_order(list(read_capture(path)))
+    verdicts = [*map(engine.feed, exchanges), engine.close()]
+    findings = [one for verdict in verdicts for one in verdict.findings]
+    return Run(findings, [one for verdict in verdicts for one in verdict.closed], CaptureEnd(path.name, len(exchanges)))

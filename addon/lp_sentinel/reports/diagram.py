@@ -78,11 +78,16 @@ class Diagram(NamedTuple):
 
 def draw(hops: Sequence[JourneyHop], findings: Collection[Finding], book: RuleBook) -> Diagram:
     """The diagram of a journey; what broke is marked at the request or at the answer."""
-    asked, answered = _broken(findings, book)
+    # Where a landing was only seen as the callback request, that is what broke, not what it was answered.
+    called = {hop.index for hop in hops if hop.hop == "callback"}
+    asked, answered = _broken(findings, book, called)
+    sentinel = {_origin(hop.url) for hop in hops if hop.hop == "authorize"}
     rows = []
     before: JourneyHop | None = None
     for place, hop in enumerate(hops[:_MOST_HOPS]):
-        rows.append(_row(place, hop, before, asked.get(hop.index), answered.get(hop.index)))
+        # On the way back from the login page Sentinel may be asked again.
+        server = _SENTINEL if hop.hop == "login" and _origin(hop.url) in sentinel else _ASKED[hop.hop]
+        rows.append(_row(place, hop, server, before, asked.get(hop.index), answered.get(hop.index)))
         before = hop
     more = len(hops) - len(rows)
     return Diagram(
@@ -93,7 +98,9 @@ def draw(hops: Sequence[JourneyHop], findings: Collection[Finding], book: RuleBo
     )
 
 
-def _broken(findings: Collection[Finding], book: RuleBook) -> tuple[dict[int, Severity], dict[int, Severity]]:
+def _broken(
+    findings: Collection[Finding], book: RuleBook, called: Collection[int]
+) -> tuple[dict[int, Severity], dict[int, Severity]]:
     """The worst that was found about each exchange's request, and about its answer."""
     asked: dict[int, Severity] = {}
     answered: dict[int, Severity] = {}
@@ -102,7 +109,7 @@ def _broken(findings: Collection[Finding], book: RuleBook) -> tuple[dict[int, Se
             continue
         rule = book.by_id.get(finding.rule)
         lands = finding.hop == "landing" or (rule is not None and rule.given in _OF_ANSWERS)
-        of = answered if lands else asked
+        of = answered if lands and finding.index not in called else asked
         worst = of.get(finding.index)
         if worst is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(worst):
             of[finding.index] = finding.severity
@@ -110,10 +117,15 @@ def _broken(findings: Collection[Finding], book: RuleBook) -> tuple[dict[int, Se
 
 
 def _row(
-    place: int, hop: JourneyHop, before: JourneyHop | None, asked: Severity | None, answered: Severity | None
+    place: int,
+    hop: JourneyHop,
+    server: int,
+    before: JourneyHop | None,
+    asked: Severity | None,
+    answered: Severity | None,
 ) -> Row:
     top = _TOP + _ROW * place
-    start, end = _x(_APP if hop.hop == "token" else _BROWSER), _x(_ASKED[hop.hop])
+    start, end = _x(_APP if hop.hop == "token" else _BROWSER), _x(server)
     answer = _answer_text(hop)
     # An answer that isn't in the capture can't be pointed at: then it's the request that is marked.
     both = asked if answer else worse(asked, answered)
@@ -137,6 +149,10 @@ def worse(one: Severity | None, other: Severity | None) -> Severity | None:
     if one is None or other is None:
         return one or other
     return max(one, other, key=SEVERITIES.index)
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.partition("?")[0].split("/", 3)[:3])
 
 
 def _x(lane: int) -> int:

@@ -56,10 +56,12 @@
   };
 
   let waiting;
-  form.addEventListener("input", (event) => {
+  const applySoon = (event) => {
     clearTimeout(waiting);
     waiting = setTimeout(apply, event.target.name === "text" ? 120 : 0);
-  });
+  };
+  form.addEventListener("input", applySoon);
+  form.addEventListener("change", applySoon);
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("unfold").addEventListener("click", () => foldAll(true));
   document.getElementById("fold").addEventListener("click", () => foldAll(false));
