@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lp_sentinel.captures import CaptureError, in_order, read_capture
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.finding import Finding, JourneySummary, by_place
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
 
@@ -72,7 +72,7 @@ def judge_capture(path: Path, project: Project, redactor: Redactor) -> Judged:
     return Judged(
         capture,
         len(exchanges),
-        tuple(sorted(findings, key=lambda finding: (finding.index, finding.rule))),
+        tuple(by_place(findings)),
         journeys,
         problem,
     )

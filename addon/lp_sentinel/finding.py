@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -63,6 +63,11 @@ class Finding:
     def counts(self) -> bool:
         """Whether it may decide an exit status."""
         return not (self.injected or self.allowed)
+
+
+def by_place(findings: Iterable[Finding]) -> list[Finding]:
+    """In the order in which a capture's findings are reported: by place in the capture, then by rule."""
+    return sorted(findings, key=lambda finding: (finding.index, finding.rule))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
