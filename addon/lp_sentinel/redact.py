@@ -27,16 +27,16 @@ _URL = re.compile(
 )
 _ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
 _PATH_PARAMETER = re.compile(r"(;[^=/;]*=)([^/;]+)")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
 _TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
 
-_HARMLESS = frozenset((
+HARMLESS = frozenset((
     "v", "version", "response_type", "response_mode", "client_id", "error", "error_description", "error_code",
     "error_message", "scope", "grant_type", "token_type", "expires_in", "code_challenge_method", "prompt", "display",
     "max_age", "ui_locales", "lang", "locale", "hl",
 ))  # fmt: skip
-_URLS = frozenset(("redirect_uri", "error_uri", "iss"))
-_KNOWN = _HARMLESS | _URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
+URLS = frozenset(("redirect_uri", "error_uri", "iss"))
+KNOWN = HARMLESS | URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
 
 
 class Redactor:
@@ -109,23 +109,23 @@ class Redactor:
         name, value = form_decode(raw_name), form_decode(raw_value)
         if not raw_value.strip("=_"):
             # A token may end in "=", or stand there without a name; "_=_" is a name.
-            is_name = name in _KNOWN or not name.strip("_") or (equals and not raw_value and _is_plain(name))
+            is_name = name in KNOWN or not name.strip("_") or (equals and not raw_value and is_plain(name))
             return bounded(piece, _LONGEST_VALUE) if is_name else self.mask(form_decode(piece))
-        shown_name = raw_name if name in _KNOWN or _NAME.fullmatch(name) else self.mask(name)
+        shown_name = raw_name if name in KNOWN or NAME.fullmatch(name) else self.mask(name)
         return f"{shown_name}={self._value(name, raw_value, value)}"
 
     def _value(self, name: str, raw: str, value: str) -> str:
-        if name in _HARMLESS or _TEMPLATE.fullmatch(value):
+        if name in HARMLESS or _TEMPLATE.fullmatch(value):
             return bounded(raw, _LONGEST_VALUE)
-        if name not in _URLS:
+        if name not in URLS:
             return self.mask(value)
         shown = self._url(value)
         return bounded(raw if shown == value else _encoded(shown))
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
     """Whether it looks like a name and not like a token."""
-    return _NAME.fullmatch(name) is not None and (name.islower() or len(name) < _SHORTEST_SHOWN)
+    return NAME.fullmatch(name) is not None and (name.islower() or len(name) < _SHORTEST_SHOWN)
 
 
 def _encoded(url: str) -> str:

@@ -1,0 +1,174 @@
+"""Captures made safe to share: secrets replaced wherever they stand, so that the findings stay the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from mitmproxy.addons.savehar import SaveHar
+from mitmproxy.flow import Flow
+from mitmproxy.http import HTTPFlow
+from mitmproxy.io import FlowWriter
+
+from lp_sentinel.captures.entries import NoEntriesError, entry_texts
+from lp_sentinel.captures.flows import load_flow, records
+from lp_sentinel.captures.stream import Stream, open_stream, reason
+from lp_sentinel.config import Config
+from lp_sentinel.sharing.cleaner import Cleaner
+from lp_sentinel.sharing.flows import clean_flow
+from lp_sentinel.sharing.har import clean_entry
+
+__all__ = ["Redacted", "SharingError", "redact_capture", "redact_flows"]
+
+
+class SharingError(Exception):
+    """A capture that could not be redacted. The text says why, and holds nothing of the capture."""
+
+
+class Redacted(NamedTuple):
+    """What was written."""
+
+    exchanges: int
+    lines: tuple[str, ...]
+    """What was replaced and what was left out, by kind."""
+    problem: str | None
+    """What could not be read, and so is not in what was written."""
+
+
+def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite: bool = False) -> Redacted:
+    """Write ``source`` to ``target`` without its secrets: a flow file as a flow file, a HAR as a HAR.
+
+    Raises SharingError; then ``target`` is as it was.
+    """
+    _check(source, target, may_overwrite=may_overwrite)
+    cleaner = Cleaner(config)
+    try:
+        kind = _kind(source)
+        for _ in _clean_flows(source, cleaner, []) if kind == "flows" else _clean_entries(source, cleaner, []):
+            pass
+        cleaner.stand_ins.seal()
+        problems: list[str] = []
+        with _replacing(target) as file:
+            if kind == "flows":
+                count = _write_flows(file, _clean_flows(source, cleaner, problems))
+            else:
+                count = _write_har(file, _clean_entries(source, cleaner, problems))
+            if problems and not count:
+                raise SharingError(f"{source}: {problems[0]}")
+    except OSError as error:
+        raise SharingError(f"{error.filename or target}: {reason(error)}") from error
+    return Redacted(count, tuple(cleaner.summary()), f"{source}: {problems[0]}" if problems else None)
+
+
+def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacted:
+    """Write flows without their secrets: as a HAR if ``target`` ends like one, else as a flow file."""
+    flows = list(flows)
+    cleaner = Cleaner(config)
+    for flow in flows:
+        clean_flow(flow, cleaner)
+    cleaner.stand_ins.seal()
+    clean = [clean_flow(flow, cleaner) for flow in flows]
+    try:
+        with _replacing(target) as file:
+            if target.suffix.lower() == ".har":
+                har = SaveHar().make_har([flow for flow in clean if isinstance(flow, HTTPFlow)])
+                file.write(json.dumps(har, indent=1).encode())
+            else:
+                _write_flows(file, clean)
+    except OSError as error:
+        raise SharingError(f"{target}: {reason(error)}") from error
+    return Redacted(len(clean), tuple(cleaner.summary()), None)
+
+
+def _check(source: Path, target: Path, *, may_overwrite: bool) -> None:
+    if not source.is_file():
+        raise SharingError(
+            f"{source}: is no file that can be read twice" if source.exists() else f"{source}: not there"
+        )
+    if target.exists() and source.samefile(target):
+        raise SharingError(f"{target}: is the capture itself, which is never overwritten")
+    if target.exists() and not may_overwrite:
+        raise SharingError(f"{target}: is there already (--force overwrites it)")
+
+
+def _kind(source: Path) -> str:
+    with source.open("rb") as file:
+        stream, head = open_stream(file)
+        if head.kind is None:
+            raise SharingError(f"{source}: is {'neither a flow file nor a HAR file' if stream.peek(1) else 'empty'}")
+        return head.kind
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    """A file that becomes ``target`` when all is written, and goes away if that fails."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _clean_flows(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterator[Flow]:
+    def each(stream: Stream) -> Iterator[Flow]:
+        for index, record in enumerate(records(stream)):
+            try:
+                flow = clean_flow(load_flow(record), cleaner)
+            except Exception as error:  # noqa: BLE001  (mitmproxy's converters raise anything on what they don't expect)
+                stream.fail(f"flow {index} cannot be read ({type(error).__name__}) and is left out")
+                continue
+            yield flow
+
+    return _each(source, problems, each)
+
+
+def _clean_entries(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterator[dict[str, Any]]:
+    def each(stream: Stream) -> Iterator[dict[str, Any]]:
+        try:
+            for index, text in enumerate(entry_texts(stream)):
+                try:
+                    entry = clean_entry(text, cleaner)
+                except (ValueError, RecursionError) as error:
+                    stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
+                    continue
+                yield entry
+        except EOFError:
+            stream.fail("the file ends in the middle of the JSON")
+        except NoEntriesError:
+            stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
+
+    return _each(source, problems, each)
+
+
+def _each[T](source: Path, problems: list[str], read: Callable[[Stream], Iterator[T]]) -> Iterator[T]:
+    with source.open("rb") as file:
+        stream, _ = open_stream(file)
+        yield from read(stream)
+        if stream.problem:
+            problems.append(stream.problem)
+
+
+def _write_flows(file: IO[bytes], flows: Iterable[Flow]) -> int:
+    writer, count = FlowWriter(file), 0  # type: ignore[no-untyped-call]
+    for flow in flows:
+        writer.add(flow)
+        count += 1
+    return count
+
+
+def _write_har(file: IO[bytes], entries: Iterable[dict[str, Any]]) -> int:
+    count = 0
+    file.write(b'{"log": {"version": "1.2", "creator": {"name": "lp-authorize", "version": ""}, "entries": [')
+    for entry in entries:
+        file.write((b",\n" if count else b"\n") + json.dumps(entry).encode())
+        count += 1
+    file.write(b"\n]}}\n")
+    return count

@@ -1,0 +1,111 @@
+"""Flows of mitmproxy without the secrets in them."""
+
+from __future__ import annotations
+
+import re
+
+from mitmproxy import connection, dns, http, tcp, udp
+from mitmproxy.flow import Flow
+
+from lp_sentinel.authorize import token_path
+from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.exchange import Headers
+from lp_sentinel.sharing.cleaner import Cleaner
+
+_LARGEST = 1 << 20
+"""Bytes, before they are unpacked: what may grow out of more would fill the memory."""
+_METHOD = re.compile(r"[A-Za-z\-]{1,20}")
+
+
+def clean_flow(flow: Flow, cleaner: Cleaner) -> Flow:
+    """A copy, with the same id. What is no HTTP keeps its place, and nothing of what was said."""
+    copy = type(flow).from_state(flow.get_state())
+    copy._backup = None  # noqa: SLF001  (as it was before somebody changed it)
+    if copy.comment:
+        cleaner.leave_out("comments")
+    copy.comment = ""
+    copy.metadata = {key: True for key in copy.metadata if key == FAULT_KEY}
+    _clean_connection(copy.client_conn, cleaner)
+    _clean_connection(copy.server_conn, cleaner)
+    copy.server_conn.via = None
+    if copy.error:
+        copy.error.msg = cleaner.text(copy.error.msg)
+    if isinstance(copy, http.HTTPFlow):
+        _clean_http(copy, cleaner)
+    elif isinstance(copy, tcp.TCPFlow | udp.UDPFlow):
+        copy.messages = []
+        cleaner.leave_out("flows that are no HTTP")
+    elif isinstance(copy, dns.DNSFlow):
+        copy.response = None
+        cleaner.leave_out("flows that are no HTTP")
+    return copy
+
+
+def _clean_connection(conn: connection.Connection, cleaner: Cleaner) -> None:
+    if conn.certificate_list:
+        cleaner.leave_out("certificates")
+    conn.certificate_list = ()
+    if isinstance(conn, connection.Client):
+        conn.mitmcert = None
+    conn.error = cleaner.text(conn.error) if conn.error else conn.error
+    for name in ("peername", "sockname"):
+        if address := getattr(conn, name):
+            setattr(conn, name, (cleaner.address(address[0]), *address[1:]))
+
+
+def _clean_http(flow: http.HTTPFlow, cleaner: Cleaner) -> None:
+    request, response = flow.request, flow.response
+    target = _text(request.data.path)
+    is_token = token_path(target.partition("?")[0]) is not None
+    request.data.path = _bytes(cleaner.urls.url(target))
+    method = _text(request.data.method)
+    request.data.method = _bytes(cleaner.stand_ins.text(method, "methods", is_open=bool(_METHOD.fullmatch(method))))
+    _clean_message(request, cleaner, is_token=is_token)
+    if response:
+        response.data.reason = _bytes(cleaner.text(_text(response.data.reason)))
+        _clean_message(response, cleaner, is_token=is_token)
+    if flow.websocket:
+        cleaner.leave_out("web sockets' messages")
+        flow.websocket = None
+
+
+def _clean_message(message: http.Message, cleaner: Cleaner, *, is_token: bool) -> None:
+    headers = message.headers
+    _clean_body(message, cleaner, is_token=is_token)
+    message.headers = _clean_headers(headers, cleaner, is_token=is_token)
+    if message.trailers:
+        message.trailers = _clean_headers(message.trailers, cleaner, is_token=is_token)
+
+
+def _clean_headers(headers: http.Headers, cleaner: Cleaner, *, is_token: bool) -> http.Headers:
+    pairs: Headers = tuple((_text(name), _text(value)) for name, value in headers.fields)
+    clean = cleaner.values.headers(pairs, is_token_request=is_token)
+    return http.Headers([(_bytes(name), _bytes(value)) for name, value in clean])
+
+
+def _clean_body(message: http.Message, cleaner: Cleaner, *, is_token: bool) -> None:
+    """Its length is written anew only where a body stays: one that was taken out must look like that."""
+    raw, headers = message.raw_content, message.headers
+    if not raw:
+        return
+    try:
+        content = message.get_content(strict=True) if len(raw) <= _LARGEST else None
+    except Exception:  # noqa: BLE001  (any codec of Python can be named as Content-Encoding, and fails in its own way)
+        content = None
+    clean = cleaner.bodies.body(content, headers.get("content-type", ""), is_token=is_token) if content else None
+    if clean is None:
+        cleaner.leave_out("bodies")
+        message.data.content = None
+        return
+    message.data.content = clean
+    headers.pop("content-encoding", None)
+    if "content-length" in headers:
+        headers["content-length"] = str(len(clean))
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,180 @@
+"""The entries of a HAR without the secrets in them; keys that are not known to be harmless are left out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from lp_sentinel.authorize import token_path
+from lp_sentinel.sharing.cleaner import Cleaner
+
+_METHOD = re.compile(r"[A-Za-z\-]{1,20}")
+_TIME = re.compile(r"[0-9T:.+\-Z ]{1,40}")
+
+
+def clean_entry(text: bytes, cleaner: Cleaner) -> dict[str, Any]:
+    """One element of ``log.entries``. Raises ValueError for what is no JSON object."""
+    entry = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
+    if not isinstance(entry, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004  (the caller takes all that JSON can be wrong in alike)
+    clean: dict[str, Any] = _Entry(cleaner).entry(entry)
+    return clean
+
+
+class _Entry:
+    def __init__(self, cleaner: Cleaner) -> None:
+        self._cleaner = cleaner
+        self._is_token = False
+
+    def entry(self, entry: Mapping[str, Any]) -> Any:
+        request = entry.get("request")
+        url = request.get("url") if isinstance(request, dict) else None
+        try:
+            self._is_token = isinstance(url, str) and token_path(urlsplit(url).path) is not None
+        except ValueError:
+            self._is_token = False
+        return self._kept(
+            entry,
+            {
+                "startedDateTime": self._time,
+                "time": _number,
+                "request": self._request,
+                "response": self._response,
+                "timings": lambda timings: {name: _number(timings[name]) for name in timings if name.isalpha()},
+                "cache": lambda _: {},
+                "serverIPAddress": lambda address: self._cleaner.address(str(address).strip("[]")),
+            },
+        )
+
+    def _kept(self, given: Any, known: Mapping[str, Callable[[Any], Any]]) -> Any:
+        if not isinstance(given, dict):
+            return None
+        for key in given.keys() - known.keys():
+            self._cleaner.leave_out(f"members of the HAR named {key}" if key.isidentifier() else "members of the HAR")
+        return {key: None if given[key] is None else keep(given[key]) for key, keep in known.items() if key in given}
+
+    def _request(self, request: Any) -> Any:
+        return self._kept(
+            request,
+            {
+                "method": self._method,
+                "url": lambda url: self._cleaner.urls.url(str(url)),
+                "httpVersion": self._short,
+                "cookies": self._cookies,
+                "headers": self._headers,
+                "queryString": self._parameters,
+                "postData": self._post,
+                "headersSize": _number,
+                "bodySize": _number,
+            },
+        )
+
+    def _response(self, response: Any) -> Any:
+        return self._kept(
+            response,
+            {
+                "status": _number,
+                "statusText": self._short,
+                "httpVersion": self._short,
+                "cookies": self._cookies,
+                "headers": self._headers,
+                "content": self._content,
+                "redirectURL": lambda url: self._cleaner.urls.url(str(url)),
+                "headersSize": _number,
+                "bodySize": _number,
+                "_error": self._short,
+            },
+        )
+
+    def _time(self, value: Any) -> Any:
+        return value if isinstance(value, str) and _TIME.fullmatch(value) else None
+
+    def _short(self, value: Any) -> Any:
+        return self._cleaner.text(value) if isinstance(value, str) else _number(value)
+
+    def _method(self, value: Any) -> str:
+        return self._cleaner.stand_ins.text(str(value), "methods", is_open=bool(_METHOD.fullmatch(str(value))))
+
+    def _cookies(self, cookies: Any) -> list[Any]:
+        values = self._cleaner.values
+        return [
+            {"name": values.cookie_name(str(name)), "value": values.cookie_value(str(value))}
+            for name, value in _pairs(cookies)
+        ]
+
+    def _headers(self, headers: Any) -> list[Any]:
+        clean = self._cleaner.values.headers(
+            tuple((_text(name), _text(value)) for name, value in _pairs(headers)), is_token_request=self._is_token
+        )
+        return [{"name": name, "value": value} for name, value in clean]
+
+    def _parameters(self, pairs: Any, kind: str = "parameters") -> list[Any]:
+        # What tools write here is decoded or not; spelling makes no difference to what is replaced.
+        urls = self._cleaner.urls
+        return [
+            {"name": urls.name(_text(name), kind), "value": urls.value(_text(name), _text(value), kind, 1)}
+            for name, value in _pairs(pairs)
+        ]
+
+    def _post(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return None
+        clean = self._kept(
+            data, {"mimeType": self._short, "params": lambda params: self._parameters(params, "form fields")}
+        )
+        if "text" in data:
+            clean |= self._body(data, _text(data.get("mimeType"))) or {"text": ""}
+        return clean
+
+    def _content(self, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return None
+        clean = self._kept(content, {"size": _number, "compression": _number, "mimeType": self._short})
+        return clean | (self._body(content, _text(content.get("mimeType"))) or {})
+
+    def _body(self, data: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
+        """``None`` if nothing of it can be kept."""
+        text = data.get("text")
+        if not text:
+            return {"text": text} if "text" in data else None
+        is_packed = _text(data.get("encoding")).lower() == "base64"
+        try:
+            raw = base64.b64decode(_text(text)) if is_packed else _text(text).encode("utf-8", "surrogatepass")
+        except ValueError:
+            raw = None
+        clean = self._cleaner.bodies.body(raw, kind, is_token=self._is_token) if raw is not None else None
+        if clean is None:
+            self._cleaner.leave_out("bodies")
+            return None
+        if is_packed:
+            return {"text": base64.b64encode(clean).decode(), "encoding": "base64"}
+        return {"text": clean.decode("utf-8", "surrogateescape")}
+
+
+def _pairs(pairs: Any) -> list[tuple[Any, Any]]:
+    """Names and values, in the form of the standard or as lists of two."""
+    found = []
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, dict):
+            found.append((pair.get("name"), pair.get("value")))
+        elif isinstance(pair, list):
+            name, value, *_ = (*pair, None, None)
+            found.append((name, value))
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else str(value).lower()
+
+
+def _number(value: Any) -> Any:
+    """Numbers, also as texts."""
+    if isinstance(value, bool | int | float):
+        return value
+    return value if isinstance(value, str) and re.fullmatch(r"-?[0-9]{0,20}(?:\.[0-9]{0,20})?", value) else None

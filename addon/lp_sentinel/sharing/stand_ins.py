@@ -1,0 +1,227 @@
+"""Stand-ins for secrets: as long, of the same kinds of characters, equal where the secrets are equal.
+
+What rules compare survives: a truncated state gets a truncated stand-in, one in other letter case the same in that
+case, one that is encoded once more or has ``+`` for space likewise. The key is random and never written.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from hashlib import blake2b
+
+from lp_sentinel.landing import ERROR_CODES
+from lp_sentinel.sharing.spelling import spell
+
+_INDEXED = 6
+"""Characters: shorter secrets are replaced where they are expected, and not looked for elsewhere."""
+_MOST_TRIES = 1000
+_HEX = re.compile(r"[0-9a-f]*")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_FIRST_FOREIGN, _FOREIGN = 0x3042, 82
+"""Hiragana, for all that is not ASCII: it has no letter case and is nothing that a terminal acts on."""
+_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)} | {ord("+"): ord(" ")}
+_WORD = re.compile(r"[0-9A-Za-z_\-\x80-\U0010ffff]+")
+_SHORTEST_TOKEN, _SHORTEST_MIXED, _LONGEST_WORD = 10, 20, 32
+_FEWEST_DIGITS = 2
+
+_VOCABULARY = {
+    "undefined", "null", "none", "nan", "[object object]", "true", "false", "code", "token", "bearer", "basic",
+    "authorization_code", "refresh_token", *ERROR_CODES,
+}  # fmt: skip
+"""Values that are nobody's secret: nothing, in the words of programs, and the words of the protocol."""
+
+
+class Weight(IntEnum):
+    """How sure it is that a value is secret."""
+
+    WORD = 1
+    """It may be an everyday word: looked for elsewhere as a whole word only."""
+    TOKEN = 2
+    """It looks like a token."""
+    NAMED = 3
+    """It is what a secret's name stands before: that it is known to be harmless elsewhere doesn't count."""
+
+
+class StandIns:
+    """Gives each secret its stand-in. First all are noted, then it is sealed, then they are replaced."""
+
+    def __init__(self, harmless: Iterable[str] = ()) -> None:
+        """``harmless`` are values that are never replaced: what the project's config registers."""
+        self._key = secrets.token_bytes(32)
+        self._always = _VOCABULARY | {folded(value) for value in harmless}
+        self._spared = set(self._always)
+        self._weights: dict[str, Weight] = {}
+        self._states: set[str] = set()
+        self._index: dict[str, list[str]] = {}
+        self._known: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._done: dict[tuple[str, str, bool], str] = {}
+        self.is_sealed = False
+        self.replaced: defaultdict[str, set[str]] = defaultdict(set)
+        """By kind of place: which secrets were replaced there."""
+
+    # Noting
+
+    def spare(self, raw: str) -> None:
+        """Note a value that is known to be harmless."""
+        if not self.is_sealed:
+            self._spared.add(folded(spell(raw).plain))
+
+    def _note(self, plain: str, weight: Weight, *, is_state: bool) -> None:
+        key = folded(plain)
+        if is_state:
+            self._states.add(key)
+        self._weights[key] = max(weight, self._weights.get(key, weight))
+
+    def seal(self) -> None:
+        """All are noted; from now on they are replaced."""
+        self._spared -= {
+            key for key, weight in self._weights.items() if weight is Weight.NAMED and key not in self._states
+        }
+        self._spared |= self._always
+        self._taken |= self._spared
+        for key in sorted(self._weights, key=len, reverse=True):
+            if len(key) >= _INDEXED and key not in self._spared:
+                self._index.setdefault(key[:_INDEXED], []).append(key)
+        self.is_sealed = True
+        for state in sorted(self._states - self._spared, key=lambda state: (-len(state), state)):
+            self._known[state] = self._beginning(state) or self._made(state, [])
+        for key in sorted(self._weights.keys() - self._states - self._spared):
+            if begun := self._beginning(key):
+                self._known[key] = begun
+        self._taken |= set(self._known.values())
+
+    def _beginning(self, key: str) -> str | None:
+        """The beginning of a state's stand-in, for what is the beginning of that state."""
+        whole = next((state for state in self._known if state in self._states and state.startswith(key)), None)
+        return self._known[whole][: len(key)] if whole and key else None
+
+    # Replacing
+
+    def secret(self, raw: str, kind: str, weight: Weight = Weight.NAMED, *, is_state: bool = False) -> str:
+        """A value that is secret as a whole."""
+        spelling = spell(raw)
+        if not self.is_sealed:
+            self._note(spelling.plain, weight, is_state=is_state)
+            return raw
+        return spelling.respell(self._stand_in(spelling.plain, kind))
+
+    def text(self, raw: str, kind: str, *, is_open: bool = False) -> str:
+        """A text without the secrets in it: known ones and all words, or with ``is_open`` those that look like tokens.
+
+        An open text is one that is known to be harmless but for what does not belong there.
+        """
+        if not self.is_sealed:
+            return raw
+        done = self._done.get((raw, kind, is_open))
+        if done is None:
+            spelling = spell(raw)
+            done = spelling.respell(self._text(spelling.plain, kind, is_open=is_open))
+            self._done[raw, kind, is_open] = done
+        return done
+
+    def _text(self, plain: str, kind: str, *, is_open: bool) -> str:
+        if folded(plain) in self._spared:
+            return plain
+        pieces: list[str] = []
+        at = 0
+        for start, end in [*self._occurrences(plain), (len(plain), len(plain))]:
+            pieces += self._words(plain[at:start], kind, is_open=is_open), self._stand_in(plain[start:end], kind)
+            at = end
+        return "".join(pieces)
+
+    def _words(self, plain: str, kind: str, *, is_open: bool) -> str:
+        return _WORD.sub(
+            lambda word: word[0] if is_open and not looks_like_token(word[0]) else self._stand_in(word[0], kind), plain
+        )
+
+    def _occurrences(self, plain: str) -> Iterator[tuple[int, int]]:
+        """Where known secrets stand in a text."""
+        key, at = folded(plain), 0
+        while at <= len(key) - _INDEXED:
+            for secret in self._index.get(key[at : at + _INDEXED], ()):
+                end = at + len(secret)
+                if key.startswith(secret, at) and (
+                    self._weights[secret] > Weight.WORD or not (_joins(key, at) or _joins(key, end))
+                ):
+                    yield at, end
+                    at = end - 1
+                    break
+            at += 1
+
+    def _stand_in(self, plain: str, kind: str) -> str:
+        key = folded(plain)
+        if key in self._spared or not any(_is_replaced(char) for char in key):
+            return plain
+        self.replaced[kind].add(key)
+        known = self._known.get(key)
+        if known is None:
+            inner = [place for place in self._occurrences(plain) if place != (0, len(plain))]
+            known = self._known[key] = self._made(key, inner)
+            self._taken.add(known)
+        return "".join(_cased(old, new) for old, new in zip(plain, known, strict=True))
+
+    def _made(self, key: str, inner: list[tuple[int, int]]) -> str:
+        """A stand-in that no other secret has; the known secrets within it keep theirs."""
+        made = key
+        for attempt in range(_MOST_TRIES):
+            made = self._scrambled(key, attempt)
+            for start, end in inner:
+                made = made[:start] + folded(self._stand_in(key[start:end], "secrets within others")) + made[end:]
+            is_alike = _HEX.fullmatch(key) is not None or _HEX.fullmatch(made) is None
+            if made not in self._taken and made != key and is_alike:
+                break
+        return made
+
+    def _scrambled(self, key: str, attempt: int) -> str:
+        letters = _LETTERS[:6] if _HEX.fullmatch(key) else _LETTERS
+        return "".join(
+            _scrambled(char, byte, letters) for char, byte in zip(key, self._noise(key, attempt), strict=False)
+        )
+
+    def _noise(self, key: str, attempt: int) -> Iterator[int]:
+        base = blake2b(key.encode("utf-8", "surrogatepass"), key=self._key, salt=attempt.to_bytes(8)).digest()
+        for block in range(len(key) // 64 + 1):
+            yield from blake2b(base, key=self._key, salt=block.to_bytes(8)).digest()
+
+
+def folded(text: str) -> str:
+    """What is left of a text when ASCII letter case, and whether a space is written as ``+``, do not matter."""
+    return text.translate(_TO_LOWER)
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether a word is more likely to have been drawn than written."""
+    if len(text) < _SHORTEST_TOKEN:
+        return False
+    if sum(map(str.isdigit, text)) >= _FEWEST_DIGITS or len(text) >= _LONGEST_WORD:
+        return True
+    return len(text) >= _SHORTEST_MIXED and not (text.islower() or text.isupper() or "-" in text or "_" in text)
+
+
+def _is_replaced(char: str) -> bool:
+    return char.isalnum() or char > "\x7f"
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether the characters before and at ``at`` are both of a word."""
+    return 0 < at < len(text) and _is_replaced(text[at - 1]) and _is_replaced(text[at])
+
+
+def _scrambled(char: str, byte: int, letters: str) -> str:
+    if char > "\x7f":
+        return chr(_FIRST_FOREIGN + (ord(char) + byte) % _FOREIGN)
+    if char.isdigit():
+        return str((int(char) + byte) % 10)
+    return letters[byte % len(letters)] if char.isalpha() else char
+
+
+def _cased(old: str, new: str) -> str:
+    """A character of a stand-in in the letter case of the one it replaces; what stands between words stays."""
+    if not _is_replaced(old):
+        return old
+    return new.upper() if "A" <= old <= "Z" else new

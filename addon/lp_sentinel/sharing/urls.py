@@ -1,0 +1,174 @@
+"""URLs, queries and forms without the secrets in them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from lp_sentinel.authorize import authorize_path, token_path
+from lp_sentinel.redact import HARMLESS, KNOWN, NAME, URLS, is_plain
+from lp_sentinel.sharing.spelling import spell
+from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
+
+SECRETS = (KNOWN - HARMLESS - URLS) | {
+    "password", "passwd", "pwd", "pass", "api_key", "apikey", "secret", "token", "code_verifier", "code_challenge",
+    "client_assertion", "assertion", "login_hint", "id_token_hint", "session", "sid", "ticket", "otp", "pin",
+}  # fmt: skip
+"""What stands behind these names is secret whatever it looks like."""
+
+_DEEPEST = 3
+"""A URL in a URL in a URL; what lies deeper is replaced as a whole."""
+
+
+class _Forms(NamedTuple):
+    """How separators are written in a URL that was percent-encoded so many times."""
+
+    hash: re.Pattern[str]
+    question: re.Pattern[str]
+    ampersand: re.Pattern[str]
+    equals: re.Pattern[str]
+    absolute: re.Pattern[str]
+    """Scheme, user with the ``@``, host and port."""
+    segment: re.Pattern[str]
+    """A separator in a path, or what stands between two."""
+
+
+@cache
+def _forms(depth: int) -> _Forms:
+    def form(char: str) -> str:
+        code = f"{ord(char):02X}"
+        either = "".join(f"[{digit}{digit.lower()}]" if digit.isalpha() else digit for digit in code)
+        return "|".join([re.escape(char), *(f"%{'25' * times}{either}" for times in range(depth))])
+
+    def compiled(pattern: str) -> re.Pattern[str]:
+        return re.compile(pattern, re.DOTALL)
+
+    slash, colon, at, ends = form("/"), form(":"), form("@"), "|".join(map(form, "/?#"))
+    authority = rf"(?:(?!{ends}|{at}).)*"
+    return _Forms(
+        compiled(form("#")),
+        compiled(form("?")),
+        compiled(form("&")),
+        compiled(form("=")),
+        compiled(
+            rf"([A-Za-z][A-Za-z0-9+.\-]{{0,40}}(?:{colon})(?=(?:{slash})))?((?:{slash})(?:{slash}))"
+            rf"((?:(?!{ends}).)*(?:{at}))?({authority})"
+        ),
+        compiled(rf"({slash}|{form(';')}|{form('=')})"),
+    )
+
+
+class Urls:
+    """Takes URLs apart just as the rules do, and has the secrets in them replaced."""
+
+    def __init__(self, stand_ins: StandIns) -> None:
+        self._stand_ins = stand_ins
+
+    def url(self, raw: str, depth: int = 0, *, is_redirect_uri: bool = False) -> str:
+        """A URL, absolute or not, that was percent-encoded ``depth`` times."""
+        if depth and not _forms(depth).absolute.match(raw) and _forms(depth + 1).absolute.match(raw):
+            depth += 1
+        forms = _forms(depth)
+        head, fragment_mark, fragment = _cut(raw, forms.hash)
+        path, query_mark, query = _cut(head, forms.question)
+        return "".join(
+            (
+                self._place(path, forms, depth, is_redirect_uri=is_redirect_uri),
+                query_mark,
+                self.pairs(query, "parameters", depth, is_redirect_uri=is_redirect_uri),
+                fragment_mark,
+                self.pairs(fragment, "parameters", depth, is_redirect_uri=is_redirect_uri),
+            )
+        )
+
+    def _place(self, raw: str, forms: _Forms, depth: int, *, is_redirect_uri: bool) -> str:
+        """Scheme, authority and path."""
+        start = forms.absolute.match(raw)
+        path = raw[start.end() :] if start else raw
+        self._note_account(path, depth)
+        pieces = forms.segment.split(path)
+        if is_redirect_uri:
+            for piece in pieces[::2]:
+                self._stand_ins.spare(piece)
+        shown = "".join(
+            piece if place % 2 else self._stand_ins.text(piece, "path segments", is_open=True)
+            for place, piece in enumerate(pieces)
+        )
+        if start is None:
+            return shown
+        scheme, slashes, user, host = (group or "" for group in start.groups())
+        return scheme + slashes + (self._stand_ins.secret(user, "users in URLs") if user else "") + host + shown
+
+    def _note_account(self, path: str, depth: int) -> None:
+        if self._stand_ins.is_sealed:
+            return
+        for _ in range(depth):
+            path = unquote(path, errors="surrogateescape")
+        found = authorize_path(path)
+        accounts = (found[1],) if found else token_path(path)
+        for account in accounts or ():
+            if account:
+                self._stand_ins.spare(account)
+
+    def pairs(self, raw: str, kind: str, depth: int = 0, *, is_redirect_uri: bool = False) -> str:
+        """Names and values of a query, a fragment or a form."""
+        if not raw:
+            return raw
+        ampersand = _forms(depth).ampersand
+        marks = [*ampersand.findall(raw), ""]
+        pieces = ampersand.split(raw)
+        return "".join(
+            self._pair(piece, kind, depth, is_redirect_uri=is_redirect_uri) + mark
+            for piece, mark in zip(pieces, marks, strict=True)
+        )
+
+    def _pair(self, raw: str, kind: str, depth: int, *, is_redirect_uri: bool) -> str:
+        raw_name, equals, raw_value = _cut(raw, _forms(depth).equals)
+        name, value = spell(raw_name).plain, spell(raw_value).plain
+        if not raw_value.strip("=_"):
+            # A token may stand there without a name, and end in "=".
+            is_name = name in KNOWN or not name.strip("_") or (equals and not raw_value and is_plain(name))
+            return raw if is_name else self._stand_ins.secret(raw, kind)
+        if is_redirect_uri and name not in SECRETS and not looks_like_token(value):
+            self._stand_ins.spare(raw_value)
+        return self.name(raw_name, kind) + equals + self.value(name, raw_value, kind, depth + 1)
+
+    def name(self, raw: str, kind: str) -> str:
+        """The name of a parameter or a member, unless it looks like anything else."""
+        name = spell(raw).plain
+        is_name = name in KNOWN or (NAME.fullmatch(name) and not looks_like_token(name))
+        return raw if is_name or not name else self._stand_ins.secret(raw, kind)
+
+    def value(self, name: str, raw: str, kind: str, depth: int) -> str:
+        """The value that stands behind ``name``, percent-encoded ``depth`` times."""
+        if name == "client_id":
+            self._stand_ins.spare(raw)
+            return self._stand_ins.secret(raw, kind, Weight.WORD)
+        if name in URLS:
+            return self.url(raw, depth, is_redirect_uri=name == "redirect_uri")
+        if name in HARMLESS:
+            return self._stand_ins.text(raw, kind, is_open=True)
+        if name in SECRETS:
+            return self._stand_ins.secret(raw, kind, is_state=name == "state")
+        if depth <= _DEEPEST and self.is_url(raw, depth):
+            return self.url(raw, depth)
+        return self._stand_ins.secret(raw, kind, weight_of(raw))
+
+    def is_url(self, raw: str, depth: int = 0) -> bool:
+        """Whether it is an absolute URL, or a path with a query."""
+        forms = _forms(depth)
+        start = forms.absolute.match(raw)
+        return bool(start and start[1]) or (raw.startswith(("/", "%2F", "%2f")) and bool(forms.question.search(raw)))
+
+
+def weight_of(raw: str) -> Weight:
+    """Of a value behind any name."""
+    return Weight.TOKEN if looks_like_token(spell(raw).plain) else Weight.WORD
+
+
+def _cut(raw: str, separator: re.Pattern[str]) -> tuple[str, str, str]:
+    """As ``str.partition``."""
+    found = separator.search(raw)
+    return (raw[: found.start()], found[0], raw[found.end() :]) if found else (raw, "", "")

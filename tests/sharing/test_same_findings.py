@@ -1,0 +1,102 @@
+"""A redacted capture gives the findings of the original: every recorded session, every labelled case and example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from mitmproxy import connection, flow, http
+from mitmproxy.io import FlowWriter
+
+from lp_sentinel.config import load_config
+from lp_sentinel.document import load_document
+from lp_sentinel.exchange import Exchange, Headers
+from lp_sentinel.rules.book import Example
+from lp_sentinel.rules.examples import example_config, example_exchanges
+from lp_sentinel.sharing import redact_capture
+from tests.sharing.same import BOOK, verdict
+
+CAPTURES = Path(__file__).parents[2] / "captures"
+RECORDED = sorted(path for path in CAPTURES.iterdir() if path.suffix in (".flow", ".har"))
+CASES = [
+    pytest.param(Example(document, (index,)), id=f"{file.stem}-{case['case']}")
+    for file in sorted((Path(__file__).parents[1] / "cases").glob("*.yaml"))
+    for document in [load_document(file, {})]
+    for index, case in enumerate(document.data)
+]
+EXAMPLES = [
+    pytest.param(example, id=f"{rule.id}-{place}")
+    for rule in BOOK.by_id.values()
+    for place, example in enumerate((*rule.good, *rule.bad))
+]
+
+
+@pytest.mark.parametrize("capture", RECORDED, ids=lambda path: path.name)
+def test_recorded_session(capture: Path, tmp_path: Path) -> None:
+    config = load_config(CAPTURES / "lp-authorize.yaml")
+    target = tmp_path / capture.name
+    redact_capture(capture, target, config)
+    assert verdict(target, config) == verdict(capture, config)
+
+
+@pytest.mark.parametrize("example", [*CASES, *EXAMPLES])
+def test_case(example: Example, tmp_path: Path) -> None:
+    config = example_config(example)
+    capture, target = tmp_path / "a.flow", tmp_path / "b.flow"
+    write_flows(capture, sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0))
+    redact_capture(capture, target, config)
+    assert verdict(target, config) == verdict(capture, config)
+
+
+def write_flows(path: Path, exchanges: Iterable[Exchange]) -> None:
+    with path.open("wb") as file:
+        writer = FlowWriter(file)  # type: ignore[no-untyped-call]
+        for exchange in exchanges:
+            writer.add(_flow(exchange))
+
+
+def _flow(exchange: Exchange) -> flow.Flow:
+    client = connection.Client(
+        peername=(exchange.client or "127.0.0.1", 40000),
+        sockname=("127.0.0.1", 8080),
+        timestamp_start=exchange.started or 0.0,
+    )
+    made = http.HTTPFlow(client, connection.Server(address=(exchange.host, exchange.port)))
+    started = exchange.started or 0.0
+    made.request = http.Request(
+        exchange.host.strip("[]"),
+        exchange.port,
+        _bytes(exchange.method),
+        _bytes(exchange.scheme),
+        b"",
+        _bytes(exchange.target),
+        b"HTTP/1.1",
+        _headers(exchange.request_headers),
+        exchange.request_body,
+        None,
+        started,
+        started,
+    )
+    if exchange.status is not None:
+        made.response = http.Response(
+            b"HTTP/1.1",
+            exchange.status,
+            b"",
+            _headers(exchange.response_headers),
+            exchange.response_body,
+            None,
+            exchange.answered or started,
+            exchange.answered,
+        )
+    elif exchange.error is not None:
+        made.error = flow.Error(exchange.error, exchange.answered or started)
+    return made
+
+
+def _headers(headers: Headers) -> http.Headers:
+    return http.Headers([(_bytes(name), _bytes(value)) for name, value in headers])
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
