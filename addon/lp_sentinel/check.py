@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from lp_sentinel.captures import CaptureError, in_order, read_capture
+from lp_sentinel.captures.gather import gather
 from lp_sentinel.engine import Engine
-from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, by_place
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
@@ -58,23 +57,21 @@ def judge_all(captures: Iterable[Path], judging: Judging, project: Project, jobs
 def judge_capture(path: Path, project: Project, redactor: Redactor) -> Judged:
     """Judge what can be read of a capture."""
     capture = os.fspath(path)
-    exchanges: list[Exchange] = []
-    problem = None
-    try:
-        exchanges.extend(read_capture(path))
-    except CaptureError as error:
-        problem = str(error)
     engine = Engine(project.config, project.book, redactor, capture)
-    verdicts = [engine.feed(exchange) for exchange in in_order(exchanges)]
+    with gather(path, project.config) as gathered:
+        verdicts = [
+            engine.pass_by(exchange) if isinstance(exchange, float) else engine.feed(exchange)
+            for exchange in gathered.exchanges
+        ]
     verdicts.append(engine.close())
     findings = (finding for verdict in verdicts for finding in verdict.findings)
     journeys = tuple(journey for verdict in verdicts for journey in verdict.closed)
     return Judged(
         capture,
-        len(exchanges),
+        gathered.count,
         tuple(by_place(findings)),
         journeys,
-        problem,
+        gathered.problem,
     )
 
 
