@@ -15,7 +15,7 @@ TOO_OLD    = lp-authorize needs Python 3.12 or newer with its venv module, but $
 PIP    = .venv/bin/python -m pip --disable-pip-version-check --quiet
 PYTEST = .venv/bin/pytest
 
-.PHONY: help demo test check clean lock
+.PHONY: help demo play test check clean lock
 .DEFAULT_GOAL = help
 
 help:  ## this list
@@ -24,6 +24,9 @@ help:  ## this list
 
 demo: .venv/installed  ## see a recorded login session judged in the terminal
 	@.venv/bin/mitmdump -q -s addon/lp_authorize.py -nr captures/demo.flow --set lp_config=captures/lp-authorize.yaml
+
+play: .venv/installed  ## a simulated Sentinel, a small app and the proxy, to click through
+	@.venv/bin/python -m play
 
 test: check  ## make check, then every test
 	$(PYTEST)

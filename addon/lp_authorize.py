@@ -7,5 +7,7 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "lp_senti
     del sys.modules[name]
 
 from lp_sentinel.mitm import Addon  # noqa: E402
+from lp_sentinel.simulate.inside import Simulated  # noqa: E402
 
-addons = [Addon()]
+judging = Addon()
+addons = [judging, Simulated(judging.settings)]

@@ -180,6 +180,25 @@ def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
     context.exit(FAILED if failures else 0)
 
 
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=5001, show_default=True, help="0: any free one.")
+@click.option("--host", default="localhost", show_default=True, help="A loopback address; any other is refused.")
+@click.option("--tls", is_flag=True, help="Serve https, with a certificate of mitmproxy's authority.")
+@click.option("--confdir", metavar="DIR", default="~/.mitmproxy", show_default=True, help="Where that authority is.")
+@click.option("--down", is_flag=True, help="Answer every authorize request 500, as in an outage.")
+@click.option("--config", metavar="FILE", help="Apps and users; default: lp-authorize.yaml, else made-up ones.")
+def simulate(config: str | None, **how: Any) -> None:
+    """Run a Sentinel to test against, on this machine only, that answers as LivePerson's pages say."""
+    try:
+        from lp_sentinel.simulate.command import run  # noqa: PLC0415  (an extra brings what it needs)
+    except ModuleNotFoundError as error:
+        _unusable(f"{error.name} is not installed: the simulator needs pip install 'lp-authorize[simulate]'")
+    try:
+        run(load_project(config).config, **how, say=click.echo)
+    except (ValueError, OSError) as error:
+        _unusable(str(error))
+
+
 def _unusable(message: str) -> NoReturn:
     click.echo(f"lp-authorize: {message}", err=True)
     sys.exit(UNUSABLE)

@@ -39,6 +39,9 @@ class Addon:
         self._timer: asyncio.TimerHandle | None = None
         self._causes: set[tuple[object, ...]] = set()
 
+    def settings(self) -> Settings | None:
+        return self._settings
+
     # Options
 
     def load(self, loader: Loader) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
 
 from lp_sentinel.finding import SEVERITIES, Severity
@@ -36,6 +37,9 @@ OPTIONS = (
         "lp_fail_on", "The least severity that makes a batch run (-n -r) exit with 1.", NEVER, (*_WORST_FIRST, NEVER)
     ),
     Option("lp_redact", "Whether codes, states and other secrets are masked.", "on", ("on", "off")),
+    Option(
+        "lp_simulate", "Whether a simulated Sentinel answers for the hosts in sentinel_hosts.", "off", ("on", "off")
+    ),
     Option("lp_show", "The least severity that is shown on the terminal.", "info", (*_WORST_FIRST, NOTHING)),
 )
 
@@ -49,6 +53,7 @@ class Settings(NamedTuple):
     fail_on: Severity | None
     """``None``: never."""
     redact: bool
+    simulate: bool
     show: Severity | None
     """``None``: nothing is shown."""
 
@@ -68,8 +73,16 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
         reports=_texts(options.lp_report),
         fail_on=None if fail_on == NEVER else cast("Severity", fail_on),
         redact=redact == "on",
+        simulate=_simulates(options),
         show=None if show == NOTHING else cast("Severity", show),
     )
+
+
+def _simulates(options: Any) -> bool:
+    is_on = _chosen(options, "lp_simulate") == "on"
+    if is_on and find_spec("authlib") is None:
+        raise ValueError("lp_simulate: authlib is not installed; pip install 'lp-authorize[simulate]' brings it")
+    return is_on
 
 
 def _chosen(options: Any, name: str) -> str:

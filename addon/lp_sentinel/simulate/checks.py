@@ -1,0 +1,101 @@
+"""Whether an authorize or token request is as documented, and who is told if it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, UnsupportedResponseTypeError
+from werkzeug.datastructures import MultiDict
+
+from lp_sentinel.simulate.registry import Installation, Registry
+
+_PRINTABLE = re.compile(r"[\x20-\x7E]*")
+
+
+def check_authorize(registry: Registry, account: str, asked: MultiDict[str, str]) -> tuple[Installation, str]:
+    """The app and the redirect URI of an authorize request.
+
+    Account, client and redirect URI come first: until they are known to be right, nothing is sent to the app. What is
+    wrong besides goes back to it (LivePerson's authorize page, Notes; RFC 6749 section 4.1.2.1). A parameter without
+    a value counts as left out (section 3.1). Raises OAuth2Error, with ``redirect_uri`` where the app is to be told.
+    """
+    client = _client(registry, account, asked)
+    redirect_uri = _redirect_uri(client, asked)
+    problem = _problem(asked)
+    if problem:
+        raise InvalidRequestError(problem, redirect_uri=redirect_uri)
+    if asked["response_type"] != "code":
+        raise UnsupportedResponseTypeError(None, "response_type must be code", redirect_uri=redirect_uri)
+    return client, redirect_uri
+
+
+def _client(registry: Registry, account: str, asked: MultiDict[str, str]) -> Installation:
+    if account not in registry.accounts:
+        raise InvalidClientError("invalid site id", status_code=401)
+    if not asked.get("client_id"):
+        raise InvalidRequestError("client_id is missing")
+    if len(asked.getlist("client_id")) > 1:
+        raise InvalidRequestError("client_id is there more than once")
+    client = registry.installation(account, asked["client_id"])
+    if client is None:
+        raise InvalidClientError("invalid application id", status_code=401)
+    return client
+
+
+def _redirect_uri(client: Installation, asked: MultiDict[str, str]) -> str:
+    if len(asked.getlist("redirect_uri")) > 1:
+        raise InvalidRequestError("redirect_uri is there more than once")
+    wanted = asked.get("redirect_uri") or client.get_default_redirect_uri()
+    if not wanted:
+        raise InvalidRequestError("redirect_uri is missing, and the application did not register exactly one")
+    if not client.check_redirect_uri(wanted):
+        raise InvalidRequestError("redirect_uri is not registered for the application")
+    if "#" in wanted:
+        raise InvalidRequestError("redirect_uri has a fragment")
+    return wanted
+
+
+def _problem(asked: MultiDict[str, str]) -> str | None:
+    repeated = ", ".join(name for name, values in asked.lists() if len(values) > 1 and _is_plain(name))
+    if any(len(values) > 1 for _, values in asked.lists()):
+        return f"there more than once: {repeated or 'a parameter'}"
+    if not asked.get("v"):
+        return "v is missing"
+    if not is_version(asked["v"], {1.0}):
+        return "v must be 1.0"
+    if not asked.get("response_type"):
+        return "response_type is missing"
+    if not _PRINTABLE.fullmatch(asked.get("state", "")):
+        return "state has characters outside x20-7E"
+    return None
+
+
+def check_token(
+    method: str,
+    is_known: bool,  # noqa: FBT001  whether the account is
+    asked: MultiDict[str, str],
+    form: MultiDict[str, str],
+    versions: Collection[float],
+) -> None:
+    """Raises OAuth2Error if a token or revoke request is not as documented (RFC 6749 sections 2.3.1, 3.2)."""
+    if method != "POST":
+        raise InvalidRequestError(f"{method} is not documented, only POST is")
+    if not is_known:
+        raise InvalidClientError("invalid site id")
+    if not is_version(asked.get("v", ""), versions):
+        raise InvalidRequestError("v is missing or not documented")
+    if any(name != "v" for name in asked):
+        raise InvalidRequestError("everything but v belongs into the body")
+    if not form:
+        raise InvalidRequestError("the body must be application/x-www-form-urlencoded")
+    if any(len(values) > 1 for _, values in form.lists()):
+        raise InvalidRequestError("a parameter is there more than once")
+
+
+def is_version(value: str, versions: Collection[float]) -> bool:
+    return re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) is not None and float(value) in versions
+
+
+def _is_plain(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name) is not None

@@ -1,0 +1,155 @@
+"""The simulator inside mitmproxy: answers in place of the Sentinel hosts, so that nothing is dialled for them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from mitmproxy import ctx, http, tls
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from lp_sentinel.live import glance
+from lp_sentinel.uri import host_matches, normal_host
+
+if TYPE_CHECKING:
+    from lp_sentinel.config import Config
+    from lp_sentinel.settings import Settings
+    from lp_sentinel.simulate.sentinel import Simulator
+
+DOMAIN_API = "api.liveperson.net"
+"""Where apps look Sentinel's host up; of this host only that one look-up is answered."""
+
+_LOOK_UP = re.compile(r"/api/account/([^/?]+)/service/sentinel/baseURI\.json(?:\?.*)?")
+
+
+class Simulated:
+    """Answers requests to ``sentinel_hosts`` while ``lp_simulate`` is on.
+
+    Comes after the addon that judges and injects: a fault that answers a request is not answered over, and an
+    answer from here passes its response hook like a real one.
+    """
+
+    name = "lp-authorize-simulator"
+
+    def __init__(self, settings: Callable[[], Settings | None]) -> None:
+        self._settings = settings
+        self._config: Config | None = None
+        self._simulator: Simulator | None = None
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        # With an answer of its own, mitmproxy does not connect first to see whether it can.
+        if self._may_answer(flow.request.host):
+            flow.response = http.Response.make(200)
+            flow.response.reason = "Connection established"
+
+    def running(self) -> None:
+        # Behind mitmproxy's own addons: one of them decides the same.
+        late = _Late(self._may_answer)
+        if (former := ctx.master.addons.get(late.name)) is not None:  # type: ignore[no-untyped-call]
+            ctx.master.addons.remove(former)  # type: ignore[no-untyped-call]
+        ctx.master.addons.add(late)  # type: ignore[no-untyped-call]
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        if data.server.address and self._is_sentinel(data.server.address[0]):
+            data.server.error = "lp_simulate is on: this host is not dialled"
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        if flow.response or flow.error or not flow.live:
+            return
+        simulator = self._current()
+        if simulator and self._answers(simulator, flow):
+            flow.response = await asyncio.to_thread(answer, simulator.wsgi, flow.request)
+
+    def _answers(self, simulator: Simulator, flow: http.HTTPFlow) -> bool:
+        host, target, *_ = glance(flow)
+        if self._is_sentinel(host):
+            return True
+        look_up = _LOOK_UP.fullmatch(target) if host == DOMAIN_API else None
+        return look_up is not None and look_up[1] in simulator.registry.accounts
+
+    def _is_sentinel(self, host: str) -> bool:
+        settings = self._settings()
+        if settings is None or not settings.simulate:
+            return False
+        return host_matches(normal_host(host), settings.project.config.sentinel_hosts)
+
+    def _may_answer(self, host: str) -> bool:
+        settings = self._settings()
+        return self._is_sentinel(host) or bool(settings and settings.simulate and host == DOMAIN_API)
+
+    def _current(self) -> Simulator | None:
+        """The simulator of the config that is in force; with another config another one."""
+        settings = self._settings()
+        if settings is None or not settings.simulate:
+            return None
+        config = settings.project.config
+        if self._simulator is None or self._config is not config:
+            self._config, self._simulator = config, _simulator(config)
+        return self._simulator
+
+
+class _Late:
+    """Lets mitmproxy answer a client's TLS without asking the server for its certificate first."""
+
+    name = "lp-authorize-simulator-tls"
+
+    def __init__(self, is_meant: Callable[[str], bool]) -> None:
+        self._is_meant = is_meant
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        address = data.context.server.address
+        if self._is_meant(data.client_hello.sni or (address[0] if address else "")):
+            data.establish_server_tls_first = False
+
+
+def _simulator(config: Config) -> Simulator:
+    from lp_sentinel.simulate.registry import registry_of  # noqa: PLC0415  (an extra brings what it needs)
+    from lp_sentinel.simulate.sentinel import Simulator  # noqa: PLC0415
+
+    simulator = Simulator(registry_of(config))
+    first = next(iter(config.sentinel_hosts), DOMAIN_API)
+    simulator.home = first.replace("*.", "va.", 1)
+    return simulator
+
+
+def answer(wsgi: Callable[..., Any], request: http.Request) -> http.Response:
+    """What a WSGI app answers to a request, whole."""
+    from werkzeug.test import run_wsgi_app  # noqa: PLC0415
+
+    body, status, headers = run_wsgi_app(wsgi, _environ(request), buffered=True)
+    code, _, reason = status.partition(" ")
+    response = http.Response.make(int(code), b"".join(body), [(k.encode(), v.encode("latin-1")) for k, v in headers])
+    response.reason = reason
+    return response
+
+
+def _environ(request: http.Request) -> dict[str, Any]:
+    """The request as PEP 3333 has it."""
+    path, _, query = request.data.path.partition(b"?")
+    body = request.get_content(strict=False) or b""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "SERVER_NAME": request.host,
+        "SERVER_PORT": str(request.port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.scheme,
+        "wsgi.input": BytesIO(body),
+        "wsgi.errors": BytesIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "HTTP_HOST": request.host_header or request.host,
+    }
+    for name, value in request.headers.items():  # type: ignore[no-untyped-call]
+        key = name.upper().replace("-", "_")
+        environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ

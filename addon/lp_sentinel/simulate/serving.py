@@ -1,0 +1,85 @@
+"""Serving a WSGI app on loopback and nowhere else, over http or https."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cheroot.ssl import builtin
+from cheroot.wsgi import Server
+
+HERE = "127.0.0.1"
+
+_LOCALHOST = "localhost"
+_THREADS = 16
+_QUEUE = 128
+
+
+class NotServedError(ValueError):
+    """It can't be served there: the address is not this machine's own, or the port is taken."""
+
+
+def loopback(host: str) -> str:
+    """The address to listen at. Raises NotServedError for any that others could reach."""
+    name = host.strip("[]").lower()
+    if name == _LOCALHOST:
+        return HERE
+    try:
+        is_own = ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        is_own = False
+    if not is_own:
+        raise NotServedError(f"the simulator is for tests and listens on loopback only, not on {host}")
+    return name
+
+
+class _TLS(builtin.BuiltinSSLAdapter):
+    """Cheroot's own, given a context in place of files."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
+        self._server_env: dict[str, str] = {}
+
+
+@contextmanager
+def serving(
+    wsgi: Callable[..., Any], *, host: str = HERE, port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """Serve ``wsgi`` until the block ends; gives the port. Raises NotServedError."""
+    address = loopback(host)
+    server = Server(
+        (address, port),
+        wsgi,
+        numthreads=_THREADS,
+        server_name=_LOCALHOST,
+        request_queue_size=_QUEUE,
+        shutdown_timeout=1,
+    )
+    if tls:
+        server.ssl_adapter = _TLS(tls)
+    try:
+        server.prepare()
+    except OSError as error:
+        raise NotServedError(f"port {port} of {address} can't be listened on; is something else there?") from error
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    try:
+        yield server.bind_addr[1]
+    finally:
+        server.stop()
+        thread.join()
+
+
+def wait_until_interrupted() -> None:
+    """Until Ctrl-C."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        try:
+            reader.recv(1)
+        except KeyboardInterrupt:
+            return
