@@ -25,6 +25,7 @@ from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.rules import load_rules
 from lp_sentinel.rules.examples import run_examples
+from lp_sentinel.sharing.command import redact
 from lp_sentinel.wording import visible
 
 FAILED = 1
@@ -61,6 +62,9 @@ def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequenc
 @click.version_option(version(), prog_name="lp-authorize")
 def main() -> None:
     """Judge the authorize requests that apps send to LivePerson's Sentinel, and the logins that follow."""
+
+
+main.add_command(redact)
 
 
 @main.command()

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NoReturn
 
 import mitmproxy.types
@@ -18,6 +19,7 @@ from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.reports import Report, ReportError, open_report
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
+from lp_sentinel.sharing import SharingError, redact_flows
 
 _TICK = 0.25
 """Seconds between looks at what waits."""
@@ -240,6 +242,17 @@ class Addon:
             return explain(find_rule(self._active().book, rule)).splitlines()
         except ValueError as error:
             raise exceptions.CommandError(str(error)) from error
+
+    @command.command("lp.redact")  # type: ignore[untyped-decorator]
+    def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:
+        """Write flows without their secrets, safe to share: a flow file, or a HAR if the path ends in .har."""
+        if self._settings is None:
+            raise exceptions.CommandError("lp-authorize is not configured")
+        try:
+            redacted = redact_flows(flows, Path(path).expanduser(), self._settings.project.config)
+        except SharingError as error:
+            raise exceptions.CommandError(str(error)) from error
+        _logger.info("%s", "\n  ".join((f"{redacted.exchanges} flows written to {path}", *redacted.lines)))
 
     def _active(self) -> Session:
         if self._session is None:
