@@ -6,8 +6,9 @@ import sys
 for name in [name for name in sys.modules if name.partition(".")[0] == "lp_sentinel"]:
     del sys.modules[name]
 
+from lp_sentinel.faults.addon import Injecting  # noqa: E402
 from lp_sentinel.mitm import Addon  # noqa: E402
 from lp_sentinel.simulate.inside import Simulated  # noqa: E402
 
 judging = Addon()
-addons = [judging, Simulated(judging.settings)]
+addons = [Injecting(judging.injector), judging, Simulated(judging.settings)]

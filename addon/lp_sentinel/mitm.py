@@ -15,7 +15,10 @@ import mitmproxy.types
 from mitmproxy import command, ctx, exceptions, flow, hooks, http
 from mitmproxy.addonmanager import Loader
 
+from lp_sentinel.engine import Verdict
+from lp_sentinel.exchange import Exchange
 from lp_sentinel.explain import explain, find_rule
+from lp_sentinel.faults import Injector, PlanError
 from lp_sentinel.reports import Report, ReportError, open_report
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
@@ -38,6 +41,8 @@ class Addon:
         """``None``: not configured, so nothing is judged."""
         self._session: Session | None = None
         self._reports: dict[str, Report] = {}
+        self._injector: Injector | None = None
+        """``None``: nothing is ever changed."""
         self._timer: asyncio.TimerHandle | None = None
         self._causes: set[tuple[object, ...]] = set()
 
@@ -105,6 +110,18 @@ class Addon:
             self._session = self._begin(settings, reports.values())
         _close(report for path, report in self._reports.items() if path not in reports)
         self._settings, self._reports = settings, reports
+        self._arm(settings, earlier)
+
+    def _arm(self, settings: Settings, earlier: Settings | None) -> None:
+        if earlier and settings.plan is earlier.plan and settings.project is earlier.project:
+            return
+        if self._injector and earlier and settings.project is earlier.project:
+            self._injector.take_over(settings.plan)
+        else:
+            self._injector = self._armed(settings) if settings.plan.faults else None
+
+    def _armed(self, settings: Settings) -> Injector:
+        return Injector(settings.plan, settings.project.config, say=lambda line: _logger.info("lp-authorize: %s", line))
 
     def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
         for note in settings.project.expired(datetime.now(UTC).date()):
@@ -116,12 +133,14 @@ class Addon:
             capture=_capture(),
             prints=_prints(),
             refresh=lambda flows: ctx.master.addons.trigger(hooks.UpdateHook(flows)),
+            observe=self._observe,
+            faults=lambda: self._injector.verdicts() if self._injector else (),
         )
 
     # Life
 
     def running(self) -> None:
-        if self._settings and self._settings.fail_on and _capture():
+        if self._settings and self._settings.fail_on and (_capture() or ctx.options.client_replay):
             last = _LastWord(self.has_failed)
             if last.name not in ctx.master.addons:
                 ctx.master.addons.add(last)  # type: ignore[no-untyped-call]
@@ -136,12 +155,20 @@ class Addon:
             self._guarded(session.summarize)
         self._guarded(lambda: _close(self._reports.values()))
         self._failed_at_all = bool(session and self._settings and session.fails(self._settings.fail_on))
-        self._reports, self._settings = {}, None
+        self._reports, self._settings, self._injector = {}, None, None
 
     _failed_at_all = False
 
     def has_failed(self) -> bool:
         return self._failed_at_all
+
+    def injector(self) -> Injector | None:
+        """The faults that are armed, if any ever were."""
+        return self._injector
+
+    def _observe(self, exchange: Exchange, verdict: Verdict) -> None:
+        if self._injector:
+            self._injector.observe(exchange, verdict)
 
     # Traffic
 
@@ -242,6 +269,30 @@ class Addon:
             return explain(find_rule(self._active().book, rule)).splitlines()
         except ValueError as error:
             raise exceptions.CommandError(str(error)) from error
+
+    @command.command("lp.faults.list")  # type: ignore[untyped-decorator]
+    def faults_list(self) -> Sequence[str]:
+        """The faults of the plan: where, whether they are armed, how often they were injected."""
+        rows = self._injector.list() if self._injector else ()
+        return [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
+
+    @command.command("lp.faults.arm")  # type: ignore[untyped-decorator]
+    def faults_arm(self, name: str) -> None:
+        """Arm a fault of the plan, or a preset."""
+        self._active()
+        if self._injector is None and self._settings:
+            self._injector = self._armed(self._settings)
+        try:
+            if self._injector:
+                self._injector.arm(name)
+        except PlanError as error:
+            raise exceptions.CommandError(str(error)) from error
+
+    @command.command("lp.faults.off")  # type: ignore[untyped-decorator]
+    def faults_off(self) -> None:
+        """Inject no more faults."""
+        if self._injector:
+            self._injector.off()
 
     @command.command("lp.redact")  # type: ignore[untyped-decorator]
     def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:

@@ -21,6 +21,8 @@ from lp_sentinel.settings import Settings
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
+    from lp_sentinel.faults import FaultVerdict
+
 
 class _Flows(LiveSession):
     """Flows of a file first, if there is one, and then those that pass."""
@@ -42,9 +44,14 @@ class Session:
         replay: bool = False,
         capture: str | None = None,
         prints: bool = True,
+        observe: Callable[[Exchange, Verdict], None] = lambda _exchange, _verdict: None,
+        faults: Callable[[], tuple[FaultVerdict, ...]] = tuple,
         refresh: Callable[[list[HTTPFlow]], None] = lambda _flows: None,
     ) -> None:
-        """``replay``: a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew."""
+        """``replay``: a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew.
+
+        ``observe`` is told of each judged exchange, ``faults`` tells how the app took what was injected.
+        """
         self._redactor = Redactor(on=settings.redact)
         self._engine = Engine(settings.project.config, settings.project.book, self._redactor, capture)
         self._live = _Flows(self._engine, settings.project.config, self._take, replay=replay)
@@ -52,6 +59,8 @@ class Session:
         self._capture = capture
         self._prints = prints
         self._refresh = refresh
+        self._observe = observe
+        self._faults = faults
         self._current: HTTPFlow | None = None
         self._has_judged = False
         self._findings: list[Finding] = []
@@ -117,6 +126,7 @@ class Session:
             journey = self._engine.journey(verdict.journey) if verdict.journey else None
             self._marks.tell(exchange.flow, verdict.hop, journey)
         self._hand_on(verdict)
+        self._observe(exchange, verdict)
 
     def _hand_on(self, verdict: Verdict) -> None:
         if verdict.journey:
@@ -154,11 +164,13 @@ class Session:
 
     def summarize(self) -> None:
         if self._screen:
-            self._screen.summary(self._tally)
+            self._screen.summary(self._tally, self._faults())
 
     def fails(self, least: Severity | None) -> bool:
         """Whether something at least as severe was found; ``None``: whatever it was."""
-        return least is not None and self._tally.at_least(least) > 0
+        if least is None:
+            return False
+        return self._tally.at_least(least) > 0 or any(fault.is_error for fault in self._faults())
 
     def write(self, report: Report, *, is_whole: bool = True) -> None:
         """Hand what was found so far to a report; if it is to be whole, with journeys that go on."""
@@ -168,7 +180,7 @@ class Session:
 
     @property
     def _end(self) -> CaptureEnd:
-        return CaptureEnd(self._capture, self._tally.exchanges)
+        return CaptureEnd(self._capture, self._tally.exchanges, faults=self._faults())
 
 
 def _report(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
 
+from lp_sentinel.faults import Plan, load_plan
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.project import Project, load_project
-from lp_sentinel.wording import quoted, unknown
+from lp_sentinel.wording import unknown
 
 NEVER: Final = "never"
 NOTHING: Final = "none"
@@ -49,6 +50,8 @@ class Settings(NamedTuple):
 
     config: str
     project: Project
+    plan: Plan
+    """The faults to inject: none, unless asked for."""
     reports: tuple[str, ...]
     fail_on: Severity | None
     """``None``: never."""
@@ -64,12 +67,12 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
     Raises ValueError (a DocumentError where a file is at fault).
     """
     fail_on, redact, show = (_chosen(options, name) for name in ("lp_fail_on", "lp_redact", "lp_show"))
-    if faults := _texts(options.lp_faults):
-        raise ValueError(f"lp_faults: {quoted(faults[0])}: this version injects no faults yet")
+    faults = _texts(options.lp_faults)
     project = load_project(options.lp_config or None) if earlier is None or is_changed else earlier.project
     return Settings(
         config=options.lp_config,
         project=project,
+        plan=earlier.plan if earlier and earlier.plan.sources == faults else load_plan(faults),
         reports=_texts(options.lp_report),
         fail_on=None if fail_on == NEVER else cast("Severity", fail_on),
         redact=redact == "on",

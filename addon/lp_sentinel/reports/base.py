@@ -12,6 +12,7 @@ from lp_sentinel.wording import visible
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from lp_sentinel.faults.verdict import FaultVerdict
     from lp_sentinel.finding import Finding, JourneySummary
 
 STANDARD_OUTPUT = "-"
@@ -30,6 +31,8 @@ class CaptureEnd(NamedTuple):
     """How many were read."""
     problem: str | None = None
     """Why it was not read, or not to its end."""
+    faults: tuple[FaultVerdict, ...] = ()
+    """How the app took each fault that was injected."""
 
 
 class Report(Protocol):

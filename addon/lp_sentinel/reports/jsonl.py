@@ -1,4 +1,4 @@
-"""JSON Lines: a line for each finding as it comes, after those of a capture a line for each of its journeys."""
+"""JSON Lines: a line for each finding as it comes, after those of a capture its journeys, then injected faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class JsonLines:
         self._file.write(as_line(journey_record(journey)))
 
     def capture(self, end: CaptureEnd) -> None:
-        """Have nothing to write: what went wrong with a capture is no finding."""
+        """Write how the app took each injected fault. What went wrong with a capture is no finding."""
+        for fault in end.faults:
+            self._file.write(as_line(fault.as_json()))
 
     def close(self) -> None:
         """Close the file."""

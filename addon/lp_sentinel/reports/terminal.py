@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from lp_sentinel.faults.verdict import FaultVerdict
     from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity
     from lp_sentinel.reports.tally import RuleCount, Tally
 
@@ -30,6 +31,7 @@ _WIDEST = 120
 """Columns: longer lines are hard to read."""
 _LONGEST_TEXT = 400
 _LONGEST_NAME = 60
+_LONGEST_FAULT = 300
 _LABELS = 9
 """Columns for the names of hops."""
 _MOST_HOPS = 14
@@ -107,8 +109,8 @@ class Terminal:
         self._print(Group(header, Padding(what, (0, 0, 0, 2)), *_details(shown)))
         return True
 
-    def summary(self, tally: Tally) -> None:
-        """Print journeys by outcome and findings by rule."""
+    def summary(self, tally: Tally, faults: Sequence[FaultVerdict] = ()) -> None:
+        """Print journeys by outcome, findings by rule, and how the app took each injected fault."""
         table = Table.grid(padding=(0, 2))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
@@ -120,6 +122,7 @@ class Terminal:
             parts = [Text(f"No authorize request was seen, and nothing else of a login at Sentinel ({seen}).")]
         for counter, remark in ((tally.rules, ""), (tally.allowed, "allowed"), (tally.injected, "injected")):
             parts += self._rules(counter, remark)
+        parts += map(_fault, faults)
         self._print(Group(*parts))
 
     def _rules(self, counter: Counter[RuleCount], remark: str) -> Iterator[Text]:
@@ -266,6 +269,14 @@ def _title(finding: Finding) -> Text:
 
 def _excused(finding: Finding) -> str:
     return "injected" if finding.injected else "allowed" if finding.allowed else ""
+
+
+def _fault(fault: FaultVerdict) -> Text:
+    severity: Severity | None = "error" if fault.is_error else "warning" if fault.is_warning else None
+    line = Text("  ", overflow="fold")
+    line.append(_MARKS[severity] if severity else "✓", style=_STYLES[severity] if severity else "green")
+    line.append(f" fault {printable(fault.line, _LONGEST_FAULT)}")
+    return line
 
 
 def _outcomes(tally: Tally) -> Text:
