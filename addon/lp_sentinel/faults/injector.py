@@ -107,13 +107,19 @@ class Injector:
         self._former: dict[str, _Armed] = {}
         """Those of earlier plans that were put in: they have a verdict, too."""
         self._looked = 0.0
+        self._given = plan
         self._take(plan)
 
     # --- commands ---
 
     def take_over(self, plan: Plan) -> None:
-        """Go on with another plan. A fault that is in both unchanged keeps its counters, and whether it is armed."""
-        self._take(plan)
+        """Go on with another plan. A fault that is in both unchanged keeps its counters, and whether it is armed.
+
+        The plan that was given before is no other one, even if its files have changed since.
+        """
+        if plan is not self._given:
+            self._given = plan
+            self._take(plan)
 
     def arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset besides. Raises PlanError."""

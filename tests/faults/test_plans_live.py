@@ -1,0 +1,198 @@
+"""Plans in a real mitmdump: who is left alone, what repeats, what waits, what changes, and how it ends."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lp_sentinel.faults import preset_index
+from tests.faults.wire import (
+    CALLBACK,
+    SCRIPT,
+    config_file,
+    options,
+    plain,
+    plain_authorize,
+    plan_file,
+    talk,
+    undated,
+)
+from tests.world.app import App, Habits
+from tests.world.behaviour import Behaviour
+from tests.world.proxy import Mitmdump, run_mitmdump
+from tests.world.sentinel import Sentinel
+from tests.world.serving import serving
+from tests.world.visitor import Visitor
+
+HEADER = b"LP-Authorize-Fault"
+
+type Proxies = Callable[..., Mitmdump]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A Sentinel that gives everybody the same code."""
+    with serving(plain) as listening:
+        yield listening
+
+
+def others(proxy: Mitmdump, port: int) -> list[bytes]:
+    """What comes back for much that the faults are not about."""
+    origin = f"http://sentinel.localhost:{port}"
+    base = f"{origin}/sentinel/api/account/12345678"
+    asked: list[tuple[str, Mapping[str, str] | None]] = [
+        (plain_authorize(port, "other", state="x"), None),
+        (f"{base}/authorize?client_id=other&state=y", None),
+        (f"{base}/token?v=2.0", {"client_id": "other", "code": "x"}),
+        (f"{base}/other?client_id=my-app", None),
+        (f"{origin}/cb?code=x&state=x", None),
+        (f"{origin}/page?client_id=my-app&error=x", None),
+        (f"{origin}/form", {"client_id": "my-app"}),
+    ]
+    return [undated(talk(proxy.port, url, form)) for url, form in asked]
+
+
+def test_other_flows_are_the_same_byte_for_byte(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    config = config_file(tmp_path, {"my-app": [CALLBACK]})
+    faults = [{"preset": name, "match": {"client_id": "my-app"}} for name in preset_index()]
+    without = others(proxies("-s", SCRIPT, options=options(config)), port)
+    armed = proxies("-s", SCRIPT, options=options(config, plan_file(tmp_path, *faults)))
+    assert others(armed, port) == without
+    assert HEADER in talk(armed.port, plain_authorize(port, "my-app")), "they are armed"
+
+
+@pytest.mark.parametrize(("mode", "says"), [("dry-run", True), ("off", False)])
+def test_nothing_changes_unless_armed(proxies: Proxies, port: int, tmp_path: Path, mode: str, says: bool) -> None:
+    plan = plan_file(tmp_path, {"preset": "access_denied"}, mode=mode)
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+    assert HEADER not in talk(proxy.port, plain_authorize(port, "a"))
+    said = "fault access_denied (n=1) would be put in at authorize of client a: error=access_denied"
+    assert (said in proxy.stop().stdout) is says
+
+
+def test_works_with_no_network(proxies: Proxies, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = plain_authorize(taken.getsockname()[1], "a", "http://localhost/cb")
+        proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), "access_denied"))
+        assert b"Location: http://localhost/cb?error=access_denied" in talk(proxy.port, url)
+
+
+def test_no_host_but_the_apps_own(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    config = config_file(tmp_path, {"my-app": [CALLBACK]})
+    proxy = proxies("-s", SCRIPT, options=options(config, "access_denied"))
+    assert b"evil.example" not in talk(proxy.port, plain_authorize(port, "my-app", "https://evil.example/"))
+    assert "fault access_denied is not put in: it is not known where the app is called back" in proxy.stop().stdout
+
+
+def test_the_order_of_the_plan_decides(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    faults: list[dict[str, Any]] = [
+        {"name": "later", "at": "authorize", "match": {"outcome": "error"}, "do": {"status": 400}},
+        {"name": "first", "at": "authorize", "do": {"status": 503}, "times": {"nth": [1, 3]}},
+        {"name": "last", "at": "landing", "do": {"code": "invalid"}},
+    ]
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan_file(tmp_path, *faults)))
+    got = [talk(proxy.port, plain_authorize(port, "a")) for _ in range(3)]
+    assert [one.partition(HEADER + b": ")[2].partition(b"\r")[0] for one in got] == [
+        b"first; n=1", b"last; n=1", b"first; n=2",
+    ]  # fmt: skip
+
+
+def test_the_same_plan_and_traffic_give_the_same_faults(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    plan = plan_file(
+        tmp_path,
+        {"name": "a", "at": "landing", "times": {"percent": 40}, "do": {"code": "invalid"}},
+        {"name": "b", "at": "landing", "times": {"percent": 30}, "do": {"state": "replaced"}},
+    )
+    runs = []
+    for _ in range(2):
+        proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+        urls = [plain_authorize(port, client, state=f"s{number}") for number in range(30) for client in "xy"]
+        runs.append([undated(talk(proxy.port, url)) for url in urls])
+        proxy.stop()
+    assert runs[0] == runs[1]
+    assert 20 < sum(HEADER in one for one in runs[0]) < 50
+
+
+@pytest.mark.slow
+def test_a_delay_holds_up_no_other_flow(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    slow = {"name": "wait", "at": "authorize", "match": {"client_id": "slow"}, "do": {"delay": "5s"}}
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan_file(tmp_path, slow)))
+
+    def timed(client: str) -> float:
+        start = time.monotonic()
+        talk(proxy.port, plain_authorize(port, client))
+        return time.monotonic() - start
+
+    usual = max(timed("other") for _ in range(10))
+    took: list[float] = []
+    waiting = threading.Thread(target=lambda: took.append(timed("slow")))
+    waiting.start()
+    time.sleep(0.3)
+    # The middle one: the machine may pause for reasons of its own.
+    meanwhile = sorted(timed("other") for _ in range(20))[10]
+    waiting.join()
+    assert 5 <= took[0] < 6
+    assert meanwhile < usual + 0.1
+
+
+VERDICTS = (
+    ("access_denied", Habits(), "access_denied: as expected (put in 1x): callback 403, 0 token requests"),
+    ("access_denied", Habits(restarts=3), "access_denied: not as expected (put in 4x): callback 302, 0 token requests"),
+    ("state-lost", Habits(), "state-lost: as expected (put in 1x): callback 400, 0 token requests"),
+    (
+        "state-lost",
+        Habits(checks_state=False),
+        "state-lost: not as expected (put in 1x): callback 302, 1 token request",
+    ),
+    ("token-500", Habits(), "token-500: as expected (put in 1x): callback 502, 0 token requests"),
+    ("code-missing", Habits(), "code-missing: as expected (put in 1x): callback 403, 0 token requests"),
+    ("refused-500", Habits(), "refused-500: as expected (put in 1x): nothing followed"),
+    ("state-plus", Habits(state="none"), "state-plus: never matched"),
+)
+
+
+@pytest.mark.parametrize("case", VERDICTS, ids=lambda case: case[2])
+def test_verdicts(
+    sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path, case: tuple[str, Habits, str]
+) -> None:
+    preset, habits, verdict = case
+    sentinel.behaviour = Behaviour(signed_in_as="qa")
+    config = config_file(tmp_path, {app.installation.client_id: [app.redirect_uri]})
+    # A line as wide as it comes.
+    proxy = proxies("-s", SCRIPT, options=options(config, preset, lp_report=tmp_path / "report.jsonl"))
+    app.habits = Habits(proxy=proxy.url, state=habits.state, checks_state=habits.checks_state, restarts=habits.restarts)
+    Visitor(proxy).open(app.origin + "/login")
+    ended = proxy.stop()
+    assert verdict in " ".join(ended.stdout.split()), ended
+    assert f'"fault": "{preset}"' in (tmp_path / "report.jsonl").read_text("utf-8")
+
+
+def test_an_unknown_preset_stops_it() -> None:
+    ended = run_mitmdump("-s", SCRIPT, options={"lp_faults": ["state_lst"]})
+    assert (ended.status, "did you mean 'state-lost'?" in ended.stdout + ended.stderr) == (1, True), ended
+    assert "listening" not in ended.stdout
+
+
+def test_a_changed_plan_is_taken_over_whole_or_not_at_all(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    plan = plan_file(tmp_path, {"preset": "access_denied"})
+    url = plain_authorize(port, "a")
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+    assert b"access_denied; n=1" in talk(proxy.port, url)
+    plan.write_text("faults:\n- preset: refused-400\n- preset: refused-x\n")
+    time.sleep(1.1)
+    assert b"access_denied; n=2" in talk(proxy.port, url)
+    assert "plan.yaml:3:11: unknown preset 'refused-x'" in proxy.stdout
+    plan_file(tmp_path, {"preset": "refused-400"}, {"preset": "access_denied"})
+    time.sleep(1.1)
+    assert b"refused-400; n=1" in talk(proxy.port, url)
+    said = proxy.stop().stdout
+    # One browser that logs in three times within a second is a loop to everybody.
+    assert "access_denied: not as expected (put in 2x)" in said
+    assert "refused-400: as expected (put in 1x)" in said
