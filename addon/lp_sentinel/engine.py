@@ -23,6 +23,7 @@ from lp_sentinel.judgement import Judgement, utc_today
 from lp_sentinel.landing import CALLBACK_NAMES, Target, redirect_target
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
+from lp_sentinel.token import read_token_request
 
 
 class Verdict(NamedTuple):
@@ -74,6 +75,12 @@ class Engine:
                 self._close(other, had_to_make_room=True)
         return self._verdict(journey.id if journey else None, hop)
 
+    def pass_by(self, started: float) -> Verdict:
+        """Note that an exchange started that has nothing to do with a login: time has passed."""
+        self._docket.now = max(self._docket.now, started)
+        self._pass_time()
+        return self._verdict(None, None)
+
     def _place(
         self, exchange: Exchange, asked: Asked, redirect: Target | None, *, calls_back: bool
     ) -> tuple[Journey | None, Hop | None]:
@@ -89,6 +96,14 @@ class Engine:
             return None, None
         judge_login(self._docket, exchange, asked, journey, redirect)
         return journey, "login"
+
+    def announce(self, exchange: Exchange) -> None:
+        """Hear of an exchange before its turn: an injected token answer explains how its callback ends.
+
+        The callback request starts before the token request that it causes, so it is judged first.
+        """
+        if exchange.injected and token_path(exchange.path):
+            self._docket.history.inject(read_token_request(exchange).get("code"))
 
     def close(self) -> Verdict:
         """The capture has ended: judge what was deferred and what is still open."""
@@ -111,14 +126,12 @@ class Engine:
             judge_renewal(docket, docket.renewals.popleft())
         timeout = docket.config.limits.journey_timeout
         for journey in docket.journeys.newly_silent(docket.now - timeout):
-            judge_closed(docket, journey, waited=timeout)
-        for journey in docket.journeys.expired(docket.now - timeout):
-            self._close(journey)
+            judge_closed(docket, journey)
 
     def _close(self, journey: Journey, *, had_to_make_room: bool = False) -> None:
         given_up = had_to_make_room and journey.landing is None
         if not given_up:
-            judge_closed(self._docket, journey, waited=None)
+            judge_closed(self._docket, journey)
         self._closed.append(summary(self._docket, journey, given_up=given_up))
 
     def _verdict(self, journey: str | None, hop: Hop | None) -> Verdict:

@@ -263,8 +263,6 @@ class ClosedFacts:
     callback_seen: bool
     app_visited_later: bool
     """The same browser made later requests, other than callback requests, to the callback's host and port."""
-    waited: float | None
-    """Seconds without an exchange, where that was longer than ``journey_timeout``; ``None``: the capture ended."""
 
 
 @dataclass(frozen=True, slots=True)

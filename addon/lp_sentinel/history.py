@@ -55,6 +55,7 @@ class History:
         self._states: Ageing[Digest, _State] = Ageing()
         self._called_back: Ageing[Digest, bool] = Ageing()
         self._redeemed: Ageing[Digest, bool] = Ageing()
+        self._injected: Ageing[Digest, bool] = Ageing()
         self._redirected: Ageing[Key, Literal["journey", "elsewhere"]] = Ageing()
         self._endpoints: Ageing[Endpoint, bool] = Ageing()
         self._runs: Ageing[Digest, _Run] = Ageing()
@@ -97,6 +98,14 @@ class History:
     @property
     def has_codes(self) -> bool:
         return bool(self._codes)
+
+    def inject(self, code: str | None) -> None:
+        """Note that the answer to this code's redemption was injected."""
+        if code:
+            self._injected[digest(code)] = True
+
+    def was_injected(self, code: str | None) -> bool:
+        return code is not None and digest(code) in self._injected
 
     def calls_back(self, code: str | None) -> bool:
         """Note a code in a callback request; whether an earlier one had it."""
@@ -182,7 +191,8 @@ class History:
 
     def grant(self, journey: Journey, until: float) -> None:
         """Note until when the access token that a journey ended in is good."""
-        self._tokens[self._app_key(journey.browser, journey)] = until
+        key = self._app_key(journey.browser, journey)
+        self._tokens[key] = max(until, self._tokens.get(key) or until)
 
     def token_left(self, browser: Browser, journey: Journey, at: float) -> float | None:
         """For how many seconds the browser's access token for this app is still good; ``None``: it has none."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Literal
 
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
@@ -20,8 +19,8 @@ type HostPort = tuple[str, int | None]
 
 
 _REFUSED = 400
-_CHECKED_AT_ONCE = 100
-"""Some that are silent still wait for their callback, and must not be looked at again and again."""
+_MOST_FINISHED = 2_500
+"""Landed journeys that are kept; of those before them only their codes and states are remembered."""
 _REMEMBERED_HOPS = 200
 """A login that goes on for longer keeps being followed, but of its hops only so many are remembered."""
 
@@ -133,8 +132,8 @@ def _landed_keys(landing: Landing | None) -> list[tuple[str, str | None]]:
 class Journeys:
     """The journeys that may still go on, found by state, by what landed, by browser.
 
-    At most ``most`` that wait for a landing, and as many that have one. They stand in the order in which they last
-    moved.
+    At most ``most`` that wait for a landing. Those that have one are kept for what may still come, however late: a
+    second callback, the redemption of the code.
     """
 
     def __init__(self, most: int) -> None:
@@ -203,8 +202,8 @@ class Journeys:
 
     def overflow(self) -> Iterable[Journey]:
         """Remove and give what there is too much of, the journeys that were silent longest first."""
-        for journeys in (self._waiting, self._finished):
-            while len(journeys) > self._most:
+        for journeys, most in ((self._waiting, self._most), (self._finished, min(self._most, _MOST_FINISHED))):
+            while len(journeys) > most:
                 yield self.remove(next(iter(journeys.values())))
 
     def remove(self, journey: Journey) -> Journey:
@@ -216,14 +215,6 @@ class Journeys:
         for key in _landed_keys(journey.landing):
             self._drop(self._by_landed, key, journey)
         return journey
-
-    def expired(self, moment: float) -> Iterator[Journey]:
-        """Remove and give the journeys that have ended and whose newest exchange started before ``moment``."""
-        for journey in list(islice(self._finished.values(), _CHECKED_AT_ONCE)):
-            if journey.last >= moment:
-                return
-            if journey.landing is None or journey.callback_seen:
-                yield self.remove(journey)
 
     def newly_silent(self, moment: float) -> Iterator[Journey]:
         """Waiting journeys whose newest exchange started before ``moment``, each given once."""

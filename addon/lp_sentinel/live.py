@@ -74,6 +74,7 @@ class LiveSession:
             exchange = exchange_of(flow, index)
             self._relevance.learn(exchange)
             started = exchange.started if exchange.started is not None else 0.0
+            self._engine.announce(exchange)
             heapq.heappush(self._held, (started, index, exchange))
         if self._held and not self._replay:
             self.release()

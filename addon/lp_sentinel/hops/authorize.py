@@ -68,6 +68,8 @@ def _continue(
 ) -> None:
     """From now on this request's parameters are the journey's. Each Location continues it once."""
     journey.awaited[asked.own.key] -= 1
+    if (journey.request.account, journey.request.client_id) != (request.account, request.client_id):
+        journey.continuations.clear()
     docket.history.tally(journey.request.client_id, begun=-1)
     docket.journeys.replace_request(journey, request, app)
     _place(docket, journey, exchange, request)

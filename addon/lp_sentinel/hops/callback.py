@@ -80,6 +80,7 @@ def _is_explained(docket: Docket, asked: Asked) -> bool:
 def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, hop: JourneyHop) -> tuple[str, ...]:
     """Make it part of its journey; the names of what it carries otherwise than the landing's Location did."""
     journey.remember(hop, asked.own, None)
+    journey.injected |= docket.history.was_injected(asked.own.query.get("code"))
     altered: tuple[str, ...] = ()
     if journey.landing is None:
         land(docket, journey, exchange, asked.own, hop)

@@ -14,7 +14,7 @@ def judge_renewal(docket: Docket, renewal: Renewal) -> None:
         docket.judgement.ask("renewal", renewal.facts, renewal.at, renewal.journey)
 
 
-def judge_closed(docket: Docket, journey: Journey, waited: float | None) -> None:
+def judge_closed(docket: Docket, journey: Journey) -> None:
     """Judge a journey of which no more is expected; that nothing landed is found once."""
     landing = journey.landing
     if journey.abandoned and landing is None:
@@ -28,7 +28,6 @@ def judge_closed(docket: Docket, journey: Journey, waited: float | None) -> None
         in_fragment=landing is not None and bool(landing.in_fragment),
         callback_seen=journey.callback_seen,
         app_visited_later=journey.app_visited_later,
-        waited=waited,
     )
     moment: dict[str, Facts | None] = {"request": journey.request, "app": journey.app, "closed": facts}
     fired = docket.judgement.ask("closed", moment, landing.hop if landing else journey.hops[-1], journey)
