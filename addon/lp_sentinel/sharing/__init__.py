@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
@@ -67,6 +66,8 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
 
 def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacted:
     """Write flows without their secrets: as a HAR if ``target`` ends like one, else as a flow file."""
+    if target.exists():
+        raise SharingError(f"{target}: is there already")
     flows = list(flows)
     cleaner = Cleaner(config)
     for flow in flows:
@@ -76,6 +77,9 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
     try:
         with _replacing(target) as file:
             if target.suffix.lower() == ".har":
+                # It brings half of mitmproxy along, which the command line does without.
+                from mitmproxy.addons.savehar import SaveHar  # noqa: PLC0415
+
                 har = SaveHar().make_har([flow for flow in clean if isinstance(flow, HTTPFlow)])
                 file.write(json.dumps(har, indent=1).encode())
             else:

@@ -124,7 +124,8 @@ class _Entry:
         if not isinstance(data, dict):
             return None
         clean = self._kept(
-            data, {"mimeType": self._short, "params": lambda params: self._parameters(params, "form fields")}
+            _beside_body(data),
+            {"mimeType": self._short, "params": lambda params: self._parameters(params, "form fields")},
         )
         if "text" in data:
             clean |= self._body(data, _text(data.get("mimeType"))) or {"text": ""}
@@ -133,7 +134,7 @@ class _Entry:
     def _content(self, content: Any) -> Any:
         if not isinstance(content, dict):
             return None
-        clean = self._kept(content, {"size": _number, "compression": _number, "mimeType": self._short})
+        clean = self._kept(_beside_body(content), {"size": _number, "compression": _number, "mimeType": self._short})
         return clean | (self._body(content, _text(content.get("mimeType"))) or {})
 
     def _body(self, data: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
@@ -153,6 +154,10 @@ class _Entry:
         if is_packed:
             return {"text": base64.b64encode(clean).decode(), "encoding": "base64"}
         return {"text": clean.decode("utf-8", "surrogateescape")}
+
+
+def _beside_body(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: data[key] for key in data if key not in ("text", "encoding")}
 
 
 def _pairs(pairs: Any) -> list[tuple[Any, Any]]:

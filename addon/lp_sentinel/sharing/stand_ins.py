@@ -25,12 +25,12 @@ _FIRST_FOREIGN, _FOREIGN = 0x3042, 82
 """Hiragana, for all that is not ASCII: it has no letter case and is nothing that a terminal acts on."""
 _TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)} | {ord("+"): ord(" ")}
 _WORD = re.compile(r"[0-9A-Za-z_\-\x80-\U0010ffff]+")
-_SHORTEST_TOKEN, _SHORTEST_MIXED, _LONGEST_WORD = 10, 20, 32
+_SHORTEST_TOKEN, _SHORTEST_NUMBER, _SHORTEST_MIXED, _LONGEST_WORD = 8, 10, 20, 32
 _FEWEST_DIGITS = 2
 
 _VOCABULARY = {
     "undefined", "null", "none", "nan", "[object object]", "true", "false", "code", "token", "bearer", "basic",
-    "authorization_code", "refresh_token", *ERROR_CODES,
+    "authorization_code", "refresh_token", "iso-8859-1", "iso-8859-15", "windows-1252", *ERROR_CODES,
 }  # fmt: skip
 """Values that are nobody's secret: nothing, in the words of programs, and the words of the protocol."""
 
@@ -196,7 +196,7 @@ def folded(text: str) -> str:
 
 def looks_like_token(text: str) -> bool:
     """Whether a word is more likely to have been drawn than written."""
-    if len(text) < _SHORTEST_TOKEN:
+    if len(text) < (_SHORTEST_NUMBER if text.isdigit() else _SHORTEST_TOKEN):
         return False
     if sum(map(str.isdigit, text)) >= _FEWEST_DIGITS or len(text) >= _LONGEST_WORD:
         return True

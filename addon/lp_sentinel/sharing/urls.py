@@ -92,14 +92,16 @@ class Urls:
         if is_redirect_uri:
             for piece in pieces[::2]:
                 self._stand_ins.spare(piece)
-        shown = "".join(
-            piece if place % 2 else self._stand_ins.text(piece, "path segments", is_open=True)
-            for place, piece in enumerate(pieces)
-        )
+        shown = "".join(piece if place % 2 else self._segment(piece) for place, piece in enumerate(pieces))
         if start is None:
             return shown
         scheme, slashes, user, host = (group or "" for group in start.groups())
         return scheme + slashes + (self._stand_ins.secret(user, "users in URLs") if user else "") + host + shown
+
+    def _segment(self, raw: str) -> str:
+        if looks_like_token(spell(raw).plain):
+            return self._stand_ins.secret(raw, "path segments", Weight.TOKEN)
+        return self._stand_ins.text(raw, "path segments", is_open=True)
 
     def _note_account(self, path: str, depth: int) -> None:
         if self._stand_ins.is_sealed:

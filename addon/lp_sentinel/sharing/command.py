@@ -1,0 +1,42 @@
+"""The command ``lp-authorize redact``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lp_sentinel.document import DocumentError
+from lp_sentinel.project import load_project
+from lp_sentinel.sharing import SharingError, redact_capture
+from lp_sentinel.wording import visible
+
+_UNUSABLE = 2
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--config", metavar="FILE", help="What it registers is not secret; default: lp-authorize.yaml.")
+@click.option("--force", is_flag=True, help="Overwrite OUT if it is there.")
+@click.option("--quiet", is_flag=True, help="Do not say what was replaced.")
+@click.pass_context
+def redact(
+    context: click.Context, /, source: Path, target: Path, config: str | None, *, force: bool, quiet: bool
+) -> None:
+    """Write a capture without its secrets, safe to share, that gives the same findings.
+
+    A flow file stays a flow file, a HAR a HAR. Exit status 2: IN could not be used, or not all of it.
+    """
+    try:
+        redacted = redact_capture(source, target, load_project(config).config, may_overwrite=force)
+    except (SharingError, DocumentError) as error:
+        click.echo(f"lp-authorize: {visible(str(error)) if isinstance(error, SharingError) else error}", err=True)
+        context.exit(_UNUSABLE)
+    if not quiet:
+        click.echo(f"{redacted.exchanges} exchanges written to {visible(str(target))}", err=True)
+        for line in redacted.lines:
+            click.echo(f"  {visible(line)}", err=True)
+    if redacted.problem:
+        click.echo(f"lp-authorize: {visible(redacted.problem)}", err=True)
+        context.exit(_UNUSABLE)

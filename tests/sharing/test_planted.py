@@ -1,0 +1,136 @@
+"""Secrets planted in many places and forms, and none of them found again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from mitmproxy.addons.savehar import SaveHar
+from mitmproxy.http import HTTPFlow
+from mitmproxy.io import FlowReader, FlowWriter
+
+from lp_sentinel.cli import main
+from lp_sentinel.config import Config, config_from
+from lp_sentinel.reports.formats import FORMATS
+from lp_sentinel.sharing import SharingError, redact_capture, redact_flows
+from tests.sharing.planted import SECRETS, flows, forms
+from tests.sharing.same import verdict
+
+CONFIG = config_from(
+    {"accounts": {"12345678": {"apps": [{"client_id": "my-app", "redirect_uris": ["https://app.example/cb"]}]}}}
+)
+
+
+@pytest.fixture(params=["flow", "har"])
+def capture(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / f"planted.{request.param}"
+    if request.param == "flow":
+        with path.open("wb") as file:
+            writer = FlowWriter(file)  # type: ignore[no-untyped-call]
+            for flow in flows():
+                writer.add(flow)
+    else:
+        har = SaveHar().make_har([flow for flow in flows() if isinstance(flow, HTTPFlow)])
+        path.write_text(json.dumps(har))
+    return path
+
+
+def found_in(data: bytes) -> list[str]:
+    folded = data.lower()
+    return [secret for secret in SECRETS if any(form.lower() in folded for form in forms(secret))]
+
+
+def test_the_secrets_are_there(capture: Path) -> None:
+    # A HAR holds no comments, messages of sockets, earlier versions and the like.
+    assert len(found_in(capture.read_bytes())) >= (len(SECRETS) if capture.suffix == ".flow" else 40)
+
+
+def test_none_is_in_the_output(capture: Path, tmp_path: Path) -> None:
+    target = tmp_path / "shared"
+    redacted = redact_capture(capture, target, CONFIG)
+    assert redacted.problem is None
+    assert found_in(target.read_bytes()) == []
+    assert found_in("\n".join(redacted.lines).encode()) == []
+
+
+def test_the_findings_are_the_same(capture: Path, tmp_path: Path) -> None:
+    target = tmp_path / "shared"
+    redact_capture(capture, target, CONFIG)
+    before = verdict(capture, CONFIG)
+    assert verdict(target, CONFIG) == before
+    assert {"LPA407", "LPA408"} <= {finding[0] for finding in before[0]}
+
+
+def test_the_command_and_reports_of_what_it_wrote(capture: Path, tmp_path: Path) -> None:
+    target = tmp_path / "shared"
+    result = CliRunner().invoke(main, ["redact", str(capture), str(target)])
+    assert result.exit_code == 0
+    reports = [tmp_path / f"report{ending}" for ending in FORMATS]
+    asked = [argument for report in reports for argument in ("--report", str(report))]
+    for checked in (target, capture):
+        judged = CliRunner().invoke(main, ["check", str(checked), *asked])
+        assert judged.exit_code == 1
+        for written in (*(report.read_bytes() for report in reports), judged.output.encode()):
+            # The findings of what was not redacted show paths as they are.
+            assert [secret for secret in found_in(written) if checked == target or secret in SECRETS[:12]] == []
+    assert found_in(result.output.encode()) == []
+
+
+def test_equal_secrets_stay_equal_in_every_form(tmp_path: Path) -> None:
+    target = tmp_path / "shared.flow"
+    redact_flows(flows(), target, CONFIG)
+    with target.open("rb") as file:
+        begin, _, finish, callback, token, leak, *_ = [
+            flow for flow in FlowReader(file).stream() if isinstance(flow, HTTPFlow)
+        ]
+    state = begin.request.query["state"]
+    assert finish.response is not None
+    assert finish.response.headers["location"] == callback.request.url
+    assert callback.request.query["state"] == state
+    assert dict(token.request.urlencoded_form)["code"] == callback.request.query["code"]
+    assert leak.request.query["u"] == callback.request.url
+    assert (
+        state in str(begin.response and begin.response.headers["location"]) or "%25" in begin.request.headers["referer"]
+    )
+
+
+def test_browsers_stay_apart_and_loopback_stays(tmp_path: Path) -> None:
+    one, two, three = (flow for flow in flows()[:3])
+    two.client_conn.peername = ("203.0.113.78", 1)
+    three.client_conn.peername = ("127.0.0.1", 1)
+    redact_flows([one, two, three], tmp_path / "shared", Config())
+    with (tmp_path / "shared").open("rb") as file:
+        seen = [flow.client_conn.peername for flow in FlowReader(file).stream()]
+    assert [address[0] for address in seen if address] == ["10.0.0.1", "10.0.0.2", "127.0.0.1"]
+
+
+def test_nothing_is_overwritten(capture: Path, tmp_path: Path) -> None:
+    target = tmp_path / "there"
+    target.write_text("precious")
+    before = capture.read_bytes()
+    for wanted, force, says in ((target, False, "--force"), (capture, False, "itself"), (capture, True, "itself")):
+        with pytest.raises(SharingError, match=says):
+            redact_capture(capture, wanted, Config(), may_overwrite=force)
+    assert (target.read_text(), capture.read_bytes()) == ("precious", before)
+    redact_capture(capture, target, Config(), may_overwrite=True)
+    assert target.read_text(errors="replace") != "precious"
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"", "is empty"), (b"hello", "neither a flow file nor a HAR")])
+def test_what_is_no_capture(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "in").write_bytes(content)
+    result = CliRunner().invoke(main, ["redact", str(tmp_path / "in"), str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert says in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_capture_is_written_as_far_as_it_goes(tmp_path: Path, capture: Path) -> None:
+    cut = tmp_path / "cut"
+    cut.write_bytes(capture.read_bytes()[:-3000])
+    result = CliRunner().invoke(main, ["redact", str(cut), str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "ends in the middle" in result.output
+    assert found_in((tmp_path / "out").read_bytes()) == []
