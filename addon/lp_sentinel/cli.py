@@ -25,6 +25,7 @@ from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.rules import load_rules
 from lp_sentinel.rules.examples import run_examples
+from lp_sentinel.rules_page import rules_page
 from lp_sentinel.sharing.command import redact
 from lp_sentinel.wording import visible
 
@@ -158,8 +159,12 @@ def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:
 @main.command()
 @click.argument("rule", required=False, metavar="[ID]")
 @click.option("--config", metavar="FILE", help="The project's config, for its own rules; default: lp-authorize.yaml.")
-def rules(rule: str | None, config: str | None) -> None:
+@click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the rules that come along.")
+def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
     """List the rules, or show one in full."""
+    if markdown:
+        click.echo(rules_page(load_rules()), nl=False)
+        return
     try:
         book = load_project(config).book
         click.echo(explain(find_rule(book, rule)) if rule else listed(book))

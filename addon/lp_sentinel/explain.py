@@ -1,12 +1,42 @@
-"""A rule in words, for those who ask about it."""
+"""A rule in words, for those who ask about it: on a terminal, in mitmproxy and as a page."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+from urllib.parse import unquote
 
+from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.rules import Rule, RuleBook
-from lp_sentinel.wording import unknown
+from lp_sentinel.rules.examples import example_exchanges
+from lp_sentinel.wording import unknown, visible
+
+SERIES = {
+    "LPA1": "The authorize request",
+    "LPA2": "What the authorize request was answered",
+    "LPA3": "The landing: what the app is handed at the end",
+    "LPA4": "Along the journey",
+    "LPA5": "Across journeys",
+    "LPA6": "Redeeming the code",
+}
+"""By the beginning of the ids."""
+_OTHERS = "Rules of this project"
+
+DOCUMENTS = {
+    "lp-authorize": "LivePerson, Login Service API: the authorize request",
+    "lp-domain": "LivePerson, Domain API",
+    "lp-install": "LivePerson, installing an app",
+    "lp-overview": "LivePerson, Login Service API: overview",
+    "lp-refresh": "LivePerson, Login Service API: the refresh request",
+    "lp-token": "LivePerson, Login Service API: the token request",
+}
+"""What the short names in citations stand for."""
+
+_SHOWN_HEADERS = ("referer", "content-type", "authorization", "sec-fetch-mode", "sec-fetch-dest", "x-requested-with")
+_LONGEST_EXAMPLE = 6
+"""Exchanges: a longer story is told shortened."""
 
 
 def find_rule(book: RuleBook, asked: str) -> Rule:
@@ -18,15 +48,25 @@ def find_rule(book: RuleBook, asked: str) -> Rule:
     raise ValueError(unknown("rule", asked, (*book.by_id, *(rule.name for rule in book.by_id.values()))))
 
 
+def by_series(book: RuleBook) -> Iterator[tuple[str, list[Rule]]]:
+    """Titles, and the rules that stand under them, by id."""
+    rules = sorted(book.by_id.values(), key=lambda rule: (rule.id[:4] not in SERIES, rule.id))
+    for title, group in groupby(rules, key=lambda rule: SERIES.get(rule.id[:4], _OTHERS)):
+        yield title, list(group)
+
+
 def listed(book: RuleBook) -> str:
-    """A line for each rule."""
-    rules = sorted(book.by_id.values(), key=lambda rule: rule.id)
-    widest = max((len(rule.name) for rule in rules), default=0)
-    return "\n".join(f"{rule.id}  {rule.severity:7}  {rule.name:{widest}}  {rule.summary}" for rule in rules)
+    """A line for each rule, by series."""
+    widest = max((len(rule.name) for rule in book.by_id.values()), default=0)
+    blocks = (
+        "\n".join((title, *(f"  {rule.id}  {rule.severity:7}  {rule.name:{widest}}  {rule.summary}" for rule in rules)))
+        for title, rules in by_series(book)
+    )
+    return "\n\n".join(blocks)
 
 
 def explain(rule: Rule, width: int = 80) -> str:
-    """What it checks, why that matters, what to do, and where it is documented."""
+    """What it checks, why that matters, an example, what to do instead, and where it is documented."""
     return "\n".join(_lines(rule, width))
 
 
@@ -37,13 +77,87 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
 def _lines(rule: Rule, width: int) -> Iterator[str]:
     yield f"{rule.id} {rule.name} ({rule.severity})"
     yield from _wrapped(rule.summary, width)
-    for title, text in (("Why", rule.why), ("Fix", rule.fix)):
+    yield from _paragraphs("Why it matters", rule.why, width)
+    if rule.bad:
         yield ""
-        yield f"{title}:"
-        for paragraph in text.split("\n\n"):
-            yield from _wrapped(paragraph, width, "  ")
+        yield "Example that breaks it:"
+        yield from (f"  {line}" if line else "" for line in example_lines(rule))
+        if found := example_finding(rule):
+            yield from _wrapped(f"Found: {found}", width, "  ")
+    yield from _paragraphs("What to do instead", rule.fix, width)
     yield ""
-    yield from _wrapped(f"Documented in: {', '.join(rule.cite)}", width)
+    yield "Documented in:"
+    yield from (f"  {spelled_out(cite)}" for cite in rule.cite or ("(good practice; no document requires it)",))
     if rule.yields_to:
+        yield ""
         others = ", ".join(sorted(rule.yields_to))
         yield from _wrapped(f"Not reported where one of these says it better: {others}", width)
+
+
+def _paragraphs(title: str, text: str, width: int) -> Iterator[str]:
+    yield ""
+    yield f"{title}:"
+    for paragraph in text.split("\n\n"):
+        yield from _wrapped(paragraph, width, "  ")
+
+
+def spelled_out(cite: str) -> str:
+    """A citation with the document's name in full."""
+    return f"{DOCUMENTS[cite]} ({cite})" if cite in DOCUMENTS else cite
+
+
+def example_finding(rule: Rule) -> str | None:
+    """The message that its first bad example gives, where that is written down."""
+    data: Any = rule.bad[0].data
+    return str(data["finds"]) if "finds" in data else None
+
+
+def example_lines(rule: Rule) -> Iterator[str]:
+    """Its first bad example as an HTTP exchange to read: a parameter on each line, decoded."""
+    exchanges, data = example_exchanges(rule.bad[0]), rule.bad[0].data
+    for place, exchange in enumerate(exchanges[:_LONGEST_EXAMPLE]):
+        if place:
+            yield ""
+        yield from _exchange_lines(
+            exchange, exchanges[place - 1] if place else None, is_made_up="authorize" in data["exchanges"][place]
+        )
+    if len(exchanges) > _LONGEST_EXAMPLE:
+        yield ""
+        yield f"… and {len(exchanges) - _LONGEST_EXAMPLE} more like these"
+
+
+def _exchange_lines(exchange: Exchange, before: Exchange | None, *, is_made_up: bool) -> Iterator[str]:
+    later = (exchange.started or 0.0) - (before.started or 0.0) if before else 0.0
+    if later > 1:
+        yield f"({later:g} seconds later)"
+    yield from _url_lines(f"{exchange.method} ", exchange.url, decode=is_made_up)
+    for name in _SHOWN_HEADERS:
+        value = header(exchange.request_headers, name)
+        if value is not None and not (name == "content-type" and not exchange.request_body):
+            yield f"    {name.title()}: {visible(value)}"
+    if exchange.request_body:
+        yield from (f"    {line}" for line in visible(exchange.request_body.decode()).split("&"))
+    if exchange.error is not None:
+        yield f"  no answer: {visible(exchange.error)}"
+    if exchange.status is not None:
+        yield f"  answered {exchange.status}"
+        for name, value in exchange.response_headers:
+            yield from (f"    {line}" for line in _url_lines(f"{name}: ", value, decode=False))
+        if exchange.response_body:
+            yield f"    {visible(exchange.response_body.decode())}"
+
+
+def _url_lines(before: str, url: str, *, decode: bool) -> Iterator[str]:
+    """The way to it, and each of its parameters on a line.
+
+    An address that was put together for the example is shown as it is meant; one that was written down, as it is.
+    """
+    start, mark, query = url.partition("?")
+    yield visible(f"{before}{start}")
+    for place, pair in enumerate(query.split("&") if mark else ()):
+        name, equals, value = pair.partition("=")
+        plain = unquote(value)
+        # What decoding would make look like something else stays as it was sent.
+        is_clear = plain.isprintable() and plain == plain.strip() == unquote(plain) and not set("&#+") & set(plain)
+        shown = plain if decode and is_clear else value
+        yield visible(f"    {'&' if place else '?'}{name}{equals}{shown}")

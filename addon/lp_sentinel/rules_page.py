@@ -1,0 +1,72 @@
+"""The rules as one page of Markdown, made from the rule files: ``rules/README.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lp_sentinel.explain import by_series, example_finding, example_lines, spelled_out
+from lp_sentinel.reports.citations import link
+from lp_sentinel.reports.escaping import markdown as escaped
+from lp_sentinel.rules import Rule, RuleBook
+
+_HEAD = """\
+# The rules
+
+<!-- Made from the YAML files beside it by `make docs`: change those. -->
+
+Each rule has an id and a name; either can be looked up with `lp-authorize rules ID`. How a rule is written stands in
+[CONTRIBUTING](../CONTRIBUTING.md). Severities can be changed, and rules left out, in a project's config.
+"""
+
+
+def rules_page(book: RuleBook) -> str:
+    """A table of all rules, and a section for each."""
+    return "\n".join(_lines(book))
+
+
+def _lines(book: RuleBook) -> Iterator[str]:
+    yield _HEAD
+    groups = list(by_series(book))
+    for title, rules in groups:
+        yield f"**{title}**\n"
+        yield "| rule | severity | checks that |"
+        yield "| --- | --- | --- |"
+        for rule in rules:
+            yield f"| [{rule.id} {rule.name}](#{_anchor(rule)}) | {rule.severity} | {_cell(rule.summary)} |"
+        yield ""
+    for title, rules in groups:
+        yield f"## {title}\n"
+        for rule in rules:
+            yield from _section(rule)
+
+
+def _section(rule: Rule) -> Iterator[str]:
+    yield f"### {rule.id} {rule.name}\n"
+    yield f"*{rule.severity}* · {escaped(rule.summary)}\n"
+    yield f"**Why it matters.** {escaped(rule.why)}\n"
+    if rule.bad:
+        yield "**Example that breaks it**\n"
+        yield "```http"
+        yield from example_lines(rule)
+        yield "```\n"
+        if found := example_finding(rule):
+            yield f"Found: {escaped(found)}\n"
+    yield f"**What to do instead.** {escaped(rule.fix)}\n"
+    cited = "; ".join(_cited(cite) for cite in rule.cite) or "good practice; no document requires it"
+    yield f"**Documented in** {cited}.\n"
+    if rule.yields_to:
+        yield f"Not reported where one of these says it better: {', '.join(sorted(rule.yields_to))}.\n"
+
+
+def _cited(cite: str) -> str:
+    address = link(cite)
+    return f"[{escaped(cite)}]({address})" if address else escaped(spelled_out(cite))
+
+
+def _anchor(rule: Rule) -> str:
+    """As GitHub makes it of the heading."""
+    return f"{rule.id} {rule.name}".lower().replace(" ", "-")
+
+
+def _cell(text: str) -> str:
+    return escaped(text).replace("|", "\\|")

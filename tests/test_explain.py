@@ -1,0 +1,71 @@
+"""What is said about a rule, on the terminal and as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lp_sentinel.cli import main
+from lp_sentinel.document import data_file
+from lp_sentinel.explain import SERIES, explain, listed
+from lp_sentinel.rules import Rule, load_rules
+from lp_sentinel.rules_page import rules_page
+
+BOOK = load_rules()
+
+
+def test_the_page_on_the_rules_is_made_from_the_rules_as_they_are() -> None:
+    page = data_file("rule.schema.json").with_name("README.md")
+    assert page.read_text(encoding="utf-8") == rules_page(BOOK), "stale: run `make docs`"
+
+
+@pytest.mark.parametrize("rule", BOOK.by_id.values(), ids=lambda rule: rule.id)
+def test_each_rule_is_told_in_full(rule: Rule) -> None:
+    told = explain(rule).splitlines()
+    assert told[0] == f"{rule.id} {rule.name} ({rule.severity})"
+    assert {"Why it matters:", "Example that breaks it:", "What to do instead:", "Documented in:"} <= set(told)
+    assert not [line for line in told if line != line.rstrip()]
+
+
+def test_an_example_reads_like_an_exchange() -> None:
+    told = explain(BOOK.by_id["LPA310"])
+    for line in (
+        "  GET https://va.sentinel",
+        "      &state=af0ifjsldkjFvB2Xq9ZwTg",
+        "    answered 302",
+        "  Found: state was",
+    ):
+        assert line in told
+
+
+def test_what_is_wrong_with_an_encoding_is_shown_encoded() -> None:
+    assert "redirect_uri=https%253A%252F%252Fapp.example" in explain(BOOK.by_id["LPA125"])
+    assert "&redirect_uri=https://app.example/cb?" in explain(BOOK.by_id["LPA126"])
+
+
+def test_the_list_has_every_rule_once_under_its_series() -> None:
+    lines = listed(BOOK).splitlines()
+    assert sorted(line.split()[0] for line in lines if line.startswith("  ")) == sorted(BOOK.by_id)
+    assert [line for line in lines if line and not line.startswith(" ")] == list(SERIES.values())
+
+
+@pytest.mark.parametrize("asked", ["LPA310", "lpa310", "state-lost", " State-Lost "])
+def test_a_rule_is_found_by_id_or_name(asked: str) -> None:
+    result = CliRunner().invoke(main, ["rules", asked])
+    assert (result.exit_code, result.output.splitlines()[0]) == (0, "LPA310 state-lost (error)")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"), [("LPA3100", "did you mean 'LPA310'?"), ("state-losst", "did you mean 'state-lost'?")]
+)
+def test_an_unknown_rule_names_the_nearest(asked: str, says: str) -> None:
+    result = CliRunner().invoke(main, ["rules", asked])
+    assert (result.exit_code, says in result.output) == (2, True)
+
+
+def test_rules_of_a_project_are_listed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["rules", "--config", "missing.yaml"])
+    assert result.exit_code == 2
