@@ -20,7 +20,7 @@ from lp_sentinel.hops.login import judge_login
 from lp_sentinel.hops.token import judge_token
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import Judgement, utc_today
-from lp_sentinel.landing import CALLBACK_NAMES, Target, redirect_target
+from lp_sentinel.landing import CALLBACK_NAMES, Target, location_target, redirect_target
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.token import read_token_request
@@ -65,8 +65,9 @@ class Engine:
             docket.journeys.visit(asked.browser, (exchange.host, exchange.port), exchange.started)
         redirect = redirect_target(exchange)
         journey, hop = self._place(exchange, asked, redirect, calls_back=calls_back)
-        if redirect and redirect.query.has(*CALLBACK_NAMES):
-            docket.history.redirect(redirect, in_journey=journey is not None)
+        location = redirect or location_target(exchange)
+        if location and location.query.has(*CALLBACK_NAMES):
+            docket.history.redirect(location, in_journey=journey is not None)
         if asked.referer and "?" in asked.referer:
             judge_leak(docket, exchange, asked.referer)
         if journey:
@@ -124,9 +125,6 @@ class Engine:
         docket = self._docket
         while docket.renewals and docket.renewals[0].due < docket.now:
             judge_renewal(docket, docket.renewals.popleft())
-        timeout = docket.config.limits.journey_timeout
-        for journey in docket.journeys.newly_silent(docket.now - timeout):
-            judge_closed(docket, journey)
 
     def _close(self, journey: Journey, *, had_to_make_room: bool = False) -> None:
         given_up = had_to_make_room and journey.landing is None

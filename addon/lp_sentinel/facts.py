@@ -249,14 +249,15 @@ class RenewalFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClosedFacts:
-    """A journey of which no more is expected: its time is over, or the capture has ended."""
+    """A journey of which no more is expected: the capture has ended, or it had to make room."""
 
     login_begun: bool
     """A redirect led to a login."""
     last_answer_refused: bool
     """The last authorize answer was 400 or above."""
     last_answer_led_elsewhere: bool
-    landed: bool
+    landed_in_time: bool
+    """Something landed, and no more than ``journey_timeout`` passed between two exchanges before that."""
     landed_by_location: bool
     in_fragment: bool
     """The landing's parameters stand in the fragment, which a browser does not send."""

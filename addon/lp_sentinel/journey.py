@@ -61,8 +61,8 @@ class Journey:
     state_key: Digest | None = None
     fired: frozenset[Fired] = frozenset()
     """What fired on its newest authorize exchange and on its landing."""
-    abandoned: bool = False
-    """It was reported that nothing landed: its end does not report it again."""
+    was_silent: bool = False
+    """Before its landing more than ``journey_timeout`` passed between two of its exchanges."""
     status: int | None = None
     """Of the last authorize answer."""
     no_answer: bool = False
@@ -139,8 +139,6 @@ class Journeys:
     def __init__(self, most: int) -> None:
         self._most = most
         self._waiting: OrderedDict[str, Journey] = OrderedDict()
-        self._active: OrderedDict[str, Journey] = OrderedDict()
-        """Those that wait for a landing and have not timed out, the longest silent first."""
         self._finished: OrderedDict[str, Journey] = OrderedDict()
         self._by_state: dict[str, dict[str, Journey]] = {}
         self._by_browser: dict[Browser, dict[str, Journey]] = {}
@@ -157,7 +155,7 @@ class Journeys:
 
     def add(self, journey: Journey) -> None:
         """Take in a journey that begins. Call :meth:`settle` when its answer is known."""
-        self._waiting[journey.id] = self._active[journey.id] = journey
+        self._waiting[journey.id] = journey
         self._index(journey)
 
     def settle(self, journey: Journey) -> None:
@@ -166,7 +164,6 @@ class Journeys:
             self._by_browser.setdefault(journey.browser, {})[journey.id] = journey
             return
         self._drop(self._by_browser, journey.browser, journey)
-        self._active.pop(journey.id, None)
         if self._waiting.pop(journey.id, None):
             self._finished[journey.id] = journey
         landing = journey.landing
@@ -190,7 +187,7 @@ class Journeys:
         """Note that an exchange of this journey started."""
         if at is not None:
             journey.last = max(at, journey.last)
-        for journeys in (self._waiting, self._active, self._finished):
+        for journeys in (self._waiting, self._finished):
             if journey.id in journeys:
                 journeys.move_to_end(journey.id)
 
@@ -207,7 +204,7 @@ class Journeys:
                 yield self.remove(next(iter(journeys.values())))
 
     def remove(self, journey: Journey) -> Journey:
-        for journeys in (self._waiting, self._active, self._finished):
+        for journeys in (self._waiting, self._finished):
             journeys.pop(journey.id, None)
         self._drop(self._by_browser, journey.browser, journey)
         self._drop(self._by_state, journey.request.state, journey)
@@ -215,15 +212,6 @@ class Journeys:
         for key in _landed_keys(journey.landing):
             self._drop(self._by_landed, key, journey)
         return journey
-
-    def newly_silent(self, moment: float) -> Iterator[Journey]:
-        """Waiting journeys whose newest exchange started before ``moment``, each given once."""
-        while self._active:
-            journey = next(iter(self._active.values()))
-            if journey.last >= moment:
-                return
-            del self._active[journey.id]
-            yield journey
 
     def _index(self, journey: Journey) -> None:
         if journey.request.state:

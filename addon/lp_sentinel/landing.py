@@ -102,8 +102,11 @@ def request_target(exchange: Exchange) -> Target:
 
 def redirect_target(exchange: Exchange) -> Target | None:
     """Where the response redirects to; ``None`` if it does not. Of several ``Location``s the first is followed."""
-    if exchange.status not in REDIRECTS:
-        return None
+    return location_target(exchange) if exchange.status in REDIRECTS else None
+
+
+def location_target(exchange: Exchange) -> Target | None:
+    """Where the first ``Location`` points, whatever the status; ``None`` if there is none."""
     locations = header_values(exchange.response_headers, "location")
     return read_target(resolve(exchange.url, locations[0])) if locations and locations[0] else None
 

@@ -37,7 +37,7 @@ def judge_authorize(
     journey.status, journey.no_answer = exchange.status, exchange.no_answer
     journey.leads = docket.leads(journey, redirect) if redirect else None
     journey.login_begun |= journey.leads == "login"
-    journey.remember(hop, asked.own, redirect)
+    docket.follow(journey, hop, asked.own, redirect)
     journey.fired = judgement.ask("request", facts, hop, journey)
     answer = read_answer(exchange, redirect, journey.leads, request)
     journey.fired |= judgement.ask("answer", facts | {"answer": answer}, hop, journey, journey.fired)

@@ -79,7 +79,7 @@ def _is_explained(docket: Docket, asked: Asked) -> bool:
 
 def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, hop: JourneyHop) -> tuple[str, ...]:
     """Make it part of its journey; the names of what it carries otherwise than the landing's Location did."""
-    journey.remember(hop, asked.own, None)
+    docket.follow(journey, hop, asked.own)
     journey.injected |= docket.history.was_injected(asked.own.query.get("code"))
     altered: tuple[str, ...] = ()
     if journey.landing is None:

@@ -15,23 +15,20 @@ def judge_renewal(docket: Docket, renewal: Renewal) -> None:
 
 
 def judge_closed(docket: Docket, journey: Journey) -> None:
-    """Judge a journey of which no more is expected; that nothing landed is found once."""
+    """Judge a journey of which no more is expected."""
     landing = journey.landing
-    if journey.abandoned and landing is None:
-        return
     facts = ClosedFacts(
         login_begun=journey.login_begun,
         last_answer_refused=journey.refused,
         last_answer_led_elsewhere=journey.leads == "elsewhere",
-        landed=landing is not None,
+        landed_in_time=landing is not None and not journey.was_silent,
         landed_by_location=landing is not None and landing.via == "location",
         in_fragment=landing is not None and bool(landing.in_fragment),
         callback_seen=journey.callback_seen,
         app_visited_later=journey.app_visited_later,
     )
     moment: dict[str, Facts | None] = {"request": journey.request, "app": journey.app, "closed": facts}
-    fired = docket.judgement.ask("closed", moment, landing.hop if landing else journey.hops[-1], journey)
-    journey.abandoned = landing is None and bool(fired)
+    docket.judgement.ask("closed", moment, landing.hop if landing else journey.hops[-1], journey)
 
 
 def summary(docket: Docket, journey: Journey, *, given_up: bool = False) -> JourneySummary:

@@ -53,6 +53,12 @@ class Docket:
         """A request of which the capture does not say when it started, came when the last one did."""
         return self.now if started is None else started
 
+    def follow(self, journey: Journey, hop: JourneyHop, own: Target, redirect: Target | None = None) -> None:
+        """Make an exchange a hop of its journey."""
+        late = self.at(hop.started) - journey.last > self.config.limits.journey_timeout
+        journey.was_silent |= late and journey.landing is None
+        journey.remember(hop, own, redirect)
+
     def leads(self, journey: Journey, redirect: Target, *, hands_over: bool = True) -> LeadsTo:
         """Where a redirect leads, seen from this journey."""
         return leads_to(

@@ -14,7 +14,7 @@ from lp_sentinel.uri import host_matches
 def judge_login(docket: Docket, exchange: Exchange, asked: Asked, journey: Journey, redirect: Target | None) -> None:
     """Follow a login a hop further; where it redirects to the app, judge what lands."""
     hop = docket.judgement.hop(exchange, "login")
-    journey.remember(hop, asked.own, redirect)
+    docket.follow(journey, hop, asked.own, redirect)
     if redirect is None:
         return
     own = (exchange.host, exchange.port)

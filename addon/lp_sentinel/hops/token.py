@@ -23,7 +23,7 @@ def judge_token(docket: Docket, exchange: Exchange, asked: Asked, account: str |
     repeats = request.method == "POST" and history.redeems(code)
     hop = docket.judgement.hop(exchange, "token")
     if journey:
-        journey.remember(hop, asked.own, None)
+        docket.follow(journey, hop, asked.own)
         if request.method == "POST" and request.get("grant_type") != "refresh_token":
             if not repeats:
                 judge_late(docket, journey, exchange, hop)
