@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -11,9 +12,13 @@ from typing import NamedTuple
 
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.engine import Engine
+from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, by_place
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
+
+_AHEAD = 256
+"""How many exchanges ahead the engine hears of: a token exchange begins shortly after its callback."""
 
 
 class Judged(NamedTuple):
@@ -61,18 +66,30 @@ def judge_capture(path: Path, project: Project, redactor: Redactor) -> Judged:
     with gather(path, project.config) as gathered:
         verdicts = [
             engine.pass_by(exchange) if isinstance(exchange, float) else engine.feed(exchange)
-            for exchange in gathered.exchanges
+            for exchange in _announced(gathered.exchanges, engine)
         ]
     verdicts.append(engine.close())
     findings = (finding for verdict in verdicts for finding in verdict.findings)
     journeys = tuple(journey for verdict in verdicts for journey in verdict.closed)
     return Judged(
         capture,
-        gathered.count,
+        gathered.held,
         tuple(by_place(findings)),
         journeys,
         gathered.problem,
     )
+
+
+def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterator[Exchange | float]:
+    """The same, each told to the engine some exchanges before its turn."""
+    ahead: deque[Exchange | float] = deque()
+    for exchange in exchanges:
+        if isinstance(exchange, Exchange):
+            engine.announce(exchange)
+        ahead.append(exchange)
+        if len(ahead) > _AHEAD:
+            yield ahead.popleft()
+    yield from ahead
 
 
 _mine: list[tuple[Project, Redactor]] = []

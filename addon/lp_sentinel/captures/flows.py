@@ -10,17 +10,16 @@ from mitmproxy import http
 from mitmproxy.io import FlowReader
 
 from lp_sentinel.captures.parts import (
+    asked_host,
     is_injected,
     may_have_token,
     moment,
     origin_form,
-    plain_host,
-    split_authority,
     was_taken_out,
+    without_authority,
 )
 from lp_sentinel.captures.stream import reason
 from lp_sentinel.exchange import Exchange, Headers
-from lp_sentinel.uri import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,6 @@ FAULT_KEY = "lp_authorize_fault"
 
 # A token request or answer takes a few KB; more than this, compressed, is none or is meant to fill the memory.
 _LARGEST_ENCODED = 1 << 16
-_ABSOLUTE_FORM = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 _LENGTH = re.compile(rb"([0-9]{1,12}):")
 _LONGEST_LENGTH = 13
 
@@ -43,7 +41,7 @@ def read_flows(stream: Stream) -> Iterator[Exchange]:
     """The exchanges of a flow file, of any version that mitmproxy can convert; what it can't is noted and left out."""
     for index, record in enumerate(records(stream)):
         try:
-            flow = _load(record)
+            flow = load_flow(record)
         except Exception as error:  # noqa: BLE001  (mitmproxy's converters raise anything on what they do not expect)
             stream.fail(f"flow {index} cannot be read: {reason(error)}")
             continue
@@ -80,7 +78,7 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
     method = _text(request.data.method)
     scheme = _text(request.data.scheme).lower() or "https"
     host, port = _asked(request, scheme)
-    target = origin_form(_ABSOLUTE_FORM.sub("", _text(request.data.path), count=1), method)
+    target = origin_form(without_authority(_text(request.data.path)), method)
     needs_bodies = may_have_token(target)
     return Exchange(
         index=index,
@@ -103,7 +101,8 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
     )
 
 
-def _load(record: bytes) -> Flow:
+def load_flow(record: bytes) -> Flow:
+    """The flow of a record, by mitmproxy's own reader; raises anything on what that does not expect."""
     for flow in FlowReader(io.BytesIO(record)).stream():
         return flow
     message = "it is empty"
@@ -111,22 +110,10 @@ def _load(record: bytes) -> Flow:
 
 
 def _asked(request: http.Request, scheme: str) -> tuple[str, int]:
-    """Host and port as the client named them: the proxy may have been told to go elsewhere, or only know an address."""
-    address = plain_host(request.host)
-    named = _named(request)
-    if named is None:
-        return address, request.port
-    host, port = named
-    if port is None:
-        port = request.port if host == address else DEFAULT_PORTS.get(scheme, request.port)
-    return host, port
-
-
-def _named(request: http.Request) -> tuple[str, int | None] | None:
-    host = request.headers.fields and request.headers.get("host")
+    named = request.headers.fields and request.headers.get("host")
     authority = _text(request.data.authority)
-    first, second = (authority, host) if request.is_http2 or request.is_http3 else (host, authority)
-    return split_authority(first or "") or split_authority(second or "")
+    by_authority = request.is_http2 or request.is_http3
+    return asked_host(request.host, request.port, scheme, named or None, authority, by_authority=by_authority)
 
 
 def _headers(message: http.Message) -> Headers:

@@ -6,11 +6,12 @@ import math
 import re
 
 from lp_sentinel.exchange import FAULT_HEADER, Headers, header
-from lp_sentinel.uri import normal_host, parse_uri
+from lp_sentinel.uri import DEFAULT_PORTS, normal_host, parse_uri
 
 # Longer ones can't be looked up, and text of any length would be kept by the caches.
 _LONGEST_AUTHORITY = 300
 _LAST_PORT = 65535
+_ABSOLUTE_FORM = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 _NO_AUTHORITY = re.compile(r"[/?#\\]")
 _EXPLICIT_PORT = re.compile(r".*:([0-9]+)", re.DOTALL)
 
@@ -33,6 +34,29 @@ def plain_host(host: str) -> str:
     if len(host) > _LONGEST_AUTHORITY:
         return host.lower()
     return f"[{host.lower()}]" if ":" in host and not host.startswith("[") else normal_host(host)
+
+
+def asked_host(
+    address: str, port: int, scheme: str, header: str | None, authority: str, *, by_authority: bool
+) -> tuple[str, int]:
+    """Host and port as the client named them: the proxy may have been told to go elsewhere, or only know an address.
+
+    From HTTP/2 on the authority says it (``by_authority``), before that the Host header; the other one is second.
+    """
+    address = plain_host(address)
+    first, second = (authority, header) if by_authority else (header, authority)
+    named = split_authority(first or "") or split_authority(second or "")
+    if named is None:
+        return address, port
+    host, named_port = named
+    if named_port is None:
+        named_port = port if host == address else DEFAULT_PORTS.get(scheme, port)
+    return host, named_port
+
+
+def without_authority(target: str) -> str:
+    """A request's target, of which a proxy was also told scheme and host."""
+    return target if target.startswith("/") else _ABSOLUTE_FORM.sub("", target, count=1)
 
 
 def origin_form(target: str, method: str) -> str:

@@ -1,0 +1,131 @@
+"""What a capture's logins reach: of all its traffic what the engine must see, in whatever order it is found.
+
+As :mod:`lp_sentinel.relevance`, but for a capture that lies there as a whole: what one exchange makes relevant may
+stand before it. So this only grows, and who asks, asks again until nothing new comes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lp_sentinel.attribution import read_asked
+from lp_sentinel.authorize import authorize_path
+from lp_sentinel.config import Config
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.landing import Target, redirect_target
+from lp_sentinel.relevance import carries_login
+from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, parse_parameters
+
+_CONTROL = re.compile(r"[\x00-\x20]")
+"""Dropped from a Location when it is resolved."""
+
+
+def names_login(target: str) -> bool:
+    """Whether a request's target alone says that the engine must see it."""
+    return carries_login(target) or "sentinel" in target.lower()
+
+
+def leads_back(location: str) -> bool:
+    """Whether a Location alone says so."""
+    return carries_login(location) or _CONTROL.search(location.strip(" \t")) is not None
+
+
+class Reach:
+    """Hosts, codes and pages of logins, learnt from the exchanges that the engine must see."""
+
+    def __init__(self, config: Config) -> None:
+        self._login_hosts = config.login_hosts
+        self._logins: set[str] = set()
+        """Where steps of a login were taken: what else goes there may be one."""
+        self._rooted: set[str] = set()
+        """Those of them whose front page was a step: its Referer is that of every page there."""
+        self._apps: set[str] = set()
+        """Where logins led."""
+        self._endpoints: set[Endpoint] = set()
+        """Where apps are called back."""
+        self._awaited: set[int] = set()
+        """Hashes of where a login was sent on to, but for the places that count by their host."""
+        self._codes: set[int] = set()
+        for apps in config.accounts.values():
+            for app in apps.values():
+                for uri in app.redirect_uris:
+                    self._learn_app(uri)
+
+    @property
+    def size(self) -> int:
+        """Grows with all that is learnt."""
+        places = len(self._logins) + len(self._rooted) + len(self._apps) + len(self._endpoints)
+        return places + len(self._awaited) + len(self._codes)
+
+    def has_host(self, host: str) -> bool:
+        return host in self._apps or self._is_login(host)
+
+    def has_referer(self, referer: str) -> bool:
+        endpoint = endpoint_of(referer)
+        if endpoint and self.has_host(endpoint.host):
+            return True
+        query = referer.partition("?")[2].partition("#")[0]
+        return bool(query) and any(hash(value) in self._codes for _, value in parse_parameters(query).pairs)
+
+    def learn(self, exchange: Exchange) -> bool:
+        """Note what an exchange that the engine must see makes relevant.
+
+        Whether that was all: else it is to be repeated when something was learnt.
+        """
+        asked, redirect = read_asked(exchange), redirect_target(exchange)
+        is_authorize = authorize_path(exchange.path) is not None
+        if is_authorize:
+            self._learn_app(asked.own.query.get("redirect_uri") or "")
+        for carried in (asked.own.query, *((redirect.query, redirect.fragment) if redirect else ())):
+            if code := carried.get("code"):
+                self._codes.add(hash(code))
+        if is_authorize or self._may_be_step(exchange, asked.own, redirect, asked.referer):
+            self._learn_step(asked.own)
+            if redirect:
+                self._learn_redirect(redirect)
+            return True
+        # What is no step of a login now may be one when more is known of its host.
+        return False
+
+    def _is_login(self, host: str) -> bool:
+        return host in self._logins or host_matches(host, self._login_hosts)
+
+    def _may_be_step(self, exchange: Exchange, own: Target, redirect: Target | None, referer: str | None) -> bool:
+        if self._is_login(exchange.host) or hash(own.key) in self._awaited:
+            return True
+        if redirect and redirect.endpoint in self._endpoints:
+            return True
+        page = endpoint_of(referer)
+        if page is None or not self.has_host(page.host):
+            return False
+        is_front = page.path == "/" and "?" not in (referer or "")
+        return page.host in self._rooted if is_front else self._is_login(page.host)
+
+    def _learn_step(self, own: Target) -> None:
+        if own.endpoint:
+            self._logins.add(own.endpoint.host)
+            if _is_front(own):
+                self._rooted.add(own.endpoint.host)
+
+    def _learn_redirect(self, redirect: Target) -> None:
+        endpoint = redirect.endpoint
+        if endpoint is None:
+            return
+        self._apps.add(endpoint.host)
+        if endpoint in self._endpoints:
+            return
+        if redirect.query.has("code", "error") or redirect.fragment.has("code", "error"):
+            self._endpoints.add(endpoint)
+        if not self._is_login(endpoint.host):
+            self._awaited.add(hash(redirect.key))
+        if _is_front(redirect):
+            self._rooted.add(endpoint.host)
+
+    def _learn_app(self, uri: str) -> None:
+        if endpoint := endpoint_of(uri):
+            self._apps.add(endpoint.host)
+            self._endpoints.add(endpoint)
+
+
+def _is_front(target: Target) -> bool:
+    return target.uri is not None and target.uri.endpoint.path == "/" and not target.uri.query

@@ -1,0 +1,1 @@
+"""How fast captures are judged, and what the addon costs a proxy: `make bench`."""

@@ -1,0 +1,184 @@
+"""What is judged of a capture does not depend on how much of it was skipped."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.archive import Traffic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.flow import Error, Flow
+from mitmproxy.test import tflow
+from mitmproxy.websocket import WebSocketData
+
+from lp_sentinel.captures import CaptureError, in_order, read_capture
+from lp_sentinel.captures.gather import gather
+from lp_sentinel.captures.layout import read_exchange
+from lp_sentinel.check import _announced, judge_capture
+from lp_sentinel.config import config_from
+from lp_sentinel.engine import Engine
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.finding import by_place
+from lp_sentinel.project import Project, load_project
+from lp_sentinel.redact import Redactor
+from lp_sentinel.rules import load_rules
+from tests.captures.test_flows import written
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDED = load_project(str(ROOT / "captures" / "lp-authorize.yaml"))
+BOOK = load_rules()
+PLAIN = Redactor(on=False)
+APP = {"client_id": "my-app", "redirect_uris": ["https://app.example/cb"]}
+KNOWN = Project(config_from({"accounts": {"12345678": {"apps": [APP]}}}), BOOK)
+UNKNOWN = Project(config_from({}), BOOK)
+
+SENTINEL, LOGIN, APPS, OTHER = "va.sentinel.liveperson.net", "login.liveperson.net", "app.example", "cdn.example"
+HOSTS = st.sampled_from(
+    [SENTINEL, LOGIN, APPS, "new.example", "idp.example", "gate.example", OTHER, "xn--bcher-kva.example"]
+)
+AUTHORIZE = "/sentinel/api/account/12345678/authorize?v=1.0&response_type=code&client_id=my-app"
+TARGETS = st.sampled_from([
+    f"{AUTHORIZE}&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=s1",
+    f"{AUTHORIZE}&redirect_uri=https%3A%2F%2Fnew.example%2Fcb&state=s2",
+    AUTHORIZE,
+    "/sentinel/api/account/12345678/token?v=2.0",
+    "/", "/login", "/login?next=1", "/cb", "/cb?code=c1&state=s1", "/cb?code=c2", "/cb?st%61te=s2&c%6Fde=c1",
+    "/cb?error=access_denied&state=s1", "/a,b;c?x=c1", "/x?y=1",
+])  # fmt: skip
+URLS = st.builds(lambda host, target: f"https://{host}{target}", HOSTS, TARGETS)
+REFERERS = st.one_of(
+    st.none(), URLS, HOSTS.map(lambda host: f"https://{host}/"), st.sampled_from(["", "about:blank", "/x?c1"])
+)
+LOCATIONS = st.one_of(URLS, TARGETS, st.sampled_from(["", "?code=c1", "#state=s1", "/cb?co\tde=c2", "app:/cb?code=c1"]))
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> Flow:
+    """A flow of any kind, of which many have to do with a login."""
+    kind = draw(st.sampled_from(["http"] * 12 + ["error", "websocket", "tcp", "marked"]))
+    if kind == "tcp":
+        return tflow.ttcpflow()
+    host = draw(HOSTS)
+    flow = tflow.tflow(resp=kind != "error")
+    flow.client_conn.peername = (draw(st.sampled_from(["10.0.0.1", "10.0.0.2", "::1"])), 1234)
+    request = flow.request.data
+    request.http_version = draw(st.sampled_from([b"HTTP/1.1", b"HTTP/2.0"]))
+    request.host, request.port, request.scheme = draw(st.sampled_from([host, "192.0.2.1"])), 443, b"https"
+    request.authority = host.encode() if request.http_version == b"HTTP/2.0" else b""
+    request.path, request.method = (
+        draw(TARGETS).encode(),
+        draw(st.sampled_from([b"GET", b"GET", b"GET", b"POST", b"OPTIONS"])),
+    )
+    request.content = draw(st.sampled_from([b"", b"", b"code=c1&grant_type=authorization_code", None]))
+    request.timestamp_start = draw(st.one_of(
+        st.floats(1.7e9, 1.7e9 + 3000), st.sampled_from([1.7e9, 1.7e9 + 5, 1.7e9 + 950, 17.0, float("nan")])
+    ))  # fmt: skip
+    fields = [(draw(st.sampled_from([b"Host", b"host", b"HOST"])), host.encode())] if not request.authority else []
+    if (referer := draw(REFERERS)) is not None:
+        fields.append((draw(st.sampled_from([b"Referer", b"referer", b"REFERER"])), referer.encode()))
+    fields += draw(st.lists(st.sampled_from([
+        (b"user-agent", b"a"), (b"cookie", b"x=4:host,3:a.b,]"), (b"cookie", b"7:referer,2:x,,]9:"), (b"x", b""),
+        (b"referer", b"https://cdn.example/?x=c2"), (b"sec-fetch-dest", b"image"),
+    ]), max_size=3))  # fmt: skip
+    request.headers = http.Headers(draw(st.permutations(fields)))
+    if kind == "error":
+        flow.error = Error("broken", timestamp=request.timestamp_start + 1)
+        return flow
+    assert flow.response
+    answer = flow.response.data
+    answer.status_code = draw(st.sampled_from([200, 302, 302, 303, 404]))
+    answer.content = draw(st.sampled_from([b"", b"7:request;1:", None, b'{"access_token": "t", "expires_in": 60}']))
+    answer.timestamp_start = request.timestamp_start + 1
+    locations = draw(st.lists(LOCATIONS, min_size=answer.status_code in (302, 303), max_size=2))
+    answer.headers = http.Headers([(b"Location", location.encode()) for location in locations])
+    if kind == "marked":
+        flow.marked, flow.comment = ":star:", "}9:websocket;0:~"
+    elif kind == "websocket":
+        flow.websocket = WebSocketData()
+    return flow
+
+
+def slowly(path: Path, project: Project) -> tuple[Any, ...]:
+    """All that a capture holds, judged without leaving anything out."""
+    exchanges: list[Exchange] = []
+    problem = None
+    try:
+        exchanges.extend(read_capture(path))
+    except CaptureError as error:
+        problem = str(error)
+    engine = Engine(project.config, project.book, PLAIN, str(path))
+    verdicts = [*(engine.feed(exchange) for exchange in _announced(in_order(exchanges), engine)), engine.close()]
+    findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
+    return len(exchanges), list(findings), [one for verdict in verdicts for one in verdict.closed], problem
+
+
+def quickly(path: Path, project: Project) -> tuple[Any, ...]:
+    judged = judge_capture(path, project, PLAIN)
+    return judged.exchanges, list(judged.findings), list(judged.journeys), judged.problem
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "captures").glob("*.[fh][la]*")), ids=lambda path: path.name)
+def test_recorded_captures_come_to_the_same(path: Path) -> None:
+    assert quickly(path, RECORDED) == slowly(path, RECORDED)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "captures").glob("*.flow")), ids=lambda path: path.name)
+def test_flows_of_any_version_come_to_the_same(path: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older.flow"
+    # What mitmproxy 10 wrote differs in fields that an exchange has no use for.
+    older.write_bytes(path.read_bytes().replace(b"7:version;2:21#}", b"7:version;2:20#}"))
+    assert quickly(older, RECORDED)[1:3] == slowly(older, RECORDED)[1:3]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("project", [KNOWN, UNKNOWN], ids=["known", "unknown"])
+def test_archives_come_to_the_same(seed: int, project: Project, tmp_path: Path) -> None:
+    traffic = Traffic(seed)
+    records = [record for _ in range(30) for record in (*(traffic.other() for _ in range(5)), *traffic.login())]
+    path = tmp_path / "a.flow"
+    for order in (records, records[::-1], records[::2] + records[1::2]):
+        path.write_bytes(b"".join(order))
+        assert quickly(path, project) == slowly(path, project)
+
+
+def test_packed_and_broken_archives_come_to_the_same(tmp_path: Path) -> None:
+    traffic = Traffic(9)
+    whole = b"".join(record for _ in range(10) for record in (traffic.other(), *traffic.login()))
+    contents = (
+        gzip.compress(whole), whole[:-1], whole[:-40], whole[: len(whole) // 2], whole + b"3:abc,", whole + b"12",
+        whole + b"x", whole + b"2:{}}", whole + b"0:}" + whole, b"", b"12:", b"no capture",
+    )  # fmt: skip
+    for content in contents:
+        path = tmp_path / "a.flow"
+        path.write_bytes(content)
+        assert quickly(path, KNOWN) == slowly(path, KNOWN)
+
+
+@given(st.lists(flows(), min_size=1, max_size=14), st.sampled_from([KNOWN, UNKNOWN]))
+@settings(max_examples=300, deadline=None)
+def test_any_flows_come_to_the_same(
+    tmp_path_factory: pytest.TempPathFactory, held: list[Flow], project: Project
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.flow"
+    path.write_bytes(written(*held))
+    assert quickly(path, project) == slowly(path, project)
+
+
+def test_most_flows_are_skipped(tmp_path: Path) -> None:
+    traffic = Traffic(4)
+    path = tmp_path / "a.flow"
+    path.write_bytes(b"".join((*(traffic.other() for _ in range(500)), *traffic.login())))
+    with gather(path, KNOWN.config) as gathered:
+        assert gathered.held == 505
+        assert sum(isinstance(one, Exchange) for one in gathered.exchanges) < 20
+
+
+def test_an_exchange_read_in_place_is_the_one_that_mitmproxy_reads(tmp_path: Path) -> None:
+    path = tmp_path / "a.flow"
+    for record in Traffic(5).login():
+        path.write_bytes(record)
+        assert [read_exchange(record, 0, 0)] == list(read_capture(path))
