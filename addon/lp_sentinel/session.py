@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lp_sentinel.blocks import Blocks
@@ -150,15 +151,32 @@ class Session:
     # The end
 
     def close(self) -> None:
-        """No more will come: judge what is left."""
-        try:
-            self._live.close()
-            self._hand_on(self._engine.close())
-        finally:
-            # The report of a capture is the one that `lp-authorize check` writes of it, line by line.
-            _report((self._tally, self.record, *self._reports), by_place(self._findings), self._closed)
-            self._findings, self._closed = [], []
-        self._settle()
+        """No more will come: judge what is left. Each step is taken even if one before it has failed."""
+        with ExitStack() as steps:
+            steps.callback(self._tell_end)
+            steps.callback(self._settle)
+            steps.callback(self._report_capture)
+            steps.callback(lambda: self._hand_on(self._engine.close()))
+            self._judge_rest()
+
+    def _judge_rest(self) -> None:
+        """Judge what is held back; an exchange that can't be judged takes no other with it."""
+        failure: Exception | None = None
+        while True:
+            try:
+                self._live.close()
+                break
+            except Exception as error:  # noqa: BLE001  (raised below)
+                failure = failure or error
+        if failure:
+            raise failure
+
+    def _report_capture(self) -> None:
+        """The report of a capture is the one that ``lp-authorize check`` writes of it, line by line."""
+        _report((self._tally, self.record, *self._reports), by_place(self._findings), self._closed)
+        self._findings, self._closed = [], []
+
+    def _tell_end(self) -> None:
         for report in self._reports:
             report.capture(self._end)
 
