@@ -210,7 +210,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
 
 def test_the_rules_can_be_listed_and_explained(run: Run) -> None:
     listed = run("rules").stdout.splitlines()
-    assert any(line.startswith("LPA310  error    state-lost ") for line in listed)
+    assert any(line.startswith("  LPA310  error    state-lost ") for line in listed)
     for asked in ("LPA310", "lpa310", "state-lost"):
         assert run("rules", asked).stdout.startswith("LPA310 state-lost (error)\n")
     done = run("rules", "state-los")

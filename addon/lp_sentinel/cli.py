@@ -14,13 +14,16 @@ import click
 
 from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all
+from lp_sentinel.completion import complete_rule, completion
 from lp_sentinel.document import DocumentError
 from lp_sentinel.explain import explain, find_rule, listed
 from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.progress import tracked
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd, Report, ReportError, open_report
 from lp_sentinel.reports.base import STANDARD_OUTPUT
+from lp_sentinel.reports.overview import Row, row
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.rules import load_rules
@@ -66,10 +69,11 @@ def main() -> None:
 
 
 main.add_command(redact)
+main.add_command(completion)
 
 
 @main.command()
-@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=click.Path())
 @click.option("--config", metavar="FILE", help="The project's config; default: lp-authorize.yaml, if it is here.")
 @click.option(
     "--report", "reports", metavar="FILE", multiple=True, help="Write a report; its ending says which format."
@@ -82,10 +86,20 @@ main.add_command(redact)
     help="The least severity that exits with status 1.",
 )
 @click.option(
-    "--select", metavar="IDS", multiple=True, callback=_prefixes, help="Rule ids or their beginnings: these only."
+    "--select",
+    metavar="IDS",
+    multiple=True,
+    callback=_prefixes,
+    shell_complete=complete_rule,
+    help="Rule ids or their beginnings: these only.",
 )
 @click.option(
-    "--ignore", metavar="IDS", multiple=True, callback=_prefixes, help="Rule ids or their beginnings: not these."
+    "--ignore",
+    metavar="IDS",
+    multiple=True,
+    callback=_prefixes,
+    shell_complete=complete_rule,
+    help="Rule ids or their beginnings: not these.",
 )
 @click.option("--no-redact", is_flag=True, help="Show codes, states and other secrets as they are.")
 @click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Judge N captures at a time.")
@@ -130,18 +144,27 @@ def _judge(
     if screen:
         for note in project.expired(datetime.now(UTC).date()):
             click.echo(f"lp-authorize: {note}", err=True)
-    for judged in judge_all(captures, judging, project, options.jobs):
+    rows: list[Row] = []
+    judging_all = judge_all(captures, judging, project, options.jobs)
+    for judged in judging_all if options.quiet else tracked(judging_all, captures):
         is_sound &= judged.problem is None
         _report(judged, reports, tally)
         if screen:
             if len(captures) > 1:
                 screen.heading(judged.capture)
+                rows.append(_row(judged))
             screen.capture(judged.journeys, judged.findings)
         if judged.problem:
             click.echo(f"lp-authorize: {visible(judged.problem)}", err=True)
     if screen:
+        if rows:
+            screen.overview(rows)
         screen.summary(tally)
     return tally, is_sound
+
+
+def _row(judged: Judged) -> Row:
+    return row(judged.capture, judged.exchanges, judged.journeys, judged.findings, is_whole=judged.problem is None)
 
 
 def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:
@@ -157,7 +180,7 @@ def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:
 
 
 @main.command()
-@click.argument("rule", required=False, metavar="[ID]")
+@click.argument("rule", required=False, metavar="[ID]", shell_complete=complete_rule)
 @click.option("--config", metavar="FILE", help="The project's config, for its own rules; default: lp-authorize.yaml.")
 @click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the rules that come along.")
 def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:

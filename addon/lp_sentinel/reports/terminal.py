@@ -15,6 +15,7 @@ from rich.text import Text
 
 from lp_sentinel.finding import SEVERITIES
 from lp_sentinel.redact import printable
+from lp_sentinel.reports.overview import Row, overview
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -108,6 +109,10 @@ class Terminal:
             what.append(f"  {first.status}")
         self._print(Group(header, Padding(what, (0, 0, 0, 2)), *_details(shown)))
         return True
+
+    def overview(self, rows: Iterable[Row]) -> None:
+        """Print what several captures came to."""
+        self._print(overview(rows))
 
     def summary(self, tally: Tally, faults: Sequence[FaultVerdict] = ()) -> None:
         """Print journeys by outcome, findings by rule, and how the app took each injected fault."""

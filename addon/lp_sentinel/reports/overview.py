@@ -1,0 +1,85 @@
+"""A table of several captures: one row each, so that one sees which to look at."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.table import Table
+from rich.text import Text
+
+from lp_sentinel.finding import SEVERITIES
+from lp_sentinel.redact import printable
+
+if TYPE_CHECKING:
+    from lp_sentinel.finding import Finding, JourneySummary, Severity
+
+_LONGEST_NAME = 120
+_STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
+
+
+class Row(NamedTuple):
+    """What one capture came to."""
+
+    capture: str
+    exchanges: int
+    journeys: int
+    counts: Counter[Severity]
+    """Findings that count."""
+    excused: int
+    """Those that are allowed or injected."""
+    is_whole: bool
+    """It could be read to its end."""
+
+
+def row(
+    capture: str,
+    exchanges: int,
+    journeys: Iterable[JourneySummary],
+    findings: Iterable[Finding],
+    *,
+    is_whole: bool,
+) -> Row:
+    found = list(findings)
+    return Row(
+        capture,
+        exchanges,
+        sum(1 for _ in journeys),
+        Counter(finding.severity for finding in found if finding.counts),
+        sum(not finding.counts for finding in found),
+        is_whole,
+    )
+
+
+def overview(rows: Iterable[Row]) -> Table:
+    """The rows, in their order; what all paths begin with is left out."""
+    rows = list(rows)
+    folder = _common([one.capture for one in rows])
+    any_excused = any(one.excused for one in rows)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("capture", overflow="fold")
+    for title in ("exchanges", "journeys", "errors", "warnings", "infos", *(["excused"] if any_excused else [])):
+        table.add_column(title, justify="right", no_wrap=True)
+    for one in rows:
+        name = Text(printable(one.capture.removeprefix(folder), _LONGEST_NAME))
+        if not one.is_whole:
+            name.append("  (not read to its end)", style="red")
+        counts = [_count(one.counts[severity], _STYLES[severity]) for severity in reversed(SEVERITIES)]
+        excused = [_count(one.excused, "")] if any_excused else []
+        table.add_row(name, str(one.exchanges), str(one.journeys), *counts, *excused)
+    return table
+
+
+def _common(captures: list[str]) -> str:
+    """The folder that all are in, with its separator."""
+    try:
+        folder = os.path.commonpath([os.path.dirname(capture) for capture in captures])  # noqa: PTH120  (paths as given)
+    except ValueError:
+        return ""
+    return folder.rstrip(os.sep) + os.sep if folder else ""
+
+
+def _count(count: int, style: str) -> Text:
+    return Text(str(count), style=style) if count else Text("-", style="dim")
