@@ -30,7 +30,7 @@ th { text-align: left; padding-right: 1rem; vertical-align: top; } td { overflow
 """
 
 
-def sample_app(app: App, account: str, sentinel: str) -> flask.Flask:
+def sample_app(app: App, account: str, sentinel: str, scope: str | None = None) -> flask.Flask:
     """The app as WSGI. ``sentinel`` is the origin that it finds Sentinel at."""
     wsgi = flask.Flask(__name__)
     wsgi.secret_key = secrets.token_bytes(16)
@@ -44,7 +44,7 @@ def sample_app(app: App, account: str, sentinel: str) -> flask.Flask:
 
     @wsgi.get("/login")
     def login() -> flask.Response:
-        client = OAuth2Session(app.client_id, redirect_uri=redirect_uri)
+        client = OAuth2Session(app.client_id, redirect_uri=redirect_uri, scope=scope)
         location, state = client.authorization_url(f"{api}/authorize", v="1.0")
         flask.session["state"] = state
         return flask.Response(status=302, headers={"Location": location})

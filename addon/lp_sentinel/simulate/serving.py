@@ -46,13 +46,24 @@ class _TLS(builtin.BuiltinSSLAdapter):
         self._server_env: dict[str, str] = {}
 
 
+class _Server(Server):
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: Any) -> socket.socket:
+        try:
+            bound: socket.socket = Server.bind_socket(socket_, bind_addr)  # type: ignore[no-untyped-call]
+        except OSError:
+            socket_.close()  # cheroot forgets it
+            raise
+        return bound
+
+
 @contextmanager
 def serving(
     wsgi: Callable[..., Any], *, host: str = HERE, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> Iterator[int]:
     """Serve ``wsgi`` until the block ends; gives the port. Raises NotServedError."""
     address = loopback(host)
-    server = Server(
+    server = _Server(
         (address, port),
         wsgi,
         numthreads=_THREADS,

@@ -1,0 +1,88 @@
+"""The simulator inside a real mitmdump that reaches nothing but loopback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from lp_sentinel.config import App
+from lp_sentinel.simulate.registry import APPS, USER
+from tests.world.proxy import Mitmdump
+from tests.world.visitor import Visitor
+
+ADDON = Path(__file__).parents[2] / "addon" / "lp_authorize.py"
+SENTINEL = "https://va.sentinel.liveperson.net"
+ONE: App = APPS[0]
+API = "/sentinel/api/account/12345678"
+ASKED = f"{API}/authorize?v=1.0&response_type=code&client_id={ONE.client_id}&state=af0ifjsldkjFvB2Xq9ZwTg"
+
+
+@pytest.fixture
+def proxy(proxies: Callable[..., Mitmdump]) -> Iterator[Mitmdump]:
+    return proxies("-s", ADDON, options={"lp_simulate": "on"})  # type: ignore[return-value]
+
+
+def is_dialled(visitor: Visitor, url: str) -> bool:
+    """The world lets no connection leave loopback: where one is tried, there is no answer."""
+    try:
+        return visitor.open(url).status == 502
+    except requests.exceptions.ProxyError:
+        return True
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_answers_for_the_real_host_and_dials_nothing(proxy: Mitmdump, scheme: str) -> None:
+    visitor = Visitor(proxy)
+    sentinel = SENTINEL.replace("https", scheme)
+    page = visitor.open(sentinel + ASKED)
+    assert page.url.startswith(f"{sentinel}{API}/login?")
+    answer = visitor.session.post(
+        page.url, data={"user": USER.name, "password": USER.password}, allow_redirects=False, timeout=30
+    )
+    assert answer.headers["Location"].startswith(f"{ONE.redirect_uris[0]}?code=")
+    assert (
+        "code="
+        in visitor.session.get(sentinel + ASKED.replace("af0", "bf1"), allow_redirects=False, timeout=30).headers[
+            "Location"
+        ]
+    )
+    ended = proxy.stop()
+    assert "server connect" not in ended.stdout, ended
+    assert "2 journeys  2 code" in ended.stdout, ended
+    found = set(re.findall("LPA[0-9]+", ended.stdout))
+    assert found == ({"LPA103", "LPA214"} if scheme == "http" else set()), ended
+
+
+def test_answers_the_domain_api_for_sentinel_only(proxy: Mitmdump) -> None:
+    visitor = Visitor(proxy)
+    api = "https://api.liveperson.net/api/account/12345678/service"
+    assert visitor.session.get(f"{api}/sentinel/baseURI.json?version=1.0", timeout=30).json()["baseURI"] == SENTINEL[8:]
+    assert visitor.session.get(f"{api}/msgHist/baseURI.json?version=1.0", timeout=30).status_code == 502
+    assert is_dialled(visitor, "https://other.liveperson.net/")
+
+
+def test_is_off_by_default(proxies: Callable[..., Mitmdump]) -> None:
+    assert is_dialled(Visitor(proxies("-s", ADDON)), SENTINEL + ASKED)
+
+
+def test_takes_the_apps_of_the_config_and_of_a_later_one(proxies: Callable[..., Mitmdump], tmp_path: Path) -> None:
+    config = tmp_path / "lp.yaml"
+    config.write_text(
+        "sentinel_hosts: [sso.example]\n"
+        "accounts: {'1': {apps: [{client_id: a, redirect_uris: [https://a.example/cb]}]}}\n"
+    )
+    proxy = proxies("-s", ADDON, options={"lp_simulate": "on", "lp_config": config})
+    visitor = Visitor(proxy)
+    asked = "/sentinel/api/account/1/authorize?v=1.0&response_type=code&client_id={}&state=af0ifjsldkjFvB2Xq9ZwTg"
+    assert "/login?" in visitor.open("https://sso.example" + asked.format("a")).url
+    assert visitor.open("https://sso.example" + asked.format("b")).status == 401
+    assert is_dialled(visitor, SENTINEL + asked.format("a"))
+
+
+def test_refuses_a_value_that_is_none(proxies: Callable[..., Mitmdump]) -> None:
+    with pytest.raises(AssertionError, match="lp_simulate"):
+        proxies("-s", ADDON, options={"lp_simulate": "yes"})

@@ -1,0 +1,94 @@
+"""``make play``, as a newcomer would use it, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium.webdriver.common.by import By
+
+from play.__main__ import APP_PORT, SENTINEL_PORT
+from tests.world.browser import Browser
+from tests.world.proxy import environment
+
+ROOT = Path(__file__).parents[2]
+APP = f"http://localhost:{APP_PORT}"
+
+
+@contextmanager
+def playing(folder: Path, *arguments: str) -> Iterator[Path]:
+    """The playground, until the block ends; gives what it says."""
+    said = folder / "said"
+    own = ("--set", f"confdir={folder / 'conf'}")
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "play", *own, *arguments], cwd=ROOT, stdout=out, stderr=out, env=environment()
+        )
+    try:
+        yield said
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0, said.read_text()
+
+
+def wait_for(said: Path, text: str) -> str:
+    deadline = time.monotonic() + 20
+    while text not in (now := said.read_text("utf-8")):
+        assert time.monotonic() < deadline, f"waited in vain for {text!r}:\n{now}"
+        time.sleep(0.05)
+    return now
+
+
+def log_in(browser: Browser, said: Path) -> None:
+    wait_for(said, "Ctrl-C ends it.")
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            browser.open(APP)
+            break
+        except Exception:  # noqa: BLE001  the proxy may not listen yet
+            assert time.monotonic() < deadline, said.read_text("utf-8")
+            time.sleep(0.2)
+    browser.follow("Log in")
+
+
+def press(browser: Browser, do: str) -> None:
+    browser.driver.find_element(By.CSS_SELECTOR, f'button[value="{do}"]').click()
+    browser.wait_at(f"{APP}/callback")
+
+
+def test_login_and_denial(browsers: Callable[..., Browser], tmp_path: Path) -> None:
+    with playing(tmp_path) as said:
+        browser = browsers()
+        log_in(browser, said)
+        assert browser.url.startswith(f"http://localhost:{SENTINEL_PORT}/")
+        assert "This is lp-authorize on your machine, for tests." in browser.text
+        press(browser, "sign-in")
+        assert "Logged in" in browser.text
+        assert "access_token" in browser.text
+        assert browser.console() == []
+        browser = browsers()
+        browser.open(APP)
+        browser.follow("Log in")
+        press(browser, "deny")
+        assert "Not logged in: access_denied" in browser.text
+        text = wait_for(said, "j2 ·")
+    text = said.read_text("utf-8")
+    assert re.search(r"j1 · account 12345678 · playground-app · code ✓", text), text
+    assert re.search(r"j2 · account 12345678 · playground-app · .*access_denied", text), text
+    assert "0 findings" in text
+
+
+def test_a_fault(browsers: Callable[..., Browser], tmp_path: Path) -> None:
+    with playing(tmp_path, "--set", "lp_faults=access_denied") as said:
+        browser = browsers()
+        log_in(browser, said)
+        browser.wait_at(f"{APP}/callback")
+        assert "Not logged in: access_denied" in browser.text
+        wait_for(said, "access_denied")
