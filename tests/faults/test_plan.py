@@ -129,6 +129,7 @@ def test_a_mistake_is_refused_where_it_stands(entry: str, mark: str, problem: st
     [
         ("sed: 1", 1, "unknown key 'sed', did you mean 'seed'?"),
         ("mode: dry", 1, "did you mean 'dry-run'?"),
+        ("mode: on", 1, "expected arm, dry-run or off, not True"),
         ("faults:\n- preset: slow\n- preset: slow", 3, "the name 'slow' is taken by an earlier fault"),
         ("redirect_targets: [a.example]\nfaults:\n- {name: x, at: landing, do: {target: {host: b.example}}}", 3,
          "the host 'b.example' is not among redirect_targets"),
@@ -165,3 +166,9 @@ def test_refuses_sources(sources: list[str], problem: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="cannot be read: No such file"):
         load_plan([str(tmp_path / "none.yaml")])
+
+
+@pytest.mark.parametrize("mode", ["off", '"off"', "arm", "dry-run"])
+def test_modes(mode: str) -> None:
+    (one,) = plan(f"mode: {mode}\nfaults: [{{preset: slow}}]")
+    assert one.mode == mode.strip('"')

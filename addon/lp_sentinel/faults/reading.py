@@ -117,7 +117,7 @@ def _fault(document: Document, where: Where, seed: int) -> Fault:
         do=_do(*source("do")),
         expect=_expect(*source("expect")),
         seed=plan.get("seed", seed),
-        mode=plan.get("mode", "arm"),
+        mode=plan.get("mode", "arm") or "off",
         redirect_targets=None if targets is None else tuple(normal_host(host) for host in targets),
     )
     _check_do(*source("do"), fault)
