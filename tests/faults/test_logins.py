@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,7 +81,7 @@ def log_in(app: App, name: str, proxy: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Every preset once, each on an app of its own, in one proxy; and an app without a fault."""
     folder = tmp_path_factory.mktemp("faults")
     result = Run()
@@ -96,7 +95,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         sentinel.install(own_query.installation)
         (folder / "plan.yaml").write_text(yaml.safe_dump(plan_of(result.apps)))
         (folder / "config.yaml").write_text(yaml.safe_dump(config_of(result.apps)))
-        options = {
+        options: dict[str, str | Path] = {
             "lp_config": folder / "config.yaml",
             "lp_faults": folder / "plan.yaml",
             "lp_report": folder / "report.jsonl",
@@ -113,7 +112,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         result.ended = proxy.stop()
     read_report(result, folder / "report.jsonl")
     read_flows(result, folder / "session.flow")
-    yield result
+    return result
 
 
 def read_report(run: Run, path: Path) -> None:
@@ -133,9 +132,9 @@ def read_flows(run: Run, path: Path) -> None:
         for flow in io.FlowReader(file).stream():
             assert isinstance(flow, http.HTTPFlow)
             text = flow.request.get_text(strict=False) or ""
-            for client_id in clients:
-                agent = flow.request.headers.get("user-agent", "")
-                if agent == clients[client_id] or client_id in text or client_id in flow.request.path:
+            agent = flow.request.headers.get("user-agent", "")
+            for client_id, name in clients.items():
+                if agent == name or client_id in text or client_id in flow.request.path:
                     run.flows.setdefault(client_id, []).append(flow)
 
 

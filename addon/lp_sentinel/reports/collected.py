@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
+from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import SEVERITIES, Finding, JourneySummary, Severity
 from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
 from lp_sentinel.rules import RuleBook
@@ -34,6 +35,11 @@ class CaptureResult:
     @property
     def problem(self) -> str | None:
         return self.end.problem if self.end else None
+
+    @property
+    def faults(self) -> tuple[FaultVerdict, ...]:
+        """How the app took each injected fault."""
+        return self.end.faults if self.end else ()
 
 
 type Results = Mapping[str | None, CaptureResult]

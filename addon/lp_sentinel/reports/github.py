@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import Finding, Severity
 from lp_sentinel.reports.collected import Results, all_findings, excused, worst_first
 from lp_sentinel.reports.escaping import command, command_property, one_line
@@ -20,12 +21,19 @@ def write(results: Results, _book: RuleBook) -> Iterator[str]:
     for result in results.values():
         if result.problem is not None:
             yield _line("error", "capture not usable", result.capture, f"{result.name}: {one_line(result.problem)}")
+        for fault in result.faults:
+            yield _fault(fault, result.capture)
     for finding in worst_first(all_findings(results)):
         # What does not count is told, but must not look like a mistake.
         why_not = excused(finding)
         kind = "notice" if why_not else _COMMANDS[finding.severity]
         title = f"{finding.rule} {finding.name}" + (f" ({why_not})" if why_not else "")
         yield _line(kind, title, finding.capture, _message(finding))
+
+
+def _fault(fault: FaultVerdict, capture: str | None) -> str:
+    kind = "error" if fault.is_error else "warning" if fault.is_warning else "notice"
+    return _line(kind, f"fault {fault.fault}", capture, one_line(fault.line))
 
 
 def _message(finding: Finding) -> str:

@@ -91,6 +91,7 @@ def write(results: Results, book: RuleBook) -> Iterator[str]:
             opened=frozenset(opened),
             left_out=left_out,
             captures=list(results.values()),
+            faults=[fault for result in results.values() for fault in result.faults],
             verdict=verdict(findings),
             counts=severity_counts(findings),
             in_order=sum(not card.findings for card in cards),

@@ -1,4 +1,4 @@
-"""JSON: one document with the captures, the findings, the journeys and their counts, for scripts that want it whole."""
+"""JSON: one document with the captures, the findings, the journeys and the injected faults, for scripts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def write(results: Results, _book: RuleBook) -> Iterator[str]:
     yield from _list("findings", map(finding_record, all_findings(results)))
     journeys = (journey for result in results.values() for journey in result.journeys.values())
     yield from _list("journeys", map(journey_record, journeys))
+    yield from _list("faults", (fault.as_json() for result in results.values() for fault in result.faults))
     yield f',\n"summary": {_text(_summary(results))}}}\n'
 
 

@@ -39,6 +39,12 @@ def _suite(root: Element, result: CaptureResult, names: dict[str, str]) -> None:
         case = SubElement(suite, "testcase", classname=xml(result.name), name=xml(names[rule]))
         if by_rule[rule]:
             _tell(case, by_rule[rule])
+    for fault in result.faults:
+        case = SubElement(suite, "testcase", classname=xml(result.name), name=xml(f"fault {fault.fault}"))
+        if fault.is_error:
+            SubElement(case, "failure", type="fault", message=xml(one_line(fault.line)))
+        else:
+            SubElement(case, "system-out").text = xml(one_line(fault.line))
     _count(suite)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import (
@@ -62,6 +63,8 @@ def _sections(result: CaptureResult) -> Iterator[str]:
     yield f"\n## {code(result.name)}\n\n{journeys}, {verdict(result.findings)}\n"
     if result.problem is not None:
         yield f"\n> [!WARNING]\n> It could not be used to its end: {escaped(result.problem)}\n"
+    if result.faults:
+        yield "\n### Injected faults\n\n" + "".join(map(_fault, result.faults))
     by_journey = defaultdict[str | None, list[Finding]](list)
     for finding in result.findings:
         by_journey[finding.journey].append(finding)
@@ -72,6 +75,11 @@ def _sections(result: CaptureResult) -> Iterator[str]:
             lines += [*_hops(journey.hops, findings), "\n"]
         lines += [line for finding in worst_first(findings) for line in _finding(finding)]
         yield "".join(lines)
+
+
+def _fault(fault: FaultVerdict) -> str:
+    sign = "❌" if fault.is_error else "🟠" if fault.is_warning else "✅"
+    return f"- {sign} {escaped(fault.line)}\n"
 
 
 def _heading(journey_id: str | None, journey: JourneySummary | None) -> str:

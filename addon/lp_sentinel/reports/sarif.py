@@ -39,6 +39,8 @@ def write(results: Results, book: RuleBook) -> Iterator[str]:
         "results": [found for result in results.values() for found in _results(result, places)],
         "columnKind": "unicodeCodePoints",
     }
+    if faults := [fault.as_json() for result in results.values() for fault in result.faults]:
+        run["properties"] = {"faults": faults}
     yield json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=1)
     yield "\n"
 
