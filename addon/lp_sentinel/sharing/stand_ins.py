@@ -19,6 +19,7 @@ from lp_sentinel.sharing.spelling import spell
 _INDEXED = 6
 """Characters: shorter secrets are replaced where they are expected, and not looked for elsewhere."""
 _MOST_TRIES = 1000
+_LONGEST_TRUNCATED = 1 << 10
 _HEX = re.compile(r"[0-9a-f]*")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _FIRST_FOREIGN, _FOREIGN = 0x3042, 82
@@ -56,6 +57,8 @@ class StandIns:
         self._spared = set(self._always)
         self._weights: dict[str, Weight] = {}
         self._states: set[str] = set()
+        self._chained: set[str] = set()
+        """States and what they begin with: their stand-ins begin alike."""
         self._index: dict[str, list[str]] = {}
         self._known: dict[str, str] = {}
         self._taken: set[str] = set()
@@ -88,17 +91,26 @@ class StandIns:
             if len(key) >= _INDEXED and key not in self._spared:
                 self._index.setdefault(key[:_INDEXED], []).append(key)
         self.is_sealed = True
-        for state in sorted(self._states - self._spared, key=lambda state: (-len(state), state)):
-            self._known[state] = self._beginning(state) or self._made(state, [])
-        for key in sorted(self._weights.keys() - self._states - self._spared):
-            if begun := self._beginning(key):
-                self._known[key] = begun
-        self._taken |= set(self._known.values())
+        self._chained = self._beginnings() | self._states
+        for key in sorted(self._chained, key=lambda key: (len(key), key)):
+            if key not in self._spared:
+                self._know(key, [])
 
-    def _beginning(self, key: str) -> str | None:
-        """The beginning of a state's stand-in, for what is the beginning of that state."""
-        whole = next((state for state in self._known if state in self._states and state.startswith(key)), None)
-        return self._known[whole][: len(key)] if whole and key else None
+    def _beginnings(self) -> set[str]:
+        """What was noted that some state begins with: maybe that state, truncated."""
+        return {
+            state[:length]
+            for state in self._states
+            for length in range(1, min(len(state), _LONGEST_TRUNCATED))
+            if state[:length] in self._weights
+        }
+
+    def _begun(self, key: str) -> str:
+        """The stand-in of the longest known secret that this state, or beginning of one, begins with."""
+        if key not in self._chained:
+            return ""
+        lengths = range(min(len(key), _LONGEST_TRUNCATED) - 1, 0, -1)
+        return next((self._known[key[:length]] for length in lengths if key[:length] in self._known), "")
 
     # Replacing
 
@@ -139,14 +151,21 @@ class StandIns:
             lambda word: word[0] if is_open and not looks_like_token(word[0]) else self._stand_in(word[0], kind), plain
         )
 
-    def _occurrences(self, plain: str) -> Iterator[tuple[int, int]]:
-        """Where known secrets stand in a text."""
+    def _know(self, key: str, inner: list[tuple[int, int]]) -> str:
+        made = self._known[key] = self._made(key, inner)
+        self._taken.add(made)
+        return made
+
+    def _occurrences(self, plain: str, beside: str = "") -> Iterator[tuple[int, int]]:
+        """Where known secrets stand in a text, but for the one that it is itself."""
         key, at = folded(plain), 0
         while at <= len(key) - _INDEXED:
             for secret in self._index.get(key[at : at + _INDEXED], ()):
                 end = at + len(secret)
-                if key.startswith(secret, at) and (
-                    self._weights[secret] > Weight.WORD or not (_joins(key, at) or _joins(key, end))
+                if (
+                    secret != beside
+                    and key.startswith(secret, at)
+                    and (self._weights[secret] > Weight.WORD or not (_joins(key, at) or _joins(key, end)))
                 ):
                     yield at, end
                     at = end - 1
@@ -160,16 +179,14 @@ class StandIns:
         self.replaced[kind].add(key)
         known = self._known.get(key)
         if known is None:
-            inner = [place for place in self._occurrences(plain) if place != (0, len(plain))]
-            known = self._known[key] = self._made(key, inner)
-            self._taken.add(known)
+            known = self._know(key, list(self._occurrences(plain, beside=key)))
         return "".join(_cased(old, new) for old, new in zip(plain, known, strict=True))
 
     def _made(self, key: str, inner: list[tuple[int, int]]) -> str:
         """A stand-in that no other secret has; the known secrets within it keep theirs."""
-        made = key
+        made, begun = key, self._begun(key)
         for attempt in range(_MOST_TRIES):
-            made = self._scrambled(key, attempt)
+            made = begun + self._scrambled(key, attempt)[len(begun) :]
             for start, end in inner:
                 made = made[:start] + folded(self._stand_in(key[start:end], "secrets within others")) + made[end:]
             is_alike = _HEX.fullmatch(key) is not None or _HEX.fullmatch(made) is None

@@ -1,0 +1,37 @@
+"""The command ``lp.redact``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from mitmproxy import exceptions
+from mitmproxy.test import taddons
+
+from lp_sentinel.captures import read_capture
+from lp_sentinel.mitm import Addon
+from tests.sharing.planted import flows
+from tests.sharing.test_planted import found_in
+
+
+@pytest.mark.parametrize(("name", "exchanges"), [("shared.flow", 9), ("shared.har", 9)])
+def test_flows_are_written_without_their_secrets_and_stay_what_they_are(
+    name: str, exchanges: int, tmp_path: Path
+) -> None:
+    target = tmp_path / name
+    given = flows()
+    before = [flow.get_state() for flow in given]
+    asyncio.run(_redact(given, target))
+    assert [flow.get_state() for flow in given] == before
+    assert found_in(target.read_bytes()) == []
+    assert len(list(read_capture(target))) == exchanges
+
+
+async def _redact(given: object, target: Path) -> None:
+    addon = Addon()
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon)
+        context.master.commands.call("lp.redact", given, str(target))
+        with pytest.raises(exceptions.CommandError, match="is there already"):
+            context.master.commands.call("lp.redact", given, str(target))

@@ -1,0 +1,130 @@
+"""Stand-ins compare as the secrets did."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lp_sentinel.authorize import _bits
+from lp_sentinel.landing import state_change
+from lp_sentinel.sharing.spelling import spell
+from lp_sentinel.sharing.stand_ins import StandIns, Weight
+from lp_sentinel.uri import form_decode
+
+STATES = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+CHANGES: dict[str, Callable[[str], str]] = {
+    "same": lambda state: state,
+    "letter case": str.swapcase,
+    "truncated": lambda state: state[: max(1, len(state) // 2)],
+    "encoded": lambda state: quote(state, safe=""),
+    "escaped": html.escape,
+    "spaces": lambda state: state.replace("+", " "),
+    "longer": lambda state: state + "x",
+}
+
+
+def stood_in(*states: str) -> list[str]:
+    """What the states became as values of a query."""
+    stand_ins = StandIns()
+    written = [quote_plus(state) for state in states]
+    for raw in written:
+        stand_ins.secret(raw, "test", is_state=True)
+    stand_ins.seal()
+    return [form_decode(stand_ins.secret(raw, "test", is_state=True)) for raw in written]
+
+
+@given(STATES, st.sampled_from(sorted(CHANGES)))
+def test_what_changed_stays_recognisable(sent: str, change: str) -> None:
+    received = CHANGES[change](sent)
+    stand_in, other = stood_in(sent, received)
+    assert (stand_in == other) == (sent == received)
+    before = state_change(sent, received, is_state_of_other=False)
+    assert (state_change(stand_in, other, is_state_of_other=False) is None) == (before is None)
+    if before in ("letter case", "+ and space swapped", "truncated"):
+        assert state_change(stand_in, other, is_state_of_other=False) == before
+
+
+@given(STATES)
+def test_length_printability_and_guessability_stay(state: str) -> None:
+    (stand_in,) = stood_in(state)
+    assert len(stand_in) == len(state)
+    assert stand_in.isascii()
+    assert _bits(stand_in) == _bits(state)
+
+
+def test_two_truncations_of_one_state() -> None:
+    whole, half, start = stood_in("Ab3xYz9Q", "Ab3x", "A")
+    assert (whole.startswith(half), half.startswith(start)) == (True, True)
+
+
+@given(st.lists(st.text(alphabet="0123456789", min_size=1, max_size=2), min_size=2, max_size=20, unique=True))
+def test_different_secrets_stay_different(states: list[str]) -> None:
+    assert len(set(stood_in(*states))) == len(states)
+
+
+@given(st.text(max_size=60))
+def test_spelling_gives_back_what_was_written(raw: str) -> None:
+    spelling = spell(raw)
+    assert "".join(spelling.written) == raw
+    assert spelling.respell(spelling.plain) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        ("a%2Fb", "a/b"),
+        ("a%252Fb", "a/b"),
+        ("a&amp;b", "a&b"),
+        ("a%26amp%3Bb", "a&b"),
+        ("a\\u002fb\\/c", "a/b/c"),
+        ("%C3%A9\\u00e9&eacute;é", "éééé"),
+        ("\\ud83d\\ude00%F0%9F%98%80", "😀😀"),
+        ("%FFx", "\udcffx"),
+        ("100%", "100%"),
+        ("&notanentity;", "&notanentity;"),
+    ],
+)
+def test_spelling_undoes_every_encoding(raw: str, plain: str) -> None:
+    assert spell(raw).plain == plain
+
+
+def test_a_secret_has_one_stand_in_in_every_spelling() -> None:
+    stand_ins = StandIns()
+    stand_ins.secret("Ab3/x y", "test")
+    stand_ins.seal()
+    plain = stand_ins.secret("Ab3/x y", "test")
+    for spelled in ("Ab3%2Fx+y", "Ab3%252fx%2520y", "Ab3\\/x\\u0020y", "Ab3&#47;x&#x20;y"):
+        assert spell(stand_ins.secret(spelled, "test")).plain.replace("+", " ") == plain
+
+
+def test_known_secrets_are_found_within_others_and_in_text() -> None:
+    stand_ins = StandIns()
+    for secret in ("SplxlOBeZQQY", "before|SplxlOBeZQQY|after"):
+        stand_ins.secret(secret, "test", Weight.TOKEN)
+    stand_ins.seal()
+    one = stand_ins.secret("SplxlOBeZQQY", "test")
+    assert one in stand_ins.secret("before|SplxlOBeZQQY|after", "test")
+    assert stand_ins.text("no such code: xSplxlOBeZQQYx.", "test", is_open=True) == f"no such code: x{one}x."
+
+
+def test_an_everyday_word_is_looked_for_as_a_word_only() -> None:
+    stand_ins = StandIns()
+    stand_ins.secret("reports", "test", Weight.WORD)
+    stand_ins.seal()
+    assert "myreports" in stand_ins.text("myreports and reports", "test", is_open=True)
+    assert "and reports" not in stand_ins.text("myreports and reports", "test", is_open=True)
+
+
+def test_a_secret_is_not_spared_since_it_is_also_used_as_a_client_id() -> None:
+    stand_ins = StandIns(["registered"])
+    for value in ("registered", "misused1"):
+        stand_ins.spare(value)
+        stand_ins.secret(value, "test")
+    stand_ins.seal()
+    assert stand_ins.secret("registered", "test") == "registered"
+    assert stand_ins.secret("misused1", "test") != "misused1"
