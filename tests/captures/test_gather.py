@@ -111,7 +111,8 @@ def slowly(path: Path, project: Project) -> tuple[Any, ...]:
     except CaptureError as error:
         problem = str(error)
     engine = Engine(project.config, project.book, PLAIN, str(path))
-    verdicts = [*(engine.feed(exchange) for exchange in _announced(in_order(exchanges), engine)), engine.close()]
+    announced = (one for one in _announced(in_order(exchanges), engine) if isinstance(one, Exchange))
+    verdicts = [*map(engine.feed, announced), engine.close()]
     findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
     return len(exchanges), list(findings), [one for verdict in verdicts for one in verdict.closed], problem
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import mmap
 import pickle
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -25,6 +26,10 @@ _WINDOW = 64 << 20
 _POPULATE = 22
 """Linux's MADV_POPULATE_READ, which Python has no name for: one call instead of a fault for every few pages."""
 _IN_MEMORY = 16 << 20
+_KEPT = 4000
+"""Exchanges that are not read again when their turn comes."""
+
+type _Read = Callable[[int], Exchange]
 
 
 class Gathered(NamedTuple):
@@ -151,10 +156,10 @@ def _noting(exchanges: Iterator[Exchange], problems: list[str]) -> Iterator[Exch
 
 
 def _in_order(source: _Source, config: Config) -> Iterator[Exchange | float]:
-    survey = source.survey
-    chosen = _chosen(source, Reach(config))
+    survey, read = source.survey, lru_cache(_KEPT)(source.exchange)
+    chosen = _chosen(survey, read, Reach(config))
     for place in sorted(sorted(chosen), key=chosen.__getitem__):
-        exchange = source.exchange(place)
+        exchange = read(place)
         if exchange.started is None and chosen[place] > float("-inf"):
             yield chosen[place]
         yield exchange
@@ -162,14 +167,14 @@ def _in_order(source: _Source, config: Config) -> Iterator[Exchange | float]:
         yield survey.latest
 
 
-def _chosen(source: _Source, reach: Reach) -> dict[int, float]:
+def _chosen(survey: Survey, read: _Read, reach: Reach) -> dict[int, float]:
     """The places of all that the engine must see, and by which time they are ordered."""
-    survey, chosen, undecided, size = source.survey, dict[int, float](), list[int](), -1
+    chosen, undecided, size = dict[int, float](), list[int](), -1
 
     def take(places: Iterable[int]) -> None:
         for place in places:
             if place not in chosen:
-                exchange = source.exchange(place)
+                exchange = read(place)
                 started = survey.before.get(place) if exchange.started is None else exchange.started
                 chosen[place] = float("-inf") if started is None else started
                 if not reach.learn(exchange):
@@ -178,7 +183,7 @@ def _chosen(source: _Source, reach: Reach) -> dict[int, float]:
     take(survey.belonging)
     while size != reach.size:
         size = reach.size
-        undecided[:] = [place for place in undecided if not reach.learn(source.exchange(place))]
+        undecided[:] = [place for place in undecided if not reach.learn(read(place))]
         for host in [host for host in survey.by_host if _has_host(reach, host)]:
             take(survey.by_host.pop(host))
         for referer in [referer for referer in survey.by_referer if reach.has_referer(_text(referer))]:
