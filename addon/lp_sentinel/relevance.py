@@ -8,7 +8,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
-from lp_sentinel.uri import endpoint_of, host_matches, parse_parameters
+from lp_sentinel.uri import endpoint_of, form_decode, parse_parameters
 
 _CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
 """A name with an encoded letter in it may be one of these as well."""
@@ -26,7 +26,9 @@ class Relevance:
     """
 
     def __init__(self, config: Config) -> None:
-        self._login_hosts = config.login_hosts
+        # In this form they are looked up in C, which is what the cost of irrelevant traffic comes down to.
+        self._login_names = frozenset(config.login_hosts)
+        self._login_endings = tuple(pattern[1:] for pattern in config.login_hosts if pattern.startswith("*."))
         self._logins: Ageing[str, bool] = Ageing()
         self._apps: Ageing[str, bool] = Ageing()
         self._codes: Ageing[Digest, bool] = Ageing()
@@ -40,7 +42,7 @@ class Relevance:
         return host in self._apps or self._is_login(host)
 
     def _is_login(self, host: str) -> bool:
-        return host in self._logins or host_matches(host, self._login_hosts)
+        return host in self._login_names or host in self._logins or host.endswith(self._login_endings)
 
     def matters(self, host: str, target: str, referer: str | None, location: str | None) -> bool:
         """Whether the engine must see an exchange; learn from those by :meth:`learn`."""
@@ -51,11 +53,14 @@ class Relevance:
         return referer is not None and self._comes_from_login(referer)
 
     def _comes_from_login(self, referer: str) -> bool:
-        endpoint = endpoint_of(referer.partition("?")[0])
+        place, _, query = referer.partition("?")
+        endpoint = endpoint_of(place)
         if endpoint is not None and self.concerns(endpoint.host):
             return True
-        query = referer.partition("?")[2].partition("#")[0]
-        return bool(query) and any(digest(value) in self._codes for _, value in parse_parameters(query).pairs)
+        if not (query and self._codes):
+            return False
+        pieces = query.partition("#")[0].split("&")
+        return any(digest(form_decode(piece.partition("=")[2])) in self._codes for piece in pieces)
 
     def learn(self, exchange: Exchange) -> None:
         """Note the hosts that this exchange makes part of a login, and the codes it hands on."""
