@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, JourneySummary, Severity
@@ -26,11 +27,21 @@ _LONGEST_STORY = 160
 class _Note:
     """What is known about a flow."""
 
-    __slots__ = ("findings", "story")
+    __slots__ = ("findings", "hop", "journey", "story")
 
     def __init__(self) -> None:
         self.story = ""
+        self.hop: Hop | None = None
+        self.journey: str | None = None
         self.findings: list[Finding] = []
+
+
+class About(NamedTuple):
+    """What a flow was, and what was found on it so far."""
+
+    hop: Hop
+    journey: str | None
+    findings: tuple[Finding, ...]
 
 
 class Marks:
@@ -49,8 +60,21 @@ class Marks:
         """What the flow with this id was, and on which journey."""
         if note := self._note(flow):
             seen = next((one for one in reversed(journey.hops) if one.flow == flow), None) if journey else None
-            what = f"{hop} ({journey.journey})" if journey else hop
-            note.story = f"{what}: {_answer(seen)}" if seen else what
+            note.hop, note.journey = hop, journey.journey if journey else None
+            note.story = _story(hop, note.journey, seen)
+
+    def about(self, flow: HTTPFlow) -> About | None:
+        """What is known about a flow; ``None``: that it belongs to a login is not known."""
+        note = self._notes.get(flow)
+        return About(note.hop, note.journey, tuple(note.findings)) if note and note.hop else None
+
+    @staticmethod
+    def mark_for_now(flow: HTTPFlow, hop: Hop, seen: JourneyHop | None, findings: Iterable[Finding]) -> None:
+        """Mark a flow by what it alone shows, until all is known."""
+        note = _Note()
+        note.story = _story(hop, None, seen)
+        note.findings += findings
+        _write(flow, note)
 
     def finding(self, finding: Finding) -> None:
         """Something was found on a flow."""
@@ -69,6 +93,11 @@ class Marks:
         touched = [flow for name in self._touched if (flow := self._flows.get(name)) is not None]
         self._touched.clear()
         return [flow for flow in touched if _write(flow, self._notes[flow])]
+
+
+def _story(hop: Hop, journey: str | None, seen: JourneyHop | None) -> str:
+    what = f"{hop} ({journey})" if journey else hop
+    return f"{what}: {_answer(seen)}" if seen else what
 
 
 def _write(flow: HTTPFlow, note: _Note) -> bool:

@@ -23,6 +23,7 @@ from lp_sentinel.reports import Report, ReportError, open_report
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
 from lp_sentinel.sharing import SharingError, redact_flows
+from lp_sentinel.view import LoginView, add, remove, show_anew
 
 _TICK = 0.25
 """Seconds between looks at what waits."""
@@ -45,6 +46,7 @@ class Addon:
         """``None``: nothing is ever changed."""
         self._timer: asyncio.TimerHandle | None = None
         self._causes: set[tuple[object, ...]] = set()
+        self._view = LoginView(lambda: self._session)
 
     def settings(self) -> Settings | None:
         return self._settings
@@ -56,6 +58,7 @@ class Addon:
             self._check_given(option)
             kind, default = (Sequence[str], list(option.default)) if option.is_list else (str, option.default)
             loader.add_option(option.name, kind, default, option.help, option.choices or None)
+        add(self._view)
 
     def _check_given(self, option: Option) -> None:
         """Refuse what is of another type: mitmproxy would drop the addon, and not say so."""
@@ -132,10 +135,14 @@ class Addon:
             replay=_is_replay(),
             capture=_capture(),
             prints=_prints(),
-            refresh=lambda flows: ctx.master.addons.trigger(hooks.UpdateHook(flows)),
+            refresh=self._refresh,
             observe=self._observe,
             faults=lambda: self._injector.verdicts() if self._injector else (),
         )
+
+    def _refresh(self, flows: list[http.HTTPFlow]) -> None:
+        ctx.master.addons.trigger(hooks.UpdateHook(flows))
+        show_anew(self._view)
 
     # Life
 
@@ -147,6 +154,7 @@ class Addon:
         self._wait()
 
     def done(self) -> None:
+        remove(self._view)
         if self._timer:
             self._timer.cancel()
         session, self._session = self._session, None

@@ -34,6 +34,10 @@ class Record:
     def journey(self, journey: JourneySummary) -> None:
         self._closed[journey.journey] = journey
 
+    def closed(self, journey: str) -> JourneySummary | None:
+        """A journey that has ended."""
+        return self._closed.get(journey)
+
     def of_flows(self, flows: Collection[str]) -> list[Finding]:
         """The findings on flows with these ids."""
         return [finding for finding in self._findings if finding.flow in flows]

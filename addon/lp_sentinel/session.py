@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from lp_sentinel.alone import Alone, judge_alone
 from lp_sentinel.blocks import Blocks
+from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.config import App
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
 from lp_sentinel.live import LiveSession
-from lp_sentinel.marks import Marks
+from lp_sentinel.marks import About, Marks
 from lp_sentinel.record import Record
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd, Report
@@ -53,8 +56,9 @@ class Session:
 
         ``observe`` is told of each judged exchange, ``faults`` tells how the app took what was injected.
         """
-        self._redactor = Redactor(on=settings.redact)
-        self._engine = Engine(settings.project.config, settings.project.book, self._redactor, capture)
+        self.redactor = Redactor(on=settings.redact)
+        self._config = settings.project.config
+        self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
         self._live = _Flows(self._engine, settings.project.config, self._take, replay=replay)
         self._is_replay = replay
         self._capture = capture
@@ -76,7 +80,7 @@ class Session:
 
     def change(self, settings: Settings, reports: Iterable[Report]) -> None:
         """Take over other settings for what comes now."""
-        self._redactor.on = settings.redact
+        self.redactor.on = settings.redact
         self._reports = tuple(reports)
         self._screen = Terminal(least=settings.show) if self._prints and settings.show else None
 
@@ -94,10 +98,35 @@ class Session:
         exchange = self._live.response(flow)
         if exchange is not None:
             self._marks.know(flow)
+            if self._is_replay and (alone := self._judge_alone(exchange)):
+                # What is saved from a replay is saved before the replay is judged, at its end.
+                self._marks.mark_for_now(flow, alone.hop, alone.seen, alone.findings)
         if self._has_judged:
             self._settle()
         self._current = None
         return exchange is not None
+
+    def _judge_alone(self, exchange: Exchange) -> Alone | None:
+        return judge_alone(exchange, self._config, self.book, self.redactor)
+
+    def about(self, flow: HTTPFlow) -> About | None:
+        """What a flow was, and what was found on it; by what it alone shows where all is not known yet."""
+        if about := self._marks.about(flow):
+            return about
+        alone = self._judge_alone(exchange_of(flow, 0))
+        return About(alone.hop, None, alone.findings) if alone else None
+
+    def knows(self, flow: HTTPFlow) -> bool:
+        """Whether a flow is known to belong to a login."""
+        return self._marks.about(flow) is not None
+
+    def app(self, account: str | None, client_id: str | None) -> App | None:
+        """What the config registered, if that."""
+        return self._config.app(account, client_id) if account is not None and client_id is not None else None
+
+    def journey(self, name: str) -> JourneySummary | None:
+        """A journey as it stands, or as it ended."""
+        return self._engine.journey(name) or self.record.closed(name)
 
     def count_other(self) -> None:
         """Something else than HTTP passed."""
