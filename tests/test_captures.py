@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import pytest
+from mitmproxy.io import tnetstring
 
 from tests.world.proxy import MITMDUMP, Options, arguments_of, environment
 
@@ -161,3 +162,16 @@ def test_every_journey_comes_to_what_happened(name: str, replayed: Mapping[Path,
         assert journey["findings"] == len(own)
         assert {finding["index"] for finding in own} <= set(journey["exchanges"])
     assert sum(journey["findings"] for journey in journeys) == len(judged.findings)
+
+
+def test_what_a_newer_mitmproxy_wrote_is_named_and_the_rest_is_judged(tmp_path: Path) -> None:
+    capture = tmp_path / "newer.flow"
+    newer = bytes(tnetstring.dumps({"version": 999, "type": "http"}))
+    capture.write_bytes((CAPTURES / "demo.flow").read_bytes() + newer)
+    ended = _check("--quiet", "--report", "-", capture)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"lp-authorize: {capture}: flow 26 cannot be read: mitmproxy ")
+    assert "version 999" in line
+    found = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert {record["rule"] for record in found if "rule" in record} == expected("demo")
