@@ -73,7 +73,7 @@ class Relevance:
             if code := carried.get("code"):
                 self._codes[digest(code)] = True
         endpoint = redirect.endpoint if redirect else None
-        if endpoint and endpoint.host not in self._apps and self._is_login(exchange.host):
+        if endpoint and endpoint.host not in self._apps and self.concerns(exchange.host):
             self._logins[endpoint.host] = True
 
     def _learn_app(self, uri: str) -> None:
