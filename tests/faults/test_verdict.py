@@ -12,6 +12,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.finding import Hop
 from lp_sentinel.memory import digest
+from lp_sentinel.uri import Endpoint
 from tests.faults.making import AUTHORIZE, TOKEN, exchange, fault
 
 AT = 1000.0
@@ -127,3 +128,35 @@ def test_what_was_never_put_in_is_a_warning() -> None:
 
 def test_many_are_judged_without_being_kept() -> None:
     assert verdict("callback: none", times=1500).injected == 1500
+
+
+def test_a_code_that_comes_again_is_the_later_faults() -> None:
+    one = fault("preset: code-replayed")
+    watch = Watch(Limits())
+    for number in (1, 2):
+        watch.put_in(
+            Injection(fault=one, flow=f"f{number}", at=AT, client_id="my-app", browser=BROWSER, code=digest("c"))
+        )
+        watch.observe(exchange(AUTHORIZE, started=AT, flow=f"f{number}"), Verdict(f"j{number}", "authorize", (), ()))
+    seen, _, hop = token()
+    watch.observe(seen, Verdict("j1", hop, (), ()))
+    assert [injection.tokens for injection in watch._watched] == [0, 1]  # noqa: SLF001
+
+
+@pytest.mark.parametrize(("target", "callbacks"), [("/cb", [200]), ("/cb?own=1", [200]), ("/other", [])])
+def test_a_callback_without_parameters_is_one_all_the_same(target: str, callbacks: list[int]) -> None:
+    at = Endpoint("https", "app.example", 443, "/cb")
+    injection = Injection(
+        fault=fault("preset: code-in-fragment"),
+        flow="f1",
+        at=AT,
+        client_id="a",
+        browser=BROWSER,
+        code=None,
+        lands_at=at,
+    )
+    watch = Watch(Limits())
+    watch.put_in(injection)
+    came = exchange(target, host="app.example", status=200, started=AT + 1, flow="f2")
+    watch.observe(came, Verdict(None, None, (), ()))
+    assert injection.callbacks == callbacks

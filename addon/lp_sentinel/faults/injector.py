@@ -24,6 +24,7 @@ from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.live import glance
 from lp_sentinel.memory import digest
+from lp_sentinel.uri import endpoint_of
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -357,6 +358,7 @@ def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
         client_id=seen.client_id,
         browser=seen.exchange.browser if seen.hop != "token" else None,
         code=digest(code) if code else None,
+        lands_at=endpoint_of(act.lands_on),
     )
 
 

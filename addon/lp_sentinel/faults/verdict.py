@@ -12,7 +12,7 @@ from lp_sentinel.faults.match import Browser
 from lp_sentinel.faults.plan import Expect, Fault
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.token import read_token_request
-from lp_sentinel.uri import parse_parameters
+from lp_sentinel.uri import Endpoint, parse_parameters
 
 if TYPE_CHECKING:
     from lp_sentinel.engine import Verdict
@@ -72,6 +72,8 @@ class Injection:
     browser: Browser | None
     """``None`` at the token hop, where the browser takes no part."""
     code: Digest | None
+    lands_at: Endpoint | None = None
+    """Where the browser should call back."""
     journey: str | None = None
     callbacks: list[int | None] = field(default_factory=list)
     """Statuses; ``None`` for no answer."""
@@ -161,7 +163,7 @@ class Watch:
 
     def observe(self, exchange: Exchange, verdict: Verdict) -> None:
         """Take note of a judged exchange."""
-        if not self._watched or verdict.hop is None:
+        if not self._watched:
             return
         for injection in self._watched:
             if injection.flow == exchange.flow:
@@ -173,6 +175,8 @@ class Watch:
                 self._token(exchange, verdict.journey)
             case "authorize":
                 self._authorize(exchange, verdict.journey)
+            case None:
+                self._bare_callback(exchange)
 
     def _begin(self, injection: Injection, journey: str | None) -> None:
         injection.journey = journey
@@ -185,30 +189,40 @@ class Watch:
         answered = exchange.answered or exchange.started or 0.0
         if journey:
             self._callbacks[journey] = exchange.status, answered
-        code = parse_parameters(exchange.query).get("code")
-        for injection in self._watched:
-            follows = injection.journey is not None and injection.journey == journey
-            carries = code is not None and digest(code) == injection.code
-            if (follows or carries) and injection.flow != exchange.flow and answered >= injection.at:
-                injection.callbacks.append(exchange.status)
+        after = [one for one in self._watched if one.flow != exchange.flow and answered >= one.at]
+        followed = [one for one in after if one.journey is not None and one.journey == journey]
+        for injection in followed or self._with_code(after, parse_parameters(exchange.query).get("code")):
+            injection.callbacks.append(exchange.status)
+
+    def _bare_callback(self, exchange: Exchange) -> None:
+        """One without parameters, because there were none or they stood in the fragment: not a callback to others."""
+        if parse_parameters(exchange.query).has("code", "error"):
+            return
+        for injection in reversed(self._watched):
+            if injection.browser == exchange.browser and injection.lands_at == exchange.endpoint:
+                if not injection.callbacks and (exchange.started or 0.0) >= injection.at:
+                    injection.callbacks.append(exchange.status)
+                return
 
     def _token(self, exchange: Exchange, journey: str | None) -> None:
         request = read_token_request(exchange)
-        code = request.get("code")
         if request.get("grant_type") == "refresh_token":
             return
-        last: Injection | None = None
-        for injection in self._watched:
-            if injection.flow == exchange.flow or (exchange.started or 0.0) < injection.at:
-                continue
-            if (journey and injection.journey == journey) or (code and digest(code) == injection.code):
-                injection.tokens += 1
-                return
-            if injection.client_id == request.client_id:
-                last = injection
-        if last and journey is None:
+        started = exchange.started or 0.0
+        after = [one for one in self._watched if one.flow != exchange.flow and started >= one.at]
+        # A code that comes a second time still counts for the journey that it first came in: ask for the code first.
+        found = self._with_code(after, request.get("code"))
+        found = found or [one for one in after if journey is not None and one.journey == journey][-1:]
+        if not found and journey is None:
             # A code that nobody saw land, such as a literal "undefined": the app made it of the last landing.
-            last.tokens += 1
+            found = [one for one in after if one.client_id == request.client_id][-1:]
+        for injection in found:
+            injection.tokens += 1
+
+    @staticmethod
+    def _with_code(injections: list[Injection], code: str | None) -> list[Injection]:
+        """The last one that had the browser land with this code."""
+        return [one for one in injections if code is not None and one.code == digest(code)][-1:]
 
     def _authorize(self, exchange: Exchange, journey: str | None) -> None:
         client_id = parse_parameters(exchange.query).get("client_id")
