@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.captures.parts import plain_host, split_authority
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.landing import REDIRECTS
-from lp_sentinel.relevance import Relevance, carries_login
+from lp_sentinel.relevance import Relevance, carries_login, hints_at_login
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -24,6 +23,10 @@ PATIENCE = 10.0
 """Seconds that an exchange is held back for one that started earlier and has not ended."""
 
 _LONGEST_NAME = 300
+_MOST_COLD = 10_000
+_HOST, _REFERER, _LOCATION = len("host"), len("referer"), len("location")
+"""A header's name is only compared where it is as long: most are not."""
+_BEHIND_SCHEME = len("https://")
 
 
 class LiveSession:
@@ -44,8 +47,12 @@ class LiveSession:
         self._held: list[tuple[float, int, Exchange]] = []
         self._pending: dict[str, float] = {}
         """Requests under way that may belong to a login: when they started, by flow id, in that order."""
+        self._cold: set[str | bytes] = set()
+        """Hosts, and origins of Referers, that are of no interest as long as no more hosts are learnt."""
+        self._version = -1
         self._index = 0
-        self._indexes: dict[str, int] = {}
+        self._begun: dict[str, tuple[int, bool]] = {}
+        """Requests under way: their place in the capture, and whether their target hints at a login."""
 
     @property
     def holds_back(self) -> bool:
@@ -58,27 +65,59 @@ class LiveSession:
 
     def request(self, flow: HTTPFlow) -> None:
         """A request has been read."""
-        self._indexes[flow.id] = self._index
-        self._index += 1
-        if not self._replay and names_login(flow):
+        index, self._index = self._index, self._index + 1
+        hints = hints_at_login(flow.request.data.path)
+        self._begun[flow.id] = index, hints
+        if hints and not self._replay and names_login(flow):
             self._pending[flow.id] = flow.request.timestamp_start
 
     def response(self, flow: HTTPFlow) -> Exchange | None:
         """A response has been read, or the connection failed. Gives the exchange if it may belong to a login."""
-        index = self._indexes.pop(flow.id, None)
-        if index is None:
-            index, self._index = self._index, self._index + 1
-        self._pending.pop(flow.id, None)
+        begun = self._begun.pop(flow.id, None)
+        if begun is None:
+            self.request(flow)
+            begun = self._begun.pop(flow.id)
+        index, hints = begun
         exchange = None
-        if self._relevance.matters(*glance(flow)):
+        if (hints or not self._passes_by(flow)) and self._relevance.matters(*glance(flow)):
             exchange = exchange_of(flow, index)
             self._relevance.learn(exchange)
             started = exchange.started if exchange.started is not None else 0.0
             self._engine.announce(exchange)
             heapq.heappush(self._held, (started, index, exchange))
+        if hints:
+            self._pending.pop(flow.id, None)
         if self._held and not self._replay:
             self.release()
         return exchange
+
+    def _passes_by(self, flow: HTTPFlow) -> bool:
+        """Whether a flow whose target hints at nothing certainly has nothing to do with a login.
+
+        This is done for every flow: nothing is decoded, and each host and each origin of a Referer is looked into once.
+        """
+        relevance, request = self._relevance, flow.request.data
+        if relevance.version != self._version or len(self._cold) > _MOST_COLD:
+            self._version = relevance.version
+            self._cold.clear()
+        host: str | bytes = request.authority or request.host
+        origin = b""
+        for name, value in request.headers.fields:
+            size = len(name)
+            if size == _HOST and name.lower() == b"host":
+                host = value
+            elif size == _REFERER and name.lower() == b"referer":
+                if relevance.knows_codes and b"?" in value:
+                    return False
+                origin = value[: value.find(b"/", _BEHIND_SCHEME) + 1] or value
+        if host not in self._cold or (origin and origin not in self._cold):
+            if self._relevance.matters(*glance(flow)):
+                return False
+            self._cold |= {host, origin}
+        for name, _ in flow.response.data.headers.fields if flow.response else ():
+            if len(name) == _LOCATION and name.lower() == b"location":
+                return False
+        return True
 
     def release(self) -> None:
         """Judge what no earlier request holds back any more."""
@@ -115,7 +154,7 @@ def glance(flow: HTTPFlow) -> tuple[str, str, str | None, str | None]:
             host = asked_host(value)
         elif size == len(b"referer") and name.lower() == b"referer":
             referer = value.decode("utf-8", "surrogateescape")
-    if flow.response and flow.response.data.status_code in REDIRECTS:
+    if flow.response:
         for name, value in flow.response.data.headers.fields:
             if len(name) == len(b"location") and name.lower() == b"location":
                 location = value.decode("utf-8", "surrogateescape")

@@ -14,6 +14,16 @@ _CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
 """A name with an encoded letter in it may be one of these as well."""
 
 
+def hints_at_login(target: bytes) -> bool:
+    """Whether the bytes of a request's target may be of an authorize or token request, or of a callback.
+
+    Five searches for plain bytes take a fifth of the time of one for a pattern; what they let by is looked at closer.
+    """
+    find = target.lower().find
+    found = find(b"sentinel") >= 0 or find(b"code=") >= 0 or find(b"state=") >= 0 or find(b"error=") >= 0
+    return found or find(b"%") >= 0
+
+
 def carries_login(target: str) -> bool:
     """Whether a URL names a parameter that apps are called back with."""
     return _CARRIES.search(target) is not None
@@ -32,6 +42,8 @@ class Relevance:
         self._logins: Ageing[str, bool] = Ageing()
         self._apps: Ageing[str, bool] = Ageing()
         self._codes: Ageing[Digest, bool] = Ageing()
+        self.version = 0
+        """Raised when a host is learnt: what was said of hosts before may no longer hold."""
         for apps in config.accounts.values():
             for app in apps.values():
                 for uri in app.redirect_uris:
@@ -62,23 +74,31 @@ class Relevance:
         pieces = query.partition("#")[0].split("&")
         return any(digest(form_decode(piece.partition("=")[2])) in self._codes for piece in pieces)
 
+    @property
+    def knows_codes(self) -> bool:
+        return bool(self._codes)
+
     def learn(self, exchange: Exchange) -> None:
         """Note the hosts that this exchange makes part of a login, and the codes it hands on."""
         redirect = redirect_target(exchange)
         parameters = parse_parameters(exchange.query)
         if "sentinel" in exchange.path.lower():
-            self._logins[exchange.host] = True
+            self._learn(self._logins, exchange.host)
             self._learn_app(parameters.get("redirect_uri") or "")
         for carried in (parameters, *((redirect.query, redirect.fragment) if redirect else ())):
             if code := carried.get("code"):
                 self._codes[digest(code)] = True
         endpoint = redirect.endpoint if redirect else None
         if endpoint and endpoint.host not in self._apps and self.concerns(exchange.host):
-            self._logins[endpoint.host] = True
+            self._learn(self._logins, endpoint.host)
 
     def _learn_app(self, uri: str) -> None:
         if endpoint := endpoint_of(uri):
-            self._apps[endpoint.host] = True
+            self._learn(self._apps, endpoint.host)
+
+    def _learn(self, hosts: Ageing[str, bool], host: str) -> None:
+        self.version += host not in hosts
+        hosts[host] = True
 
 
 def exchange_matters(relevance: Relevance, exchange: Exchange) -> bool:
