@@ -19,6 +19,7 @@ from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.recent import Recent
 from lp_sentinel.reports import Report, ReportError, open_report
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
@@ -46,6 +47,8 @@ class Addon:
         """``None``: nothing is ever changed."""
         self._timer: asyncio.TimerHandle | None = None
         self._causes: set[tuple[object, ...]] = set()
+        self._recent: Recent | None = None
+        self._page = ""
         self._view = LoginView(lambda: self._session)
 
     def settings(self) -> Settings | None:
@@ -112,7 +115,7 @@ class Addon:
                 session.close()
             self._session = self._begin(settings, reports.values())
         _close(report for path, report in self._reports.items() if path not in reports)
-        self._settings, self._reports = settings, reports
+        self._settings, self._reports, self._page = settings, reports, settings.page
         self._arm(settings, earlier)
 
     def _arm(self, settings: Settings, earlier: Settings | None) -> None:
@@ -129,7 +132,7 @@ class Addon:
     def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
         for note in settings.project.expired(datetime.now(UTC).date()):
             _logger.warning("lp-authorize: %s", note)
-        return Session(
+        session = Session(
             settings,
             reports,
             replay=_is_replay(),
@@ -139,6 +142,8 @@ class Addon:
             observe=self._observe,
             faults=lambda: self._injector.verdicts() if self._injector else (),
         )
+        self._recent = Recent(settings.project.book, session.journey)
+        return session
 
     def _refresh(self, flows: list[http.HTTPFlow]) -> None:
         ctx.master.addons.trigger(hooks.UpdateHook(flows))
@@ -163,7 +168,7 @@ class Addon:
             self._guarded(session.summarize)
         self._guarded(lambda: _close(self._reports.values()))
         self._failed_at_all = bool(session and self._settings and session.fails(self._settings.fail_on))
-        self._reports, self._settings, self._injector = {}, None, None
+        self._reports, self._settings, self._injector, self._recent = {}, None, None, None
 
     _failed_at_all = False
 
@@ -174,7 +179,17 @@ class Addon:
         """The faults that are armed, if any ever were."""
         return self._injector
 
+    def recent(self) -> Recent | None:
+        """What the live page shows."""
+        return self._recent
+
+    def is_page(self, flow: http.HTTPFlow) -> bool:
+        """Whether it is for the live page and not for the world."""
+        return flow.request.data.host.lower() == self._page and flow.live and bool(self._page)
+
     def _observe(self, exchange: Exchange, verdict: Verdict) -> None:
+        if self._recent:
+            self._recent.take(verdict)
         if self._injector:
             self._injector.observe(exchange, verdict)
 
@@ -184,6 +199,9 @@ class Addon:
         session = self._session
         if session is not None:
             try:
+                if self.is_page(flow):
+                    session.count_other()
+                    return
                 session.request(flow)
             except Exception as error:  # noqa: BLE001  (the traffic passes)
                 self._report_failure(error)
@@ -192,7 +210,7 @@ class Addon:
         session = self._session
         if session is not None:
             try:
-                if session.response(flow):
+                if not self.is_page(flow) and session.response(flow):
                     self._wait()
             except Exception as error:  # noqa: BLE001
                 self._report_failure(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
@@ -9,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 from lp_sentinel.faults import Plan, load_plan
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.project import Project, load_project
-from lp_sentinel.wording import unknown
+from lp_sentinel.wording import quoted, unknown
 
 NEVER: Final = "never"
 NOTHING: Final = "none"
@@ -28,6 +29,7 @@ class Option(NamedTuple):
         return isinstance(self.default, tuple)
 
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _WORST_FIRST = SEVERITIES[::-1]
 
 OPTIONS = (
@@ -41,6 +43,7 @@ OPTIONS = (
     Option(
         "lp_simulate", "Whether a simulated Sentinel answers for the hosts in sentinel_hosts.", "off", ("on", "off")
     ),
+    Option("lp_page", "Host name of the live page, for a browser behind the proxy; empty: none.", "lp.authorize"),
     Option("lp_show", "The least severity that is shown on the terminal.", "info", (*_WORST_FIRST, NOTHING)),
 )
 
@@ -57,6 +60,8 @@ class Settings(NamedTuple):
     """``None``: never."""
     redact: bool
     simulate: bool
+    page: str
+    """The host name of the live page; empty: there is none."""
     show: Severity | None
     """``None``: nothing is shown."""
 
@@ -77,6 +82,7 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
         fail_on=None if fail_on == NEVER else cast("Severity", fail_on),
         redact=redact == "on",
         simulate=_simulates(options),
+        page=_page(options.lp_page),
         show=None if show == NOTHING else cast("Severity", show),
     )
 
@@ -86,6 +92,13 @@ def _simulates(options: Any) -> bool:
     if is_on and find_spec("authlib") is None:
         raise ValueError("lp_simulate: authlib is not installed; pip install 'lp-authorize[simulate]' brings it")
     return is_on
+
+
+def _page(given: str) -> str:
+    host = given.strip().lower()
+    if host and not _HOST.fullmatch(host):
+        raise ValueError(f"lp_page: {quoted(given)} is no host name, such as lp.authorize")
+    return host
 
 
 def _chosen(options: Any, name: str) -> str:

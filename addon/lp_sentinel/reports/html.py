@@ -119,18 +119,19 @@ def environment() -> Environment:
         # Captured text can hold marks that turn the direction of what follows: no escaping of HTML touches them.
         finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    style, script = _part("report.css"), _part("report.js")
-    made.globals |= {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}  # noqa: S704  (our own)
+    style, script = part("report.css"), part("report.js")
+    made.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}  # noqa: S704  (our own)
     made.globals |= {"signs": SIGNS, "excused": excused, "link": link, "counted": counted, "width": WIDTH}
     made.filters |= {"parameters": parameters, "bare": bare, "plain": plain, "clock": rfc3339}
     return made
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """A file of the page."""
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     """Nothing is fetched from anywhere, and nothing runs but our own script, told by its hash."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
@@ -146,7 +147,7 @@ def _cards(results: Results, book: RuleBook) -> tuple[list[Card], int]:
     if len(parts) > MOST_JOURNEYS:
         # Sorting is stable: among equals the earlier ones stay.
         shown = sorted(sorted(shown, key=lambda place: not parts[place][1])[:MOST_JOURNEYS])  # type: ignore[assignment]
-    cards = [_card(f"j{number}", *parts[place], book) for number, place in enumerate(shown, start=1)]
+    cards = [make_card(f"j{number}", *parts[place], book) for number, place in enumerate(shown, start=1)]
     return cards, len(parts) - len(cards)
 
 
@@ -163,7 +164,8 @@ def _parts(result: CaptureResult) -> Iterable[tuple[JourneySummary | None, list[
     yield from ((None, findings) for findings in apart.values())
 
 
-def _card(name: str, journey: JourneySummary | None, findings: list[Finding], book: RuleBook) -> Card:
+def make_card(name: str, journey: JourneySummary | None, findings: Sequence[Finding], book: RuleBook) -> Card:
+    """A journey, or an exchange outside any that something was found on, as it is shown."""
     ordered = worst_first(findings)
     # An exchange outside any journey is shown only for what was found on it.
     about = journey or findings[0]

@@ -1,8 +1,9 @@
 "use strict";
 (() => {
   const form = document.getElementById("filter");
-  const journeys = [...document.querySelectorAll(".journey")];
-  const texts = new Map();
+  // The live page replaces journeys as they go on.
+  const all = () => [...document.querySelectorAll(".journey")];
+  const texts = new WeakMap();
   const textOf = (journey) => {
     if (!texts.has(journey)) texts.set(journey, journey.textContent.toLowerCase());
     return texts.get(journey);
@@ -14,6 +15,7 @@
     const rule = wanted.get("rule");
     const account = wanted.get("account");
     const words = wanted.get("text").toLowerCase().split(/\s+/).filter(Boolean);
+    const journeys = all();
     let shown = 0;
     let found = 0;
     for (const journey of journeys) {
@@ -40,7 +42,7 @@
 
   // Only what is seen is unfolded: thousands at once would have to be laid out.
   const foldAll = (open) => {
-    for (const journey of journeys) if (!journey.hidden) journey.firstElementChild.open = open;
+    for (const journey of all()) if (!journey.hidden) journey.firstElementChild.open = open;
   };
 
   const show = (id) => {
@@ -62,6 +64,7 @@
   };
   form.addEventListener("input", applySoon);
   form.addEventListener("change", applySoon);
+  document.addEventListener("journeys", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("unfold").addEventListener("click", () => foldAll(true));
   document.getElementById("fold").addEventListener("click", () => foldAll(false));

@@ -1,0 +1,206 @@
+"""The live page: the journeys of a session in the proxied browser, served inside the proxy on a host of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import Awaitable
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from markupsafe import Markup
+from mitmproxy import http
+from mitmproxy.exceptions import CommandError
+
+from lp_sentinel.faults import preset_index
+from lp_sentinel.recent import MOST
+from lp_sentinel.reports.collected import tool_version
+from lp_sentinel.reports.html import environment, part, policy
+
+if TYPE_CHECKING:
+    from lp_sentinel.mitm import Addon
+    from lp_sentinel.recent import Recent
+
+_TICK = 0.2
+_PATIENCE = 20.0
+"""Seconds after which a question is answered even if nothing is new."""
+_LONGEST_WISH = 2_000
+
+_logger = logging.getLogger(__name__)
+
+
+class Page:
+    """Answers on the page's own host, whatever else goes on. Comes before those that judge, inject or simulate."""
+
+    name = "lp-authorize-page"
+
+    def __init__(self, addon: Addon) -> None:
+        self._addon = addon
+        self._token = secrets.token_urlsafe(16)
+        """Whoever wants to arm a fault must have read the page: other sites can't."""
+        self._faults: tuple[object, ...] = ()
+        self._faults_version = 0
+
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        return self._answer(flow) if self._addon.is_page(flow) and not flow.response and not flow.error else None
+
+    async def _answer(self, flow: http.HTTPFlow) -> None:
+        try:
+            flow.response = await self._answered(flow)
+        except Exception as error:  # noqa: BLE001  (it is nobody else's flow)
+            _logger.error("lp-authorize could not answer on its page: %s", type(error).__name__)  # noqa: TRY400
+            flow.response = _text(500, "lp-authorize could not answer.")
+
+    async def _answered(self, flow: http.HTTPFlow) -> http.Response:
+        path, _, query = flow.request.path.partition("?")
+        method, recent = flow.request.method, self._addon.recent()
+        if recent is None:
+            return _text(503, "lp-authorize is not configured.")
+        if path == "/faults":
+            return self._wish(flow.request) if method == "POST" else _text(405, "Only POST.", ("Allow", "POST"))
+        if path not in ("/", "/journeys"):
+            return _text(404, "There is nothing here; the page is at /.")
+        if method not in ("GET", "HEAD"):
+            return _text(405, "Only GET.", ("Allow", "GET, HEAD"))
+        if path == "/":
+            return self._page(recent)
+        return await self._news(flow, query.removeprefix("after="))
+
+    # The page
+
+    def _page(self, recent: Recent) -> http.Response:
+        recent.draw()
+        told = recent.told()
+        page = (
+            environment()
+            .get_template("live.html.j2")
+            .render(
+                **told,
+                **self._fault_state()._asdict(),
+                cards=list(recent.cards().values()),
+                after=self._after(recent),
+                token=self._token,
+                most=MOST,
+                version=tool_version(),
+                live_style=Markup(_own().style),  # noqa: S704  (our own)
+                live_script=Markup(_own().script),  # noqa: S704
+            )
+        )
+        return _made(200, "text/html; charset=utf-8", page, ("Content-Security-Policy", _own().policy))
+
+    async def _news(self, flow: http.HTTPFlow, after: str) -> http.Response:
+        """What is new to a page that has ``after``; waits for it for a while."""
+        end = time.monotonic() + _PATIENCE
+        while (recent := self._addon.recent()) and not recent.has_changed and self._after(recent) == after:
+            if time.monotonic() >= end or not flow.client_conn.connected:
+                return _made(204, "application/json", "")
+            await asyncio.sleep(_TICK)
+        if recent is None:
+            return _text(503, "lp-authorize is not configured.")
+        recent.draw()
+        told = recent.told()
+        parts = environment().get_template("live_parts.html.j2").make_module({"version": tool_version()})
+        counts = {name: told[name] for name in ("verdict", "counts", "journeys", "in_order")}
+        news = {
+            **{name: told[name] for name in ("verdict", "rules", "accounts", "left_out")},
+            "after": self._after(recent),
+            "top": parts.top(**counts),  # type: ignore[attr-defined]
+            "faults": parts.faults(**self._fault_state()._asdict()),  # type: ignore[attr-defined]
+            "ids": recent.ids,
+            "cards": recent.cards(_version_in(after, recent.epoch)),
+        }
+        return _made(200, "application/json", json.dumps(news))
+
+    def _after(self, recent: Recent) -> str:
+        """What a page is to say that it has."""
+        faults = tuple(self._fault_state())
+        if repr(faults) != repr(self._faults):
+            self._faults = faults
+            self._faults_version += 1
+        return f"{recent.epoch}.{recent.version}.{self._faults_version}"
+
+    def _fault_state(self) -> _Faults:
+        injector = self._addon.injector()
+        verdicts = {one.fault: one for one in injector.verdicts()} if injector else {}
+        return _Faults(injector.list() if injector else (), verdicts, sorted(preset_index()))
+
+    # Faults
+
+    def _wish(self, request: http.Request) -> http.Response:
+        """Arm a fault, or all off; only for a script of the page itself."""
+        port = "" if request.port == 80 else f":{request.port}"  # noqa: PLR2004  (http's)
+        if request.headers.get("origin") != f"http://{request.host}{port}":
+            return _text(403, "Only the page itself may do this.")
+        wish = _wish_in(request)
+        if wish is None or not secrets.compare_digest(str(wish.get("token")).encode(), self._token.encode()):
+            return _text(403, "This page is an old one: load it again.")
+        try:
+            if isinstance(wish.get("arm"), str):
+                self._addon.faults_arm(wish["arm"])
+            elif wish.get("off") is True:
+                self._addon.faults_off()
+            else:
+                return _text(400, "Neither arm nor off.")
+        except CommandError as error:
+            return _text(400, str(error))
+        return _made(204, "application/json", "")
+
+
+class _Faults(NamedTuple):
+    """What the page says of faults."""
+
+    rows: object
+    verdicts: object
+    presets: list[str]
+
+
+class _Own(NamedTuple):
+    style: str
+    script: str
+    policy: str
+
+
+@cache
+def _own() -> _Own:
+    style = part("report.css") + part("live.css")
+    script = part("report.js") + part("live.js")
+    return _Own(style, script, f"{policy(style, script)}; connect-src 'self'; frame-ancestors 'none'")
+
+
+def _wish_in(request: http.Request) -> dict[str, object] | None:
+    body = request.raw_content or b""
+    if len(body) > _LONGEST_WISH or not request.headers.get("content-type", "").startswith("application/json"):
+        return None
+    try:
+        wish = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return wish if isinstance(wish, dict) else None
+
+
+def _version_in(after: str, epoch: str) -> int:
+    """The version that a page has; of another session it has none."""
+    known, _, rest = after.partition(".")
+    version = rest.partition(".")[0]
+    return int(version) if known == epoch and version.isascii() and version.isdigit() and len(version) < 10 else -1  # noqa: PLR2004
+
+
+def _text(status: int, text: str, *more: tuple[str, str]) -> http.Response:
+    return _made(status, "text/plain; charset=utf-8", text + "\n", *more)
+
+
+def _made(status: int, kind: str, content: str, *more: tuple[str, str]) -> http.Response:
+    headers = [
+        ("Content-Type", kind),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ]
+    headers = [pair for pair in headers if pair[0] not in dict(more)] + list(more)
+    encoded = content.encode("utf-8", "backslashreplace")
+    return http.Response.make(status, encoded, [(name.encode(), value.encode()) for name, value in headers])
