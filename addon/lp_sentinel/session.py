@@ -217,7 +217,9 @@ class Session:
         """Whether something at least as severe was found; ``None``: whatever it was."""
         if least is None:
             return False
-        return self._tally.at_least(least) > 0 or any(fault.is_error for fault in self._faults())
+        faults = self._faults()
+        taken_ill = any(fault.is_error or (fault.is_warning and least != "error") for fault in faults)
+        return self._tally.at_least(least) > 0 or taken_ill
 
     def write(self, report: Report, *, is_whole: bool = True) -> None:
         """Hand what was found so far to a report; if it is to be whole, with journeys that go on."""
