@@ -128,6 +128,17 @@ def test_flows_are_marked_before_they_are_saved(sentinel: Sentinel, app: App, pr
     assert [(flow.marked, flow.comment) for flow in flows if flow.request.path == "/"][-1] == ("", "")
 
 
+def test_what_a_replay_saves_is_marked_by_what_each_flow_shows_alone(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.flow"
+    ended = run_mitmdump(
+        "-nr", CAPTURES / "demo.flow", "-w", saved, "-s", SCRIPT, options={"lp_config": CONFIG, "lp_show": "none"}
+    )
+    assert ended.status == 0, ended
+    comments = [(flow.marked, flow.comment) for flow in _flows(saved) if flow.comment]
+    assert (":red_circle:", "authorize: 400; LPA120 redirect-uri-missing") in comments
+    assert len(comments) >= 5
+
+
 def _flows(path: Path) -> list[Any]:
     with path.open("rb") as file:
         return list(io.FlowReader(file).stream())

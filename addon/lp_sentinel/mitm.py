@@ -18,12 +18,13 @@ from mitmproxy.addonmanager import Loader
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.explain import explain, find_rule
-from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.faults import Injector, PlanError, preset_index
 from lp_sentinel.recent import Recent
 from lp_sentinel.reports import Report, ReportError, open_report
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
 from lp_sentinel.sharing import SharingError, redact_flows
+from lp_sentinel.suggestions import Suggested
 from lp_sentinel.view import LoginView, add, remove, show_anew
 
 _TICK = 0.25
@@ -124,7 +125,7 @@ class Addon:
         if self._injector and earlier and settings.project is earlier.project:
             self._injector.take_over(settings.plan)
         else:
-            self._injector = self._armed(settings) if settings.plan.faults else None
+            self._injector = self._armed(settings) if settings.plan.sources else None
 
     def _armed(self, settings: Settings) -> Injector:
         return Injector(settings.plan, settings.project.config, say=lambda line: _logger.info("lp-authorize: %s", line))
@@ -185,7 +186,7 @@ class Addon:
 
     def is_page(self, flow: http.HTTPFlow) -> bool:
         """Whether it is for the live page and not for the world."""
-        return flow.request.data.host.lower() == self._page and flow.live and bool(self._page)
+        return flow.request.data.host == self._page and flow.live and bool(self._page)
 
     def _observe(self, exchange: Exchange, verdict: Verdict) -> None:
         if self._recent:
@@ -288,7 +289,13 @@ class Addon:
             raise exceptions.CommandError(str(error)) from error
         _logger.info("Written: %s", path)
 
+    @command.command("lp.rules")  # type: ignore[untyped-decorator]
+    def rules(self) -> Sequence[str]:
+        """The ids of the rules."""
+        return sorted(self._active().book.by_id)
+
     @command.command("lp.explain")  # type: ignore[untyped-decorator]
+    @command.argument("rule", type=Suggested("lp.rules"))  # type: ignore[untyped-decorator,no-untyped-call]
     def explain(self, rule: str) -> Sequence[str]:
         """What a rule checks, why, and what to do."""
         try:
@@ -302,7 +309,14 @@ class Addon:
         rows = self._injector.list() if self._injector else ()
         return [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
 
+    @command.command("lp.faults.names")  # type: ignore[untyped-decorator]
+    def faults_names(self) -> Sequence[str]:
+        """The faults of the plan and the presets, by name."""
+        of_plan = [row.name for row in self._injector.list()] if self._injector else []
+        return list(dict.fromkeys([*of_plan, *sorted(preset_index())]))
+
     @command.command("lp.faults.arm")  # type: ignore[untyped-decorator]
+    @command.argument("name", type=Suggested("lp.faults.names"))  # type: ignore[untyped-decorator,no-untyped-call]
     def faults_arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset."""
         self._active()
@@ -366,8 +380,13 @@ def _is_replay() -> bool:
 
 
 def _capture() -> str | None:
-    """The capture of a batch run (``-n -r``), in which nothing else passes."""
-    return str(ctx.options.rfile) if _is_replay() and not ctx.options.server else None
+    """The capture of a batch run (``-n -r``), in which nothing else passes and that ends when it has been read."""
+    return str(ctx.options.rfile) if _is_replay() and not ctx.options.server and not _has_windows() else None
+
+
+def _has_windows() -> bool:
+    """Whether people look at flows for as long as they like."""
+    return type(ctx.master).__name__ in ("ConsoleMaster", "WebMaster")
 
 
 def _prints() -> bool:

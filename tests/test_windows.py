@@ -1,0 +1,211 @@
+"""mitmproxy's own windows: mitmweb in a real browser, the curses UI in a pseudo-terminal."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyte
+import pytest
+from mitmproxy import flowfilter
+from mitmproxy.test import tflow
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.world.browser import Browser
+from tests.world.proxy import MITMDUMP, Options, arguments_of, environment
+
+ROOT = Path(__file__).resolve().parent.parent
+CAPTURES = ROOT / "captures"
+DOCUMENTED = (ROOT / "docs" / "mitmproxy.md").read_text("utf-8")
+F2, F3, F4 = "\x1bOQ", "\x1bOR", "\x1bOS"
+_PATIENCE = 30.0
+
+
+def arguments(folder: Path, **options: str) -> list[str | Path]:
+    given: Options = {"confdir": folder, "lp_config": CAPTURES / "lp-authorize.yaml", **options}
+    script = ROOT / "addon" / "lp_authorize.py"
+    return ["-n", "-r", CAPTURES / "demo.flow", "-s", script, *arguments_of(given)]
+
+
+def until(holds: Callable[[], object], what: Callable[[], str]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.1)
+
+
+# mitmweb
+
+
+@pytest.fixture
+def mitmweb(tmp_path: Path) -> Iterator[str]:
+    """Its address, with what is asked for to be let in."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"web_open_browser": "false", "web_port": str(port), "web_password": "look"}
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [MITMDUMP.with_name("mitmweb"), *arguments(tmp_path, **options)],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+        )
+    try:
+        until(lambda: "LPA408 callback-failed" in output.read_text("utf-8"), lambda: output.read_text("utf-8"))
+        yield f"http://127.0.0.1:{port}/?token=look"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(_PATIENCE)
+
+
+class Web:
+    """mitmweb in the browser."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.driver = browser.driver
+        self.driver.set_window_rect(0, 0, 1500, 1100)
+        self.browser = browser
+        browser.open(address)
+        self.until(lambda: len(self.rows()) > 3, "there are no flows")
+
+    def rows(self) -> list[WebElement]:
+        return [row for row in self.driver.find_elements(By.CSS_SELECTOR, "tbody tr") if "http" in row.text]
+
+    def until(self, holds: Callable[[], object], what: str) -> None:
+        WebDriverWait(self.driver, _PATIENCE).until(lambda _: holds(), f"{what}\n{self.browser.text}")
+
+    def search(self, text: str) -> None:
+        field = self.driver.find_element(By.CSS_SELECTOR, "input[placeholder=Search]")
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text)
+
+    def tab(self, name: str) -> None:
+        self.driver.find_element(By.LINK_TEXT, name).click()
+
+
+def test_mitmweb(mitmweb: str, browsers: Callable[..., Browser]) -> None:
+    web = Web(browsers(), mitmweb)
+    web.search("~marker red_circle")
+    web.until(lambda: len(web.rows()) == 3, "~marker does not find the flows with errors")
+    web.search("~comment LPA310")
+    web.until(lambda: len(web.rows()) == 1, "~comment does not find the flow")
+    [row] = web.rows()
+    assert "🔴" in row.text
+    row.click()
+    web.until(lambda: "login of journey j3: answered 302; LPA310" in web.browser.text, "no content view")
+    told = web.browser.text
+    for part in ("wrong (LPA310)  (absent)", "> 4. login", "✗ LPA310 state-lost (error)", "fix       LivePerson"):
+        assert part in told.replace("\xa0", " "), told
+    web.tab("Comment")
+    web.until(lambda: "LPA310 state-lost" in web.browser.text, "no comment")
+    assert [line for line in web.browser.console() if "SEVERE" in line and "favicon" not in line] == []
+
+
+# The console
+
+
+class Console:
+    """The curses UI and what stands on its screen."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        self.screen = pyte.Screen(140, 60)
+        self._stream = pyte.ByteStream(self.screen)
+        command = [str(one) for one in arguments(folder, **options)]
+        env = {**environment(), "TERM": "xterm-256color"}
+        self._process: Any = pexpect.spawn(
+            str(MITMDUMP.with_name("mitmproxy")), command, dimensions=(60, 140), env=env, timeout=_PATIENCE
+        )
+
+    @property
+    def text(self) -> str:
+        try:
+            while True:
+                self._stream.feed(self._process.read_nonblocking(1 << 16, timeout=0.1))
+        except pexpect.TIMEOUT:
+            pass
+        return "\n".join(self.screen.display)
+
+    def shows(self, *parts: str) -> str:
+        until(lambda: all(part in self.text for part in parts), lambda: f"no {parts}:\n{self.text}")
+        return self.text
+
+    def press(self, keys: str) -> None:
+        self._process.send(keys)
+
+    def type(self, command: str) -> None:
+        self.press(":")
+        self.shows(": ")
+        self.press(command)
+        self.shows(command)
+        self.press("\r")
+
+    def close(self) -> None:
+        self._process.terminate(force=True)
+
+
+@pytest.fixture
+def consoles(tmp_path: Path) -> Iterator[Callable[..., Console]]:
+    started: list[Console] = []
+
+    def start(**options: str) -> Console:
+        started.append(Console(tmp_path, **options))
+        return started[-1]
+
+    yield start
+    for console in started:
+        console.close()
+
+
+def test_the_console(consoles: Callable[..., Console]) -> None:
+    console = consoles(view_filter="~comment LPA310")
+    console.shows("session?ticket=")
+    console.press("\r")
+    console.shows(
+        "login of journey j3: answered 302; LPA310",
+        "wrong (LPA310)  (absent)",
+        "> 4. login     GET http://sentinel.localhost:5001/sentinel/session",
+        "✗ LPA310 state-lost (error)",
+        "see       lp-authorize, RFC 6749 4.1.2",
+        "LP authorize",
+    )
+    console.type("lp.explain LPA310")
+    console.shows("A state that was sent comes back.", "Why it matters:", "What to do instead:", "RFC 6749 4.1.2")
+
+
+def test_documented_keys(consoles: Callable[..., Console], tmp_path: Path) -> None:
+    keys = DOCUMENTED.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "keys.yaml").write_text(keys)
+    console = consoles()
+    console.shows("/callback?code=", "[scripts:1]")
+    console.press(F4)
+    console.shows("[f:~marker red_circle]")
+    console.press(F2)
+    console.shows("error: LPA120 redirect-uri-missing: no redirect_uri, and client")
+    console.press("q")
+    console.press(F3)
+    console.shows(": lp.explain ")
+    console.press("state-lost")
+    console.shows(": lp.explain state-lost")
+    console.press("\r")
+    console.shows("A state that was sent comes back.")
+
+
+def test_documented_filters() -> None:
+    filters = [line.split("`")[1] for line in DOCUMENTED.splitlines() if line.startswith("| `~")]
+    assert len(filters) == 5
+    flow = tflow.tflow()
+    flow.marked, flow.comment = ":red_circle:", "login (j3): 302; LPA310 state-lost"
+    assert [bool(flowfilter.parse(one)(flow)) for one in filters] == [True] * 5
+    flow.marked = flow.comment = ""
+    assert [bool(flowfilter.parse(one)(flow)) for one in filters] == [False] * 5
