@@ -13,7 +13,7 @@ from lp_sentinel.config import load_config
 from lp_sentinel.settings import OPTIONS
 from lp_sentinel.simulate.registry import registry_of
 from lp_sentinel.simulate.sentinel import Simulator
-from lp_sentinel.simulate.serving import HERE, NotServedError, serving
+from lp_sentinel.simulate.serving import HERE, NotServedError, end_on_signals, serving
 from play.app import sample_app
 
 APP_PORT, SENTINEL_PORT, PROXY_PORT = 8080, 5001, 8081
@@ -24,6 +24,7 @@ _MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
 
 def main() -> int:
+    end_on_signals()
     # The library wants https even on loopback.
     os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     config = load_config(_CONFIG)

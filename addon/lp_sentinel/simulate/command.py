@@ -8,7 +8,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.simulate.certificate import authority_file, server_context
 from lp_sentinel.simulate.registry import registry_of
 from lp_sentinel.simulate.sentinel import Simulator
-from lp_sentinel.simulate.serving import loopback, serving, wait_until_interrupted
+from lp_sentinel.simulate.serving import end_on_signals, loopback, serving, wait_until_interrupted
 
 
 def run(
@@ -22,6 +22,7 @@ def run(
     say: Callable[[str], None],
 ) -> None:
     """Serve until Ctrl-C. Raises NotServedError; OSError where no certificate can be made."""
+    end_on_signals()
     address = loopback(host)
     simulator = Simulator(registry_of(config))
     simulator.is_down = down

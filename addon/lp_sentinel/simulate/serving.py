@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 import ssl
 import threading
@@ -84,6 +85,12 @@ def serving(
     finally:
         server.stop()
         thread.join()
+
+
+def end_on_signals() -> None:
+    """End on SIGTERM as on Ctrl-C; and on that, too, where a shell started the program with it ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def wait_until_interrupted() -> None:
