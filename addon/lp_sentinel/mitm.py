@@ -49,7 +49,8 @@ class Addon:
         self._timer: asyncio.TimerHandle | None = None
         self._causes: set[tuple[object, ...]] = set()
         self._recent: Recent | None = None
-        self._page = ""
+        self._page: str | None = None
+        """The live page's host."""
         self._view = LoginView(lambda: self._session)
 
     def settings(self) -> Settings | None:
@@ -116,7 +117,7 @@ class Addon:
                 session.close()
             self._session = self._begin(settings, reports.values())
         _close(report for path, report in self._reports.items() if path not in reports)
-        self._settings, self._reports, self._page = settings, reports, settings.page
+        self._settings, self._reports, self._page = settings, reports, settings.page or None
         self._arm(settings, earlier)
 
     def _arm(self, settings: Settings, earlier: Settings | None) -> None:
@@ -186,7 +187,7 @@ class Addon:
 
     def is_page(self, flow: http.HTTPFlow) -> bool:
         """Whether it is for the live page and not for the world."""
-        return flow.request.data.host == self._page and flow.live and bool(self._page)
+        return flow.request.data.host == self._page and flow.live
 
     def _observe(self, exchange: Exchange, verdict: Verdict) -> None:
         if self._recent:
@@ -200,7 +201,7 @@ class Addon:
         session = self._session
         if session is not None:
             try:
-                if self.is_page(flow):
+                if flow.request.data.host == self._page and flow.live:
                     session.count_other()
                     return
                 session.request(flow)
@@ -211,7 +212,7 @@ class Addon:
         session = self._session
         if session is not None:
             try:
-                if not self.is_page(flow) and session.response(flow):
+                if not (flow.request.data.host == self._page and flow.live) and session.response(flow):
                     self._wait()
             except Exception as error:  # noqa: BLE001
                 self._report_failure(error)
