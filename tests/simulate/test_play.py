@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from play.__main__ import APP_PORT, SENTINEL_PORT
+from play.__main__ import APP_PORT, PROXY_PORT, SENTINEL_PORT
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.world.browser import Browser
 from tests.world.proxy import environment
@@ -90,3 +92,31 @@ def test_a_fault(browsers: Callable[..., Browser], tmp_path: Path) -> None:
         browser.wait_at(f"{APP}/callback")
         assert "Not logged in: access_denied" in browser.text
         wait_for(said, "access_denied")
+
+
+class Proxy(NamedTuple):
+    """All that a browser must know of one."""
+
+    url: str
+
+
+def test_a_fault_armed_on_the_live_page(browsers: Callable[..., Browser], tmp_path: Path) -> None:
+    """The tour: log in, arm a fault on the live page, log in again, and read there how the app took it."""
+    with playing(tmp_path) as said:
+        browser = browsers()
+        log_in(browser, said)
+        press(browser, "sign-in")
+        page = browsers(Proxy(f"http://127.0.0.1:{PROXY_PORT}"))
+        page.open("http://lp.authorize/")
+        wait = WebDriverWait(page.driver, 15)
+        wait.until(lambda _: "1 of 1 journey, 0 findings" in page.text)
+        Select(page.driver.find_element(By.CSS_SELECTOR, "select[name=preset]")).select_by_visible_text("access_denied")
+        page.driver.find_element(By.CSS_SELECTOR, "#faults button").click()
+        wait.until(lambda _: "1 fault armed" in page.text)
+        browser.open(f"{APP}/")
+        browser.follow("Log in")
+        browser.wait_at(f"{APP}/callback")
+        assert "Not logged in: access_denied" in browser.text
+        wait.until(lambda _: "error:access_denied" in page.text)
+        wait.until(lambda _: "as expected" in page.driver.find_element(By.CSS_SELECTOR, "#faults table").text)
+        assert page.console() == []
