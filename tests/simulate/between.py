@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lp_sentinel.config import App, Config, load_config
-from tests.world.proxy import Mitmdump, environment, mitmdump
+from tests.world.proxy import Mitmdump, Options, environment, mitmdump
 
 ADDON = Path(__file__).parents[2] / "addon" / "lp_authorize.py"
 NODE = Path(__file__).parents[1] / "node"
@@ -71,7 +71,7 @@ def place() -> Iterator[Place]:
 
 @contextmanager
 def between(
-    chosen: Place, app: int, sentinel: int, options: Mapping[str, str | Path] | None = None
+    chosen: Place, app: int, sentinel: int, options: Options | None = None
 ) -> Iterator[tuple[Mitmdump, Callable[[], list[dict[str, Any]]]]]:
     """The proxy before what listens at these ports; and what ends it and gives the lines of its report."""
     report = chosen.folder / "report.jsonl"
