@@ -161,6 +161,10 @@ def test_a_fault_is_armed_and_judged(live: tuple[Live, Mitmdump], app: App) -> N
     page.until(lambda: page.all(".badge.injected"), "it was not put in")
     assert page.one(".outcome").text == "error:access_denied"
     page.until(lambda: "as expected" in page.one("#faults table").text, "it is not judged")
+    phone = {"width": 400, "height": 850, "deviceScaleFactor": 1, "mobile": True}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    assert page.driver.execute_script("return document.documentElement.scrollWidth") == 400, "it fits a phone"
+    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     page.one("#faults [data-do=off]").click()
     page.until(lambda: "none armed" in page.one("#faults").text, "it is not off")
     page.one("#faults [data-name=access_denied]").click()
