@@ -46,7 +46,7 @@ def parse(text: str, offset: int = 0) -> ast.expr:
         place = offset + (start + error.offset - 1 if error.offset else len(line))
         raise ExpressionError(f"not an expression: {error.msg}", place) from None
     except (ValueError, RecursionError, MemoryError):
-        raise ExpressionError("not an expression: nested too deeply", offset + start) from None
+        raise ExpressionError("nested too deeply", offset + start) from None
     encoded = line[start:].encode()
     for node in ast.walk(tree):
         if isinstance(node, ast.expr):
