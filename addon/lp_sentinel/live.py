@@ -127,6 +127,11 @@ class LiveSession:
         while self._held and self._held[0][0] <= earliest:
             self._judge()
 
+    def go_live(self) -> None:
+        """The file of a replay has been read: judge what it held, and from now on each exchange as it ends."""
+        self.close()
+        self._replay = False
+
     def close(self) -> None:
         """The session has ended: judge what is held back."""
         while self._held:

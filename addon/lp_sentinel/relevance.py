@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lp_sentinel.config import Config
-from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.exchange import Exchange
 from lp_sentinel.landing import redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.uri import endpoint_of, form_decode, parse_parameters
@@ -99,16 +99,3 @@ class Relevance:
     def _learn(self, hosts: Ageing[str, bool], host: str) -> None:
         self.version += host not in hosts
         hosts[host] = True
-
-
-def exchange_matters(relevance: Relevance, exchange: Exchange) -> bool:
-    """The same, of an exchange as a whole; what matters is learnt from."""
-    matters = relevance.matters(
-        exchange.host,
-        exchange.target,
-        header(exchange.request_headers, "referer"),
-        header(exchange.response_headers, "location"),
-    )
-    if matters:
-        relevance.learn(exchange)
-    return matters

@@ -28,15 +28,6 @@ if TYPE_CHECKING:
     from lp_sentinel.faults import FaultVerdict
 
 
-class _Flows(LiveSession):
-    """Flows of a file first, if there is one, and then those that pass."""
-
-    def go_live(self) -> None:
-        """The file has been read: judge what it held, and from now on each exchange as it ends."""
-        self.close()
-        self._replay = False
-
-
 class Session:
     """Everything between the flows and what becomes of them."""
 
@@ -59,7 +50,7 @@ class Session:
         self.redactor = Redactor(on=settings.redact)
         self._config = settings.project.config
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
-        self._live = _Flows(self._engine, settings.project.config, self._take, replay=replay)
+        self._live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
         self._is_replay = replay
         self._capture = capture
         self._prints = prints

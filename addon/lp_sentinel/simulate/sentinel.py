@@ -27,7 +27,7 @@ MARK = "LP-Simulated"
 """The response header that says where an answer comes from."""
 
 _API = "/sentinel/api/account/<account>"
-_AUTHORIZE_VERSIONS = _REVOKE_VERSIONS = frozenset({1.0})
+_REVOKE_VERSIONS = frozenset({1.0})
 _TOKEN_VERSIONS = frozenset({1.0, 2.0})
 _SESSIONS = 10_000
 
