@@ -89,21 +89,6 @@ class Survey:
         if self.latest is None or started > self.latest:
             self.latest = started
 
-    def extend(self, later: Survey) -> None:
-        """Take in what follows."""
-        first = len(self.offsets)
-        self.offsets.extend(later.offsets)
-        self.others += later.others
-        self.belonging.extend(place + first for place in later.belonging)
-        for mine, theirs in ((self.by_host, later.by_host), (self.by_referer, later.by_referer)):
-            for key, places in theirs.items():
-                mine[key].extend(place + first for place in places)
-        self.before |= {p + first: self.started if at is None else at for p, at in later.before.items()}
-        self.problems += [(place + first, problem) for place, problem in later.problems]
-        self.latest = max((at for at in (self.latest, later.latest) if at is not None), default=None)
-        self.started = self.started if later.started is None else later.started
-        self.stop = later.stop
-
 
 def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey) -> None:  # noqa: C901, PLR0912, PLR0915
     """Add the flows that begin between ``at`` and ``stop`` to a survey; it ends early where no whole flow begins.
