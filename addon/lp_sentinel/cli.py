@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib import metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
@@ -16,7 +16,6 @@ from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all
 from lp_sentinel.completion import complete_rule, completion
 from lp_sentinel.document import DocumentError
-from lp_sentinel.explain import explain, find_rule, listed
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.progress import tracked
 from lp_sentinel.project import Project, load_project
@@ -27,9 +26,6 @@ from lp_sentinel.reports.overview import Row, row
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.rules import load_rules
-from lp_sentinel.rules.examples import run_examples
-from lp_sentinel.rules_page import rules_page
-from lp_sentinel.sharing.command import redact
 from lp_sentinel.wording import visible
 
 FAILED = 1
@@ -38,12 +34,19 @@ UNUSABLE = 2
 _NEVER = "never"
 
 
-def version() -> str:
-    """Of the installed package; a checkout that is not installed has none."""
-    try:
-        return metadata.version("lp-authorize")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
+_ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
+"""Commands in modules that take long to load: they are when they are called, or listed."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted((*super().list_commands(ctx), *_ELSEWHERE))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE:
+            command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
 
 
 class _Options(NamedTuple):
@@ -62,13 +65,27 @@ def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequenc
     return tuple(piece for piece in pieces if piece)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version(), prog_name="lp-authorize")
+def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001  (click's)
+    if is_wanted:
+        from lp_sentinel.reports.collected import TOOL, tool_version  # noqa: PLC0415
+
+        click.echo(f"{TOOL}, version {tool_version()}")
+        context.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Judge the authorize requests that apps send to LivePerson's Sentinel, and the logins that follow."""
 
 
-main.add_command(redact)
 main.add_command(completion)
 
 
@@ -185,7 +202,11 @@ def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:
 @click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the rules that come along.")
 def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
     """List the rules, or show one in full."""
+    from lp_sentinel.explain import explain, find_rule, listed  # noqa: PLC0415  (not needed to judge)
+
     if markdown:
+        from lp_sentinel.rules_page import rules_page  # noqa: PLC0415  (likewise)
+
         click.echo(rules_page(load_rules()), nl=False)
         return
     try:
@@ -200,6 +221,8 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
 @click.pass_context
 def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
     """Run the good and bad examples of the rules that come along, and of rule files or folders of them."""
+    from lp_sentinel.rules.examples import run_examples  # noqa: PLC0415  (not needed to judge)
+
     try:
         book = load_rules(paths)
         failures = run_examples(book)

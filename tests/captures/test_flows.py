@@ -15,7 +15,8 @@ from mitmproxy.flow import Error
 from mitmproxy.io import FlowWriter, tnetstring
 from mitmproxy.test import tflow
 
-from lp_sentinel.captures import CaptureError, exchange_of, read_capture
+from lp_sentinel.captures import CaptureError, read_capture
+from lp_sentinel.captures.flows import exchange_of
 
 if TYPE_CHECKING:
     from mitmproxy.flow import Flow

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lp_sentinel.captures.flows import exchange_of, read_flows
 from lp_sentinel.captures.har import read_har
 from lp_sentinel.captures.stream import CaptureError, open_stream, reason, standard_input
 
@@ -16,11 +15,9 @@ if TYPE_CHECKING:
     from lp_sentinel.captures.stream import Readable
     from lp_sentinel.exchange import Exchange
 
-__all__ = ["CaptureError", "exchange_of", "find_captures", "in_order", "read_capture"]
+__all__ = ["CaptureError", "find_captures", "in_order", "read_capture"]
 
 STANDARD_INPUT = Path("-")
-
-_READERS = {"flows": read_flows, "har": read_har}
 
 
 def find_captures(paths: Iterable[Path | str]) -> list[Path]:
@@ -65,8 +62,12 @@ def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:
 
 def _read(source: Readable, name: str) -> Iterator[Exchange]:
     stream, head = open_stream(source)
-    if head.kind is not None:
-        yield from _READERS[head.kind](stream)
+    if head.kind == "har":
+        yield from read_har(stream)
+    elif head.kind == "flows":
+        from lp_sentinel.captures.flows import read_flows  # noqa: PLC0415  (mitmproxy takes a fifth of a second)
+
+        yield from read_flows(stream)
     elif stream.cut is not None:
         stream.fail(f"cannot be read: {stream.cut}")
     elif not stream.peek(1):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from lp_sentinel.reports import github, html, json_, junit, markdown, sarif
 from lp_sentinel.reports.base import STANDARD_OUTPUT, Report, ReportError
-from lp_sentinel.reports.collected import Collected, Write
 from lp_sentinel.reports.jsonl import JsonLines
 from lp_sentinel.wording import visible
 
@@ -17,18 +16,25 @@ if TYPE_CHECKING:
     from lp_sentinel.rules import RuleBook
 
 
-def _whole(write: Write) -> Callable[[str, RuleBook], Report]:
-    return lambda path, book: Collected(path, book, write)
+def _whole(name: str) -> Callable[[str, RuleBook], Report]:
+    """A format that is written at the end, by the module of that name: loaded only when it is wanted."""
+
+    def report(path: str, book: RuleBook) -> Report:
+        collected = import_module("lp_sentinel.reports.collected")
+        opened: Report = collected.Collected(path, book, import_module(f"lp_sentinel.reports.{name}").write)
+        return opened
+
+    return report
 
 
 FORMATS: Mapping[str, Callable[[str, RuleBook], Report]] = {
     ".jsonl": lambda path, _book: JsonLines(path),
-    ".json": _whole(json_.write),
-    ".sarif": _whole(sarif.write),
-    ".xml": _whole(junit.write),
-    ".md": _whole(markdown.write),
-    ".html": _whole(html.write),
-    ".annotations": _whole(github.write),
+    ".json": _whole("json_"),
+    ".sarif": _whole("sarif"),
+    ".xml": _whole("junit"),
+    ".md": _whole("markdown"),
+    ".html": _whole("html"),
+    ".annotations": _whole("github"),
 }
 """By ending. A format gets the path and the rules that were asked, for their texts."""
 
