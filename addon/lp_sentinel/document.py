@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ _OTHER_TAGS = {_TAG + name for name in ("null", "bool", "int", "float")}
 
 _DEEPEST = 40
 """Levels of nesting: libyaml's composer recurses on the C stack and overflows it at some tens of thousands."""
+_SHALLOW = 1_000_000
+"""Characters of a text that can't be nested that deep by indentation alone: the nth level takes a line of n spaces."""
+_FEW = 10_000
+"""So many characters that may begin a level do not overflow it either."""
 _MOST_VALUES = 200_000
 """Values with every alias written out: aliases of aliases grow exponentially when they are walked."""
 
@@ -139,6 +144,9 @@ def _compose(text: str, path: Path) -> Any:
     if bad := _NOT_YAML.search(text):
         raise error_at(path, text, bad.start(), f"the character U+{ord(bad[0]):04X} is not allowed")
     try:
+        if len(text) < _SHALLOW and sum(map(text.count, "[{-?")) < _FEW:
+            with suppress(yaml.MarkedYAMLError):
+                return yaml.compose(text, Loader=_LOADER)
         _check_outline(text, path)
         return yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
@@ -196,6 +204,7 @@ class _Reader:
             value, values, levels = self._read(child[1] if is_mapping else child)
             size, depth = size + values, max(depth, levels)
             if size > _MOST_VALUES or depth >= _DEEPEST:
+                _check_outline(self.text, self.path)
                 raise self._error(node, "too large once its aliases are written out")
             if is_mapping:
                 plain[self._key(child[0], node, plain)] = value
