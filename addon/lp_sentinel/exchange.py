@@ -83,12 +83,14 @@ class Exchange:
 
 def header(headers: Headers, name: str) -> str | None:
     """The first value of the header ``name`` (lower-case), without surrounding white space; ``None`` if absent."""
+    size = len(name)
     for key, value in headers:
-        if len(key) == len(name) and key.lower() == name:
+        if len(key) == size and key.lower() == name:
             return value.strip(" \t")
     return None
 
 
 def header_values(headers: Headers, name: str) -> tuple[str, ...]:
     """Every value of the header ``name`` (lower-case), in order."""
-    return tuple(value.strip(" \t") for key, value in headers if len(key) == len(name) and key.lower() == name)
+    size = len(name)
+    return tuple([value.strip(" \t") for key, value in headers if len(key) == size and key.lower() == name])

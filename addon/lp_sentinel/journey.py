@@ -48,6 +48,7 @@ class Journey:
     """One login under way: small records only, no flow."""
 
     number: int
+    id: str = field(init=False)
     browser: Browser
     request: RequestFacts
     app: AppFacts
@@ -87,9 +88,8 @@ class Journey:
     hosts: set[HostPort] = field(default_factory=set)
     hops: list[JourneyHop] = field(default_factory=list)
 
-    @property
-    def id(self) -> str:
-        return f"j{self.number}"
+    def __post_init__(self) -> None:
+        self.id = f"j{self.number}"
 
     @property
     def refused(self) -> bool:

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.facts import Facts, Url
+from lp_sentinel.facts import Facts
 from lp_sentinel.finding import Finding, Hop, JourneyHop
 from lp_sentinel.journey import Journey
 from lp_sentinel.landing import redirect_target
-from lp_sentinel.redact import Redactor
+from lp_sentinel.redact import Redactor, bounded
 from lp_sentinel.rules import Fired, Hit, RuleBook, judge
 
 _HOPS: Mapping[str, Hop] = {"landing": "landing", "closed": "login"}
@@ -104,18 +104,18 @@ class Judgement:
 
     def hop(self, exchange: Exchange, hop: Hop) -> JourneyHop:
         """An exchange as it is shown: redacted, small."""
-        redirect = redirect_target(exchange)
+        redirect, redactor = redirect_target(exchange), self._redactor
         return JourneyHop(
             index=exchange.index,
             flow=exchange.flow,
             hop=hop,
-            method=str(self._redactor.show(exchange.method)),
-            url=str(self._redactor.show(Url(exchange.url))),
+            method=bounded(exchange.method),
+            url=redactor.url(exchange.url),
             status=exchange.status,
             error=self.text(exchange.error),
             started=exchange.started,
             answered=exchange.answered,
-            leads_to=str(self._redactor.show(Url(redirect.url))) if redirect else None,
+            leads_to=redactor.url(redirect.url) if redirect else None,
             injected=exchange.injected,
         )
 

@@ -6,6 +6,7 @@ import html
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from lp_sentinel.authorize import endpoint_facts, secret
 from lp_sentinel.exchange import Exchange, header_values
 from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts, Url
 from lp_sentinel.uri import (
+    CACHED_LENGTH,
     Endpoint,
     Parameters,
     Uri,
@@ -57,6 +59,7 @@ _BESIDE_TOKENS = frozenset({*_TOKENS, "token_type", "expires_in", "scope"})
 _DESCRIPTIONS = ("error_description", "error_code", "error_message")
 CALLBACK_NAMES = ("code", "error", "state")
 """What apps are called back with: a callback request carries one of these."""
+_NO_PARAMETERS = Parameters()
 
 
 type Key = int
@@ -89,6 +92,11 @@ class Target:
 
 def read_target(url: str) -> Target:
     """A URL and what it carries in query and fragment."""
+    return _read_target(url) if len(url) <= CACHED_LENGTH else _read_target.__wrapped__(url)
+
+
+@lru_cache(maxsize=1024)
+def _read_target(url: str) -> Target:
     uri = parse_uri(url)
     query, fragment = (uri.query, uri.fragment) if uri else (None, None)
     return Target(url, uri, parse_parameters(query), parse_parameters(fragment))
@@ -96,8 +104,9 @@ def read_target(url: str) -> Target:
 
 def request_target(exchange: Exchange) -> Target:
     """The request's own URL as a target."""
-    uri = Uri(exchange.endpoint, exchange.query or None, None)
-    return Target(exchange.url, uri, parse_parameters(exchange.query), Parameters())
+    path, _, query = exchange.target.partition("?")
+    uri = Uri(Endpoint(exchange.scheme, exchange.host, exchange.port, path or "/"), query or None, None)
+    return Target(exchange.url, uri, parse_parameters(query), _NO_PARAMETERS)
 
 
 def redirect_target(exchange: Exchange) -> Target | None:

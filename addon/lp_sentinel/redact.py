@@ -10,7 +10,7 @@ from itertools import islice
 from urllib.parse import quote
 
 from lp_sentinel.facts import Secret, Url
-from lp_sentinel.uri import form_decode
+from lp_sentinel.uri import CACHED_LENGTH, form_decode
 from lp_sentinel.wording import visible
 
 _SHOWN = 4
@@ -20,6 +20,7 @@ _LONGEST_TEXT = 600
 """Characters of a value that are worth handing on: some are a megabyte long."""
 _LONGEST_VALUE = 200
 _MOST_ITEMS = 50
+_MOST_URLS = 1000
 
 _URL = re.compile(
     r"(?s)(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?(?P<slashes>[/\\]{2})?"
@@ -46,6 +47,8 @@ class Redactor:
         """With ``on`` false secrets are shown as they are; text is made safe and cut all the same."""
         self.on = on
         self._key = secrets.token_bytes(32)
+        self._urls: dict[str, str] = {}
+        """Those shown last: what a response redirects to is asked for next."""
 
     def mask(self, secret: str) -> str:
         """``Splx…(22)#a1f3c2``: how it begins, its length in characters, a fingerprint; ``…(8)#a1f3c2`` if short."""
@@ -57,7 +60,16 @@ class Redactor:
 
     def url(self, url: str) -> str:
         """A URL, absolute or not, whose path is kept and whose parameters are masked but for the harmless ones."""
-        return bounded(self._url(url) if self.on else url)
+        if not self.on:
+            return bounded(url)
+        shown = self._urls.get(url)
+        if shown is None:
+            shown = bounded(self._url(url))
+            if len(self._urls) >= _MOST_URLS:
+                self._urls.clear()
+            if len(url) <= CACHED_LENGTH:
+                self._urls[url] = shown
+        return shown
 
     def show(self, value: object) -> object:
         """A value as plain JSON: what is a secret or a URL by its type redacted, all text safe and bounded."""
@@ -106,16 +118,19 @@ class Redactor:
 
     def _parameter(self, piece: str) -> str:
         raw_name, equals, raw_value = piece.partition("=")
-        name, value = form_decode(raw_name), form_decode(raw_value)
+        name = form_decode(raw_name)
         if not raw_value.strip("=_"):
             # A token may end in "=", or stand there without a name; "_=_" is a name.
             is_name = name in KNOWN or not name.strip("_") or (equals and not raw_value and is_plain(name))
             return bounded(piece, _LONGEST_VALUE) if is_name else self.mask(form_decode(piece))
         shown_name = raw_name if name in KNOWN or NAME.fullmatch(name) else self.mask(name)
-        return f"{shown_name}={self._value(name, raw_value, value)}"
+        return f"{shown_name}={self._value(name, raw_value)}"
 
-    def _value(self, name: str, raw: str, value: str) -> str:
-        if name in HARMLESS or _TEMPLATE.fullmatch(value):
+    def _value(self, name: str, raw: str) -> str:
+        if name in HARMLESS:
+            return bounded(raw, _LONGEST_VALUE)
+        value = form_decode(raw)
+        if value.startswith("{") and _TEMPLATE.fullmatch(value):
             return bounded(raw, _LONGEST_VALUE)
         if name not in URLS:
             return self.mask(value)

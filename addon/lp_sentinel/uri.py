@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote_plus, urljoin
+from urllib.parse import unquote, urljoin
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -18,9 +18,13 @@ _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<
 _AUTHORITY = re.compile(
     r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
 )
-_CACHED_LENGTH = 2048
+CACHED_LENGTH = 2048
 """Captured text is hostile: what is longer is not kept in a cache."""
 _LONGEST_NAME = 253
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_ASCII = {f"%{code:{form}}": chr(code) for code in range(0x80) for form in ("02x", "02X")}
+_FEW = 16
+"""So many different escapes are replaced one after the other; that is fast, as most texts have but some of them."""
 _LOOPBACK_IP = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]")
 
 
@@ -73,23 +77,36 @@ class Parameters:
 
     def has(self, *names: str) -> bool:
         """Whether any of ``names`` is there with a value."""
-        return any(self.get(name) for name in names)
+        return any(value and name in names for name, value in self.pairs)
+
+
+_NO_PARAMETERS = Parameters()
 
 
 def parse_parameters(raw: str | None) -> Parameters:
     """Form-decode ``a=1&b=2`` (RFC 6749 appendix B). Pairs without a name are dropped."""
     if not raw:
-        return Parameters()
-    pairs = (piece.partition("=") for piece in raw.split("&"))
-    decoded = ((form_decode(name), form_decode(value)) for name, _, value in pairs)
-    return Parameters(tuple(pair for pair in decoded if pair[0]))
+        return _NO_PARAMETERS
+    return _parse_parameters(raw) if len(raw) <= CACHED_LENGTH else _parse_parameters.__wrapped__(raw)
+
+
+@lru_cache(maxsize=1024)
+def _parse_parameters(raw: str) -> Parameters:
+    pairs = [piece.partition("=") for piece in raw.split("&")]
+    return Parameters(tuple([(form_decode(name), form_decode(value)) for name, _, value in pairs if name]))
 
 
 def form_decode(raw: str) -> str:
     """``+`` and percent-encoding undone once, as UTF-8; what is not UTF-8 becomes lone surrogates."""
-    if "%" not in raw and "+" not in raw:
-        return raw
-    return unquote_plus(raw, errors="surrogateescape")
+    text = raw.replace("+", " ")
+    if "%" not in text:
+        return text
+    escapes = set(_ESCAPE.findall(text))
+    if len(escapes) > _FEW or not escapes <= _ASCII.keys():
+        return unquote(text, errors="surrogateescape")
+    for escape in escapes - {"%25"}:
+        text = text.replace(escape, _ASCII[escape])
+    return text.replace("%25", "%")
 
 
 def scheme_of(value: str) -> str | None:
@@ -100,7 +117,7 @@ def scheme_of(value: str) -> str | None:
 
 def parse_uri(value: str) -> Uri | None:
     """The parts of an absolute URI; ``None`` if it has no scheme, a broken authority, or is http(s) without a host."""
-    return _parse_uri(value) if len(value) <= _CACHED_LENGTH else _parse_uri.__wrapped__(value)
+    return _parse_uri(value) if len(value) <= CACHED_LENGTH else _parse_uri.__wrapped__(value)
 
 
 @lru_cache(maxsize=1024)

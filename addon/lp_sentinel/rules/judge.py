@@ -11,8 +11,9 @@ from lp_sentinel.rules.book import Rule, RuleBook, Template
 type Show = Callable[[object], object]
 """From a value to redacted plain JSON."""
 
-_ONCE = (None,)
-"""What a rule without ``each`` runs through."""
+_ONCE: list[None] = [None]
+_NEVER: list[None] = []
+"""What a rule without ``each`` fires on."""
 
 
 class Fired(NamedTuple):
@@ -60,8 +61,10 @@ def judge(
     so_far = {fired.rule: fired.error for fired in prior}
     found: list[_Found] = []
     for rule in rules:
-        elements = _ONCE if rule.elements is None else rule.elements(*known, so_far, None)
-        firing = [element for element in elements if rule.fires(*known, so_far, element)]
+        if rule.elements is not None:
+            firing = [e for e in rule.elements(*known, so_far, None) if rule.fires(*known, so_far, e)]
+        else:
+            firing = _ONCE if rule.fires(*known, so_far, None) else _NEVER
         if firing:
             found += [_found(rule, (*known, so_far, element), show) for element in firing]
             so_far[rule.id] = rule.is_error
