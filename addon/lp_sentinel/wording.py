@@ -18,7 +18,7 @@ def quoted(value: object) -> str:
 
 def visible(text: str) -> str:
     """With what a terminal would act on or hide (controls, direction marks, lone surrogates) escaped."""
-    return text if text.isascii() and text.isprintable() else "".join(_visible(char) for char in text)
+    return text if text.isprintable() else "".join(_visible(char) for char in text)
 
 
 def _visible(char: str) -> str:
