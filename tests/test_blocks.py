@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from lp_sentinel.blocks import QUIET, Blocks
 from lp_sentinel.engine import Verdict

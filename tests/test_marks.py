@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import gc
 import weakref
-from dataclasses import replace
 
 import pytest
 from mitmproxy.test import tflow
+from msgspec.structs import replace
 
 from lp_sentinel.finding import Finding
 from lp_sentinel.marks import METADATA, Marks

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lp_sentinel.engine import Verdict
 from lp_sentinel.finding import Finding, JourneySummary

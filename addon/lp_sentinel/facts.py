@@ -6,8 +6,9 @@ expression an attribute of ``None`` is not known either, and no rule fires on wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 
 class Secret(str):
@@ -37,8 +38,7 @@ class Misspelt(NamedTuple):
     parameter: str
 
 
-@dataclass(frozen=True, slots=True)
-class UriFacts:
+class UriFacts(Struct, frozen=True):
     """An absolute URI."""
 
     scheme: str
@@ -49,8 +49,7 @@ class UriFacts:
     is_loopback: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class RequestFacts(Struct, frozen=True):
     """The authorize request. Parameters are ``None`` when absent or without a value."""
 
     method: str
@@ -103,8 +102,7 @@ class RequestFacts:
     """Undocumented names that are neither spilled nor misspelt nor secrets."""
 
 
-@dataclass(frozen=True, slots=True)
-class AppFacts:
+class AppFacts(Struct, frozen=True):
     """What the config registered for the account and the ``client_id`` of the request."""
 
     account_known: bool
@@ -122,8 +120,7 @@ class AppFacts:
     """In what the requested one differs from the nearest: ``trailing slash``, ``letter case``, ``port``, …"""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFacts:
+class AnswerFacts(Struct, frozen=True):
     """The authorize exchange's own response. All ``None`` or false when there is none."""
 
     status: int | None
@@ -145,8 +142,7 @@ class AnswerFacts:
     hands_out_code: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LandingFacts:
+class LandingFacts(Struct, frozen=True):
     """What the app is handed at the end: parameters of the query, ``None`` when absent or without a value."""
 
     via: Literal["location", "callback"]
@@ -184,8 +180,7 @@ class LandingFacts:
     """The same ``code`` landed in another journey."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackFacts:
+class CallbackFacts(Struct, frozen=True):
     """A callback request."""
 
     code: Secret | None
@@ -203,8 +198,7 @@ class CallbackFacts:
     """The same ``code`` arrived in an earlier callback request."""
 
 
-@dataclass(frozen=True, slots=True)
-class LateFacts:
+class LateFacts(Struct, frozen=True):
     """The first time that a landed code is used after its landing."""
 
     seconds: float
@@ -212,8 +206,7 @@ class LateFacts:
     request: Literal["callback", "token"]
 
 
-@dataclass(frozen=True, slots=True)
-class LeakFacts:
+class LeakFacts(Struct, frozen=True):
     """A landed code in the ``Referer`` of a request to another origin than the callback's."""
 
     code: Secret
@@ -224,8 +217,7 @@ class LeakFacts:
     callback_origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class BegunFacts:
+class BegunFacts(Struct, frozen=True):
     """A journey that begins, or is continued by another authorize request."""
 
     continued: bool
@@ -239,16 +231,14 @@ class BegunFacts:
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class RenewalFacts:
+class RenewalFacts(Struct, frozen=True):
     """A journey that a browser began although it has signed in to the same app before."""
 
     token_left: float | None
     """Seconds that the access token from the earlier journey was still good for; ``None``: not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedFacts:
+class ClosedFacts(Struct, frozen=True):
     """A journey of which no more is expected: the capture has ended, or it had to make room."""
 
     login_begun: bool
@@ -266,8 +256,7 @@ class ClosedFacts:
     """The same browser made later requests, other than callback requests, to the callback's host and port."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
+class TokenFacts(Struct, frozen=True):
     """A token exchange. Parameters are those of the form body, ``None`` when absent, without a value, or not known."""
 
     method: str

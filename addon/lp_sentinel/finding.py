@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
+
+from msgspec import Struct
 
 type Severity = Literal["error", "warning", "info"]
 type Hop = Literal["authorize", "login", "landing", "callback", "token"]
@@ -25,8 +26,7 @@ def rfc3339(seconds: float | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One rule that fired on one exchange. The keys of its JSON form are a contract (``as_json``)."""
 
     rule: str
@@ -70,8 +70,7 @@ def by_place(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.index, finding.rule))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JourneyHop:
+class JourneyHop(Struct, frozen=True, kw_only=True):
     """One exchange of a journey, as it is shown. ``url`` and ``leads_to`` are redacted."""
 
     index: int
@@ -93,8 +92,7 @@ class JourneyHop:
         return rfc3339(self.started)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JourneySummary:
+class JourneySummary(Struct, frozen=True, kw_only=True):
     """One login: what was asked, what came of it, and the hops it took."""
 
     journey: str
@@ -109,4 +107,4 @@ class JourneySummary:
     started: float | None = None
     open: bool = False
     """Whether it was still waiting for something when the capture ended."""
-    hops: tuple[JourneyHop, ...] = field(default=())
+    hops: tuple[JourneyHop, ...] = ()

@@ -168,9 +168,10 @@ def test_a_failure_says_where() -> None:
 
 
 def test_the_schema_knows_no_other_keys() -> None:
+    rule = schema()["$defs"]["rule"]
     with pytest.raises(DocumentError, match="unknown key 'respons', did you mean 'response'"):
         parse_document(
             "- {bad: [{exchanges: [{respons: 3}]}]}",
             PATH,
-            {"items": {"properties": {"bad": schema()["items"]["properties"]["bad"]}}},
+            {"items": {"properties": {"bad": rule["properties"]["bad"]}}, "$defs": schema()["$defs"]},
         )

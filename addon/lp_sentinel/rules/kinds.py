@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 
 class Kind(NamedTuple):
@@ -61,7 +62,7 @@ def _kind_of_class(hint: type) -> Kind:
         return NUMBER
     if issubclass(hint, str):
         return Kind("text", of=hint)
-    if dataclasses.is_dataclass(hint) or hasattr(hint, "_fields"):
+    if issubclass(hint, Struct) or hasattr(hint, "_fields"):
         return Kind("record", of=hint)
     message = f"no kind of value that a rule can speak of: {hint}"
     raise TypeError(message)
@@ -69,7 +70,7 @@ def _kind_of_class(hint: type) -> Kind:
 
 @cache
 def fields_of(record: type) -> Mapping[str, Kind]:
-    """The fields of a dataclass or ``NamedTuple``, in their order."""
+    """The fields of a ``Struct`` or ``NamedTuple``, in their order."""
     return {name: kind_of(hint) for name, hint in get_type_hints(record).items()}
 
 
