@@ -20,7 +20,7 @@ from lp_sentinel.hops.login import judge_login
 from lp_sentinel.hops.token import judge_token
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import Judgement, utc_today
-from lp_sentinel.landing import CALLBACK_NAMES, Target, location_target, redirect_target
+from lp_sentinel.landing import CALLBACK_NAMES, REDIRECTS, Target, location_target
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.token import read_token_request
@@ -63,13 +63,13 @@ class Engine:
         calls_back = is_callback(docket, exchange, asked)
         if not calls_back:
             docket.journeys.visit(asked.browser, (exchange.host, exchange.port), exchange.started)
-        redirect = redirect_target(exchange)
+        location = location_target(exchange)
+        redirect = location if exchange.status in REDIRECTS else None
         journey, hop = self._place(exchange, asked, redirect, calls_back=calls_back)
-        location = redirect or location_target(exchange)
         if location and location.query.has(*CALLBACK_NAMES):
             docket.history.redirect(location, in_journey=journey is not None)
         if asked.referer and "?" in asked.referer:
-            judge_leak(docket, exchange, asked.referer)
+            judge_leak(docket, exchange, asked.referer, redirect)
         if journey:
             docket.journeys.touch(journey, exchange.started)
             for other in docket.journeys.overflow():
@@ -87,11 +87,11 @@ class Engine:
     ) -> tuple[Journey | None, Hop | None]:
         path = exchange.path
         if authorize := authorize_path(path):
-            return judge_authorize(self._docket, exchange, asked, *authorize), "authorize"
+            return judge_authorize(self._docket, exchange, asked, redirect, *authorize), "authorize"
         if token := token_path(path):
-            return judge_token(self._docket, exchange, asked, *token), "token"
+            return judge_token(self._docket, exchange, asked, redirect, *token), "token"
         if calls_back:
-            return judge_callback(self._docket, exchange, asked), "callback"
+            return judge_callback(self._docket, exchange, asked, redirect), "callback"
         journey = attribution.of_hop(self._docket.journeys, asked, redirect, self._docket.config.login_hosts)
         if journey is None:
             return None, None

@@ -10,7 +10,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Facts
 from lp_sentinel.finding import Finding, Hop, JourneyHop
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import redirect_target
+from lp_sentinel.landing import Target
 from lp_sentinel.redact import Redactor, bounded
 from lp_sentinel.rules import Fired, Hit, RuleBook, judge
 
@@ -102,20 +102,19 @@ class Judgement:
         """Captured text that is no secret, fit to be handed on."""
         return None if value is None else str(self._redactor.show(value))
 
-    def hop(self, exchange: Exchange, hop: Hop) -> JourneyHop:
+    def hop(self, exchange: Exchange, hop: Hop, redirect: Target | None) -> JourneyHop:
         """An exchange as it is shown: redacted, small."""
-        redirect, redactor = redirect_target(exchange), self._redactor
         return JourneyHop(
             index=exchange.index,
             flow=exchange.flow,
             hop=hop,
             method=bounded(exchange.method),
-            url=redactor.url(exchange.url),
+            url=self._redactor.url(exchange.url),
             status=exchange.status,
             error=self.text(exchange.error),
             started=exchange.started,
             answered=exchange.answered,
-            leads_to=redactor.url(redirect.url) if redirect else None,
+            leads_to=self._redactor.url(redirect.url) if redirect else None,
             injected=exchange.injected,
         )
 

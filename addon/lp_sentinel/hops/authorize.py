@@ -12,18 +12,18 @@ from lp_sentinel.hops.docket import Docket, Renewal
 from lp_sentinel.hops.landing import land
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import PREFLIGHT
-from lp_sentinel.landing import read_answer, redirect_target
+from lp_sentinel.landing import Target, read_answer
 from lp_sentinel.uri import endpoint_of
 
 
 def judge_authorize(
-    docket: Docket, exchange: Exchange, asked: Asked, form: PathForm, account: str | None
+    docket: Docket, exchange: Exchange, asked: Asked, redirect: Target | None, form: PathForm, account: str | None
 ) -> Journey | None:
     """Judge an authorize exchange; its journey, but for a preflight, which begins none."""
     request = read_request(exchange, form, account, docket.config)
     app = read_app(docket.config, account, request.client_id, request.redirect_uri)
     facts: dict[str, Facts | None] = {"request": request, "app": app}
-    judgement, hop = docket.judgement, docket.judgement.hop(exchange, "authorize")
+    judgement, hop = docket.judgement, docket.judgement.hop(exchange, "authorize", redirect)
     if request.method == "OPTIONS":
         judgement.ask("request", facts, hop, account=account, client_id=request.client_id, only_tag=PREFLIGHT)
         return None
@@ -33,7 +33,6 @@ def judge_authorize(
         journey = _begin(docket, exchange, asked, request, app)
     else:
         _continue(docket, journey, exchange, asked, request, app)
-    redirect = redirect_target(exchange)
     journey.status, journey.no_answer = exchange.status, exchange.no_answer
     journey.leads = docket.leads(journey, redirect) if redirect else None
     journey.login_begun |= journey.leads == "login"

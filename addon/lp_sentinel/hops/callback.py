@@ -11,7 +11,7 @@ from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import issue, land
 from lp_sentinel.journey import Journey, Landing
-from lp_sentinel.landing import CALLBACK_NAMES
+from lp_sentinel.landing import CALLBACK_NAMES, Target
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_parameters, parse_uri
 
 _NOT_A_CALLBACK = frozenset({"OPTIONS", "HEAD"})
@@ -29,7 +29,7 @@ def is_callback(docket: Docket, exchange: Exchange, asked: Asked) -> bool:
     )
 
 
-def judge_callback(docket: Docket, exchange: Exchange, asked: Asked) -> Journey | None:
+def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: Target | None) -> Journey | None:
     """Judge a callback request; the journey that it belongs to, if any."""
     own, history = asked.own, docket.history
     code = own.query.get("code")
@@ -39,7 +39,7 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked) -> Journey 
     explained = redirected is not None or _is_explained(docket, asked)
     repeats = history.calls_back(code)
     altered: tuple[str, ...] = ()
-    hop = docket.judgement.hop(exchange, "callback")
+    hop = docket.judgement.hop(exchange, "callback", redirect)
     if journey is None:
         if history.issued(code) is None:
             issue(docket, code, None, own.endpoint)
@@ -113,7 +113,7 @@ def judge_late(docket: Docket, journey: Journey, exchange: Exchange, hop: Journe
         journey.late = bool(docket.judgement.ask("late", {"late": late}, hop, journey))
 
 
-def judge_leak(docket: Docket, exchange: Exchange, referer: str) -> None:
+def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Target | None) -> None:
     """Judge whether a request tells another origin, by its Referer, a code that landed: once for each code."""
     if not docket.history.has_codes:
         return
@@ -130,5 +130,5 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str) -> None:
             callback_origin=endpoint_facts(Endpoint(*issued.origin, "/")).origin,
         )
         journey = docket.journeys.get(issued.journey) if issued.journey else None
-        hop = docket.judgement.hop(exchange, "callback")
+        hop = docket.judgement.hop(exchange, "callback", redirect)
         docket.judgement.ask("leak", {"leak": facts}, hop, journey, client_id=issued.client_id)

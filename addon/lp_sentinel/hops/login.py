@@ -13,7 +13,7 @@ from lp_sentinel.uri import host_matches
 
 def judge_login(docket: Docket, exchange: Exchange, asked: Asked, journey: Journey, redirect: Target | None) -> None:
     """Follow a login a hop further; where it redirects to the app, judge what lands."""
-    hop = docket.judgement.hop(exchange, "login")
+    hop = docket.judgement.hop(exchange, "login", redirect)
     docket.follow(journey, hop, asked.own, redirect)
     if redirect is None:
         return

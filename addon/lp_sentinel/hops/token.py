@@ -7,12 +7,15 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.callback import judge_late
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey
+from lp_sentinel.landing import Target
 from lp_sentinel.token import expires_in, read_token, read_token_request
 
 _OK = 200
 
 
-def judge_token(docket: Docket, exchange: Exchange, asked: Asked, account: str | None) -> Journey | None:
+def judge_token(
+    docket: Docket, exchange: Exchange, asked: Asked, redirect: Target | None, account: str | None
+) -> Journey | None:
     """Judge a token exchange; the journey whose code it redeems, if that was seen."""
     request = read_token_request(exchange)
     if request.method == "OPTIONS":
@@ -21,7 +24,7 @@ def judge_token(docket: Docket, exchange: Exchange, asked: Asked, account: str |
     issued = history.issued(code)
     journey = docket.journeys.get(issued.journey) if issued and issued.journey else None
     repeats = request.method == "POST" and history.redeems(code)
-    hop = docket.judgement.hop(exchange, "token")
+    hop = docket.judgement.hop(exchange, "token", redirect)
     if journey:
         docket.follow(journey, hop, asked.own)
         if request.method == "POST" and request.get("grant_type") != "refresh_token":
