@@ -11,6 +11,7 @@ import pytest
 import yaml
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
+from junitparser import JUnitXml
 
 from lp_sentinel.cli import main
 
@@ -54,9 +55,10 @@ def test_select_and_ignore(tmp_path: Path, rules: dict[str, Any], options: list[
     assert ids(findings) == left
     out = {"LPA120", "LPA310", "LPA408", "LPA605"} - left
     assert not [rule for rule in out if rule in result.output]
-    for ending in (".json", ".md"):
+    for ending in ENDINGS:
         text = (tmp_path / f"report{ending}").read_text()
-        assert not [rule for rule in out if f"{rule} " in text or f'"rule": "{rule}"' in text]
+        assert f"{min(left)}" in text
+        assert not [rule for rule in out if rule in text]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,13 @@ def test_severity_decides_the_exit_status(tmp_path: Path, severity: dict[str, st
     assert {finding["severity"] for finding in findings} == {severity.get("LPA310", "error")}
     level = {"error": "error", "warning": "warning", "info": "note"}[severity.get("LPA310", "error")]
     sarif = json.loads((tmp_path / "report.sarif").read_text())
-    assert {found["level"] for found in sarif["runs"][0]["results"]} == {level}
+    [run] = sarif["runs"]
+    assert {found["level"] for found in run["results"]} == {level}
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["LPA310"]
+    changed = [{"descriptor": {"id": "LPA310", "index": 0}, "configuration": {"level": level}}] if severity else []
+    assert run["invocations"][0].get("ruleConfigurationOverrides", []) == changed
+    [case] = [case for suite in JUnitXml.fromfile(str(tmp_path / "report.xml")) for case in suite]
+    assert case.is_passed is (status == 0)
 
 
 def test_what_is_allowed_is_told_and_does_not_count(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.progress import tracked
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.reports import CaptureEnd, Report, ReportError, open_report
+from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_report
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.overview import Row, row
 from lp_sentinel.reports.tally import Tally
@@ -100,7 +100,7 @@ main.add_command(completion)
     type=click.Choice((*reversed(SEVERITIES), _NEVER)),
     default="error",
     show_default=True,
-    help="The least severity that exits with status 1.",
+    help="The least severity that exits with status 1, and fails a test case of JUnit.",
 )
 @click.option(
     "--select",
@@ -129,10 +129,11 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
     """
     options = _Options(**given)
     judging = Judging(options.config, options.select, options.ignore, Redactor(on=not options.no_redact))
+    fail_on = None if options.fail_on == _NEVER else cast("Severity", options.fail_on)
     try:
         project = judging.project()
         with ExitStack() as closing:
-            reports = _opened(options.reports, project, closing)
+            reports = _opened(options.reports, Asked(project, fail_on), closing)
             tally, is_sound = _judge(find_captures(captures), judging, project, reports, options)
     except (DocumentError, ReportError, ValueError) as error:
         _unusable(str(error))
@@ -140,14 +141,14 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
         raise  # nobody reads on: click ends quietly
     except OSError as error:
         _unusable(f"cannot write: {error.strerror or error}")
-    fails = options.fail_on != _NEVER and tally.at_least(cast("Severity", options.fail_on)) > 0
+    fails = fail_on is not None and tally.at_least(fail_on) > 0
     context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)
 
 
-def _opened(paths: Sequence[str], project: Project, closing: ExitStack) -> list[Report]:
+def _opened(paths: Sequence[str], asked: Asked, closing: ExitStack) -> list[Report]:
     reports = []
     for path in dict.fromkeys(paths):
-        reports.append(report := open_report(path, project.book))
+        reports.append(report := open_report(path, lambda: asked))
         closing.callback(report.close)
     return reports
 

@@ -97,6 +97,10 @@ class RuleChoices:
     severity: Mapping[str, Severity] = field(default_factory=lambda: _NONE)
     allow: tuple[Allowance, ...] = ()
 
+    def asks(self, rule: str) -> bool:
+        """Whether a rule is selected and not ignored."""
+        return (not self.select or rule.startswith(self.select)) and not rule.startswith(self.ignore)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

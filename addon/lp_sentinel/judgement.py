@@ -62,7 +62,7 @@ class Judgement:
         self, hit: Hit, moment: str, at: JourneyHop, journey: Journey | None, account: str | None, client_id: str | None
     ) -> None:
         rule, choices = hit.rule, self._config.rules
-        if (choices.select and not rule.id.startswith(choices.select)) or rule.id.startswith(choices.ignore):
+        if not choices.asks(rule.id):
             return
         redirect_uri = None
         if journey:

@@ -20,7 +20,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import Injector, PlanError, preset_index
 from lp_sentinel.recent import Recent
-from lp_sentinel.reports import Report, ReportError, open_report
+from lp_sentinel.reports import Asked, Report, ReportError, open_report
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
 from lp_sentinel.sharing import SharingError, redact_flows
@@ -98,9 +98,13 @@ class Addon:
 
     def _open(self, settings: Settings) -> dict[str, Report]:
         reports: dict[str, Report] = {}
+
+        def asked() -> Asked:
+            return (self._settings or settings).asked
+
         try:
             for path in settings.reports:
-                reports[path] = self._reports.get(path) or open_report(path, settings.project.book)
+                reports[path] = self._reports.get(path) or open_report(path, asked)
         except ReportError:
             _close(report for path, report in reports.items() if path not in self._reports)
             raise
@@ -283,7 +287,7 @@ class Addon:
         """Write a report of what was found so far; the ending says in which format."""
         session = self._active()
         try:
-            report = open_report(path, session.book)
+            report = open_report(path, lambda: session.asked)
             session.write(report)
             report.close()
         except (ReportError, OSError) as error:

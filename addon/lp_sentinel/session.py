@@ -72,6 +72,7 @@ class Session:
     def change(self, settings: Settings, reports: Iterable[Report]) -> None:
         """Take over other settings for what comes now."""
         self.redactor.on = settings.redact
+        self.asked = settings.asked
         self._reports = tuple(reports)
         self._screen = Terminal(least=settings.show) if self._prints and settings.show else None
 
@@ -208,9 +209,7 @@ class Session:
         """Whether something at least as severe was found; ``None``: whatever it was."""
         if least is None:
             return False
-        faults = self._faults()
-        taken_ill = any(fault.is_error or (fault.is_warning and least != "error") for fault in faults)
-        return self._tally.at_least(least) > 0 or taken_ill
+        return self._tally.at_least(least) > 0 or any(fault.fails(least) for fault in self._faults())
 
     def write(self, report: Report, *, is_whole: bool = True) -> None:
         """Hand what was found so far to a report; if it is to be whole, with journeys that go on."""

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 from lp_sentinel.faults import Plan, load_plan
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.project import Project, load_project
+from lp_sentinel.reports import Asked
 from lp_sentinel.wording import quoted, unknown
 
 NEVER: Final = "never"
@@ -64,6 +65,11 @@ class Settings(NamedTuple):
     """The host name of the live page; empty: there is none."""
     show: Severity | None
     """``None``: nothing is shown."""
+
+    @property
+    def asked(self) -> Asked:
+        """What reports are told: where nothing is to fail the run, they go by what fails ``check`` by default."""
+        return Asked(self.project, self.fail_on or "error")
 
 
 def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = True) -> Settings:

@@ -9,9 +9,8 @@ import pytest
 from lp_sentinel.faults import FaultVerdict
 from lp_sentinel.reports import CaptureEnd, open_report
 from lp_sentinel.reports.formats import FORMATS
-from lp_sentinel.rules import load_rules
+from tests.reports.runs import ASKED
 
-BOOK = load_rules()
 VERDICTS = (
     FaultVerdict("state-lost", "not as expected", 2, "token: none", "callback 302, 1 token request"),
     FaultVerdict("<script>", "never matched", 0, "", ""),
@@ -22,7 +21,7 @@ VERDICTS = (
 @pytest.mark.parametrize("ending", list(FORMATS))
 def test_verdicts_are_in(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"report{ending}"
-    report = open_report(str(path), BOOK)
+    report = open_report(str(path), lambda: ASKED)
     report.capture(CaptureEnd(None, 5, faults=VERDICTS))
     report.close()
     text = path.read_text("utf-8")

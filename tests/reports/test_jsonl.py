@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 
 from lp_sentinel.reports import CaptureEnd, ReportError, open_report
-from lp_sentinel.rules import RuleBook
+from tests.reports.runs import ASKED
 from tests.reports.samples import FINDING, JOURNEY, finding
-
-NO_RULES = RuleBook(())
 
 
 def test_lines_have_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> None:
     path = tmp_path / "report.jsonl"
-    report = open_report(str(path), NO_RULES)
+    report = open_report(str(path), lambda: ASKED)
     report.finding(FINDING)
     report.journey(JOURNEY)
     report.capture(CaptureEnd("captures/demo.har", 5))
@@ -37,14 +35,14 @@ def test_lines_have_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> N
 
 def test_a_line_is_in_the_file_as_soon_as_it_was_found(tmp_path: Path) -> None:
     path = tmp_path / "report.JSONL"
-    report = open_report(str(path), NO_RULES)
+    report = open_report(str(path), lambda: ASKED)
     report.finding(FINDING)
     assert len(path.read_text("utf-8").splitlines()) == 1
     report.close()
 
 
 def test_a_dash_is_standard_output_and_leaves_it_open(capsys: pytest.CaptureFixture[str]) -> None:
-    report = open_report("-", NO_RULES)
+    report = open_report("-", lambda: ASKED)
     report.finding(FINDING)
     report.close()
     print("still open")  # noqa: T201
@@ -55,7 +53,7 @@ def test_a_dash_is_standard_output_and_leaves_it_open(capsys: pytest.CaptureFixt
 
 def test_a_capture_whose_name_is_not_utf8_is_valid_utf8(tmp_path: Path) -> None:
     path = tmp_path / "report.jsonl"
-    report = open_report(str(path), NO_RULES)
+    report = open_report(str(path), lambda: ASKED)
     report.finding(finding(capture="caf\udce9.har", message="line\u2028break"))
     report.close()
     (line,) = path.read_bytes().decode("utf-8").split("\n")[:-1]
@@ -74,5 +72,5 @@ def test_a_capture_whose_name_is_not_utf8_is_valid_utf8(tmp_path: Path) -> None:
 )
 def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path, name: str, problem: str) -> None:
     with pytest.raises(ReportError, match=problem) as caught:
-        open_report(str(tmp_path / name) if name else "", NO_RULES)
+        open_report(str(tmp_path / name) if name else "", lambda: ASKED)
     assert "\n" not in str(caught.value)

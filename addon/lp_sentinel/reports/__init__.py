@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, Report, ReportError
 from lp_sentinel.reports.formats import open_report
 
-__all__ = ["CaptureEnd", "Report", "ReportError", "open_report"]
+__all__ = ["Asked", "CaptureEnd", "Report", "ReportError", "open_report"]

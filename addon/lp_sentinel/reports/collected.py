@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import SEVERITIES, Finding, JourneySummary, Severity
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
-from lp_sentinel.rules import RuleBook
 
 TOOL = "lp-authorize"
 WORST_FIRST: tuple[Severity, ...] = SEVERITIES[::-1]
@@ -43,16 +43,16 @@ class CaptureResult:
 
 
 type Results = Mapping[str | None, CaptureResult]
-type Write = Callable[[Results, RuleBook], Iterable[str]]
+type Write = Callable[[Results, Asked], Iterable[str]]
 
 
 class Collected:
     """Keeps all that is found, and at the end has it written by ``write``."""
 
-    def __init__(self, path: str, book: RuleBook, write: Write) -> None:
-        """Raise ReportError if the file can't be written."""
+    def __init__(self, path: str, asked: Callable[[], Asked], write: Write) -> None:
+        """``asked`` is called when it is written. Raises ReportError if the file can't be written."""
         self._file = open_text(path)
-        self._book = book
+        self._asked = asked
         self._write = write
         self._results: dict[str | None, CaptureResult] = {}
 
@@ -71,7 +71,7 @@ class Collected:
     def close(self) -> None:
         """Write the report. Raises OSError."""
         try:
-            for piece in self._write(self._results, self._book):
+            for piece in self._write(self._results, self._asked()):
                 self._file.write(piece)
         finally:
             close_text(self._file)

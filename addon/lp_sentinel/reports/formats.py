@@ -13,22 +13,22 @@ from lp_sentinel.wording import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lp_sentinel.rules import RuleBook
+    from lp_sentinel.reports.asked import Asked
 
 
-def _whole(name: str) -> Callable[[str, RuleBook], Report]:
+def _whole(name: str) -> Callable[[str, Callable[[], Asked]], Report]:
     """A format that is written at the end, by the module of that name: loaded only when it is wanted."""
 
-    def report(path: str, book: RuleBook) -> Report:
+    def report(path: str, asked: Callable[[], Asked]) -> Report:
         collected = import_module("lp_sentinel.reports.collected")
-        opened: Report = collected.Collected(path, book, import_module(f"lp_sentinel.reports.{name}").write)
+        opened: Report = collected.Collected(path, asked, import_module(f"lp_sentinel.reports.{name}").write)
         return opened
 
     return report
 
 
-FORMATS: Mapping[str, Callable[[str, RuleBook], Report]] = {
-    ".jsonl": lambda path, _book: JsonLines(path),
+FORMATS: Mapping[str, Callable[[str, Callable[[], Asked]], Report]] = {
+    ".jsonl": lambda path, _asked: JsonLines(path),
     ".json": _whole("json_"),
     ".sarif": _whole("sarif"),
     ".xml": _whole("junit"),
@@ -36,13 +36,16 @@ FORMATS: Mapping[str, Callable[[str, RuleBook], Report]] = {
     ".html": _whole("html"),
     ".annotations": _whole("github"),
 }
-"""By ending. A format gets the path and the rules that were asked, for their texts."""
+"""By ending. A format gets the path and what tells, at its end, what was asked."""
 
 
-def open_report(path: str, book: RuleBook) -> Report:
-    """The report that ``path`` stands for; ``-`` is JSON Lines on standard output. Raises ReportError."""
+def open_report(path: str, asked: Callable[[], Asked]) -> Report:
+    """The report that ``path`` stands for; ``-`` is JSON Lines on standard output. Raises ReportError.
+
+    ``asked`` tells, when the report is written, what the run asked: a session may change it.
+    """
     ending = ".jsonl" if path == STANDARD_OUTPUT else PurePath(path).suffix.lower()
     if ending not in FORMATS:
         known = ", ".join(FORMATS)
         raise ReportError(f"report {visible(path)}: its ending says in which format to write: {known}")
-    return FORMATS[ending](path, book)
+    return FORMATS[ending](path, asked)

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import Finding, Severity
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import Results, all_findings, excused, worst_first
 from lp_sentinel.reports.escaping import command, command_property, one_line
-from lp_sentinel.rules import RuleBook
 
 _COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
 
-def write(results: Results, _book: RuleBook) -> Iterator[str]:
+def write(results: Results, _asked: Asked) -> Iterator[str]:
     """A workflow command for each finding, and one for each capture that could not be used."""
     for result in results.values():
         if result.problem is not None:

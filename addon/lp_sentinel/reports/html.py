@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity, rfc3339
 from lp_sentinel.redact import printable
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import (
     WORST_FIRST,
@@ -77,8 +78,9 @@ class Card(NamedTuple):
         return {row.hop.index: row.number for row in self.diagram.rows}
 
 
-def write(results: Results, book: RuleBook) -> Iterator[str]:
+def write(results: Results, asked: Asked) -> Iterator[str]:
     """The page."""
+    book = asked.project.book
     findings = list(all_findings(results))
     cards, left_out = _cards(results, book)
     rules = Counter((finding.rule, finding.name, finding.severity) for finding in findings)

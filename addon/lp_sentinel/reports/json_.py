@@ -6,15 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, all_findings, severity_counts, tool_version
 from lp_sentinel.reports.records import finding_record, journey_record
-from lp_sentinel.rules import RuleBook
 
 FORMAT = 1
 """Raised when a key changes its meaning or goes; keys may be added without."""
 
 
-def write(results: Results, _book: RuleBook) -> Iterator[str]:
+def write(results: Results, _asked: Asked) -> Iterator[str]:
     """The document, one finding and one journey a line, so that two reports can be compared by line."""
     yield f'{{"version": {FORMAT},\n"tool": {_text({"name": TOOL, "version": tool_version()})}'
     yield from _list("captures", map(_capture, results.values()))

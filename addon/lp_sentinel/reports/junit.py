@@ -1,4 +1,4 @@
-"""JUnit XML: a test suite for each capture, in it a test case for each rule, so that what was in order shows, too."""
+"""JUnit XML: a test suite for each capture, a test case for each rule asked, so that what was in order shows, too."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from lp_sentinel.finding import SEVERITIES, Finding, Severity
+from lp_sentinel.finding import Finding
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, counted, excused
 from lp_sentinel.reports.escaping import one_line, xml
-from lp_sentinel.rules import RuleBook
-
-FAIL_ON: Severity = "error"
-"""The least severity that makes a test case fail: what fails a run by default. Milder findings are its output."""
 
 
-def write(results: Results, book: RuleBook) -> Iterator[str]:
-    """A rule none of whose findings counts is skipped."""
+def write(results: Results, asked: Asked) -> Iterator[str]:
+    """A test case fails by what fails the run; milder findings are its output. Where none counts, it is skipped."""
     root = Element("testsuites", name=TOOL)
     for result in results.values():
-        _suite(root, result, {rule.id: f"{rule.id} {rule.name}" for rule in book.by_id.values()})
+        _suite(root, result, asked)
     _count(root)
     indent(root)
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: Element, result: CaptureResult, names: dict[str, str]) -> None:
+def _suite(root: Element, result: CaptureResult, asked: Asked) -> None:
     suite = SubElement(root, "testsuite", name=xml(result.name))
+    names = {rule.id: f"{rule.id} {rule.name}" for rule in asked.rules}
     by_rule = defaultdict[str, list[Finding]](list)
     for finding in result.findings:
         by_rule[finding.rule].append(finding)
@@ -38,20 +36,18 @@ def _suite(root: Element, result: CaptureResult, names: dict[str, str]) -> None:
     for rule in sorted(names):
         case = SubElement(suite, "testcase", classname=xml(result.name), name=xml(names[rule]))
         if by_rule[rule]:
-            _tell(case, by_rule[rule])
+            _tell(case, by_rule[rule], asked)
     for fault in result.faults:
         case = SubElement(suite, "testcase", classname=xml(result.name), name=xml(f"fault {fault.fault}"))
-        if fault.is_error:
+        if asked.fault_fails(fault):
             SubElement(case, "failure", type="fault", message=xml(one_line(fault.line)))
         else:
             SubElement(case, "system-out").text = xml(one_line(fault.line))
     _count(suite)
 
 
-def _tell(case: Element, findings: Sequence[Finding]) -> None:
-    least = SEVERITIES.index(FAIL_ON)
-    fails = [finding.counts and SEVERITIES.index(finding.severity) >= least for finding in findings]
-    failing = [finding for finding, does in zip(findings, fails, strict=True) if does]
+def _tell(case: Element, findings: Sequence[Finding], asked: Asked) -> None:
+    failing = [finding for finding in findings if asked.fails(finding)]
     if failing:
         more = f" (and {counted(len(failing) - 1, 'more finding')})" if len(failing) > 1 else ""
         failure = SubElement(case, "failure", type=failing[0].severity)
@@ -60,7 +56,7 @@ def _tell(case: Element, findings: Sequence[Finding]) -> None:
     elif not any(finding.counts for finding in findings):
         reasons = ", ".join(sorted({excused(finding) for finding in findings}))
         SubElement(case, "skipped", message=f"{counted(len(findings), 'finding')}, {reasons}")
-    if others := [finding for finding, does in zip(findings, fails, strict=True) if not does]:
+    if others := [finding for finding in findings if not asked.fails(finding)]:
         SubElement(case, "system-out").text = xml("\n\n".join(map(_text, others)))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import (
     WORST_FIRST,
@@ -20,7 +21,6 @@ from lp_sentinel.reports.collected import (
 )
 from lp_sentinel.reports.escaping import code
 from lp_sentinel.reports.escaping import markdown as escaped
-from lp_sentinel.rules import RuleBook
 
 _ENOUGH = 900_000
 """Characters of sections: GitHub takes a summary of one MiB, and nobody reads more."""
@@ -28,7 +28,7 @@ _MOST_HOPS = 20
 _SIGNS: dict[Severity, str] = {"error": "🔴", "warning": "🟠", "info": "🔵"}
 
 
-def write(results: Results, _book: RuleBook) -> Iterator[str]:
+def write(results: Results, _asked: Asked) -> Iterator[str]:
     """The counts, then a section for each journey in which something was found."""
     yield f"# lp-authorize: {verdict(all_findings(results))}\n"
     yield from _counts(results)

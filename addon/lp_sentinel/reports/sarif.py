@@ -10,10 +10,11 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from lp_sentinel.finding import Finding, JourneyHop, Severity
+from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, excused, tool_version
 from lp_sentinel.reports.escaping import markdown as escaped
-from lp_sentinel.rules import Rule, RuleBook
+from lp_sentinel.rules import Rule
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
@@ -27,14 +28,14 @@ _WHY_NOT = {
 type Json = dict[str, object]
 
 
-def write(results: Results, book: RuleBook) -> Iterator[str]:
+def write(results: Results, asked: Asked) -> Iterator[str]:
     """One run over all captures."""
-    rules = sorted(book.by_id.values(), key=lambda rule: rule.id)
+    rules = asked.rules
     places = {rule.id: place for place, rule in enumerate(rules)}
     captures = [result for result in results.values() if result.capture is not None]
     run: Json = {
         "tool": {"driver": {"name": TOOL, "version": tool_version(), "rules": [_rule(rule) for rule in rules]}},
-        "invocations": [_invocation(results)],
+        "invocations": [_invocation(results) | _overrides(asked, places)],
         "artifacts": [{"location": _artifact(result.capture), "roles": ["analysisTarget"]} for result in captures],
         "results": [found for result in results.values() for found in _results(result, places)],
         "columnKind": "unicodeCodePoints",
@@ -83,6 +84,16 @@ def _invocation(results: Results) -> Json:
         for result in problems
     ]
     return {"executionSuccessful": not problems, "toolExecutionNotifications": notes}
+
+
+def _overrides(asked: Asked, places: Mapping[str, int]) -> Json:
+    """Where the project calls a rule more or less severe than the rule's file does."""
+    changed: list[Json] = [
+        {"descriptor": {"id": rule, "index": places[rule]}, "configuration": {"level": _LEVELS[severity]}}
+        for rule, severity in sorted(asked.severity.items())
+        if rule in places
+    ]
+    return {"ruleConfigurationOverrides": changed} if changed else {}
 
 
 def _results(result: CaptureResult, places: Mapping[str, int]) -> Iterator[Json]:
