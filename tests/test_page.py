@@ -15,6 +15,7 @@ from mitmproxy import http as mitm_http
 from mitmproxy import io
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
@@ -171,6 +172,33 @@ def test_a_fault_is_armed_and_judged(live: tuple[Live, Mitmdump], app: App) -> N
     page.until(lambda: "1 fault armed" in page.one("#faults").text, "it is not armed again")
 
 
+def test_faults_are_turned_off_one_by_one_or_together(live: tuple[Live, Mitmdump], app: App) -> None:
+    page, proxy = live
+
+    def offs() -> list[str]:
+        return [button.accessible_name for button in page.all("#faults [data-do=off]")]
+
+    for place, name in enumerate(("state-lost", "access_denied", "server_error"), start=1):
+        Select(page.one("select[name=preset]")).select_by_visible_text(name)
+        page.one("#faults [data-do=arm]:not([data-name])").click()
+        page.until(lambda: f"{place} fault" in page.one("#faults h2").text, "it is not armed")  # noqa: B023
+    assert offs() == ["Off state-lost", "Off access_denied", "Off server_error", "All off"]
+    page.one("#faults [data-do=off][data-name=access_denied]").send_keys(Keys.ENTER)
+    page.until(lambda: "2 faults armed" in page.one("#faults h2").text, "not one of them is off")
+    assert page.driver.switch_to.active_element.accessible_name == "Arm access_denied"
+    rows = {row.text.split()[0]: row.text.split()[2] for row in page.all("#faults tbody tr")}
+    assert rows == {"state-lost": "armed", "access_denied": "off", "server_error": "armed"}
+    page.one("#faults [data-do=off][data-name=state-lost]").click()
+    page.until(lambda: "1 fault armed" in page.one("#faults h2").text, "the second is not off")
+    assert offs() == ["Off server_error"]
+    page.one("#faults [data-do=off]").click()
+    page.until(lambda: "none armed" in page.one("#faults h2").text, "the last is not off")
+    app.habits = Habits(proxy=proxy.url)
+    sign_in(app, proxy)
+    page.until(lambda: page.all(".outcome") and page.one(".outcome").text == "code", "a fault was put in all the same")
+    assert page.all(".badge.injected") == []
+
+
 def test_only_the_page_itself_may_arm(app: App, proxies: Proxies, tmp_path: Path) -> None:
     proxy = watched(proxies, config_of(app, tmp_path))
     token = token_of(asked(proxy)[2])
@@ -187,6 +215,14 @@ def test_only_the_page_itself_may_arm(app: App, proxies: Proxies, tmp_path: Path
     assert "none armed" in asked(proxy)[2]
     assert wish(proxy, token, arm="access_denied")[0] == 204
     assert "1 fault armed" in asked(proxy)[2]
+    assert wish(proxy, token, origin="http://evil.example", off="access_denied")[0] == 403
+    assert wish(proxy, token + "x", off="access_denied")[0] == 403
+    status, text = wish(proxy, token, off="acces_denied")
+    assert (status, "did you mean 'access_denied'?" in text) == (400, True)
+    assert wish(proxy, token, off=False)[0] == 400
+    assert "1 fault armed" in asked(proxy)[2]
+    assert wish(proxy, token, off="access_denied")[0] == 204
+    assert "none armed" in asked(proxy)[2]
     assert wish(proxy, token, off=True)[0] == 204
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from mitmproxy import http
 from mitmproxy.exceptions import CommandError
 
-from lp_sentinel.faults import preset_index
+from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.recent import MOST
 from lp_sentinel.reports.collected import tool_version
 from lp_sentinel.reports.html import environment, part, policy
@@ -130,7 +130,7 @@ class Page:
     # Faults
 
     def _wish(self, request: http.Request) -> http.Response:
-        """Arm a fault, or all off; only for a script of the page itself."""
+        """Arm a fault, or one or all off; only for a script of the page itself."""
         port = "" if request.port == 80 else f":{request.port}"  # noqa: PLR2004  (http's)
         if request.headers.get("origin") != f"http://{request.host}{port}":
             return _text(403, "Only the page itself may do this.")
@@ -140,11 +140,12 @@ class Page:
         try:
             if isinstance(wish.get("arm"), str):
                 self._addon.faults_arm(wish["arm"])
-            elif wish.get("off") is True:
-                self._addon.faults_off()
+            elif (off := wish.get("off")) is True or isinstance(off, str):
+                if injector := self._addon.injector():
+                    injector.off(None if off is True else off)
             else:
                 return _text(400, "Neither arm nor off.")
-        except CommandError as error:
+        except (CommandError, PlanError) as error:
             return _text(400, str(error))
         return _made(204, "application/json", "")
 

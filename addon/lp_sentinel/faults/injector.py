@@ -134,11 +134,14 @@ class Injector:
         armed.is_on, armed.is_dry, armed.since = True, False, time.monotonic()
         self._say(f"fault {name} is armed (seed {armed.fault.seed})")
 
-    def off(self) -> None:
-        """Put in no more faults."""
-        for armed in self._faults:
+    def off(self, name: str | None = None) -> None:
+        """Put in no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
+        chosen = [armed for armed in self._faults if name in (None, armed.fault.name)]
+        if name is not None and not chosen:
+            raise PlanError(unknown("fault", name, [armed.fault.name for armed in self._faults]))
+        for armed in chosen:
             armed.is_on = False
-        self._say("all faults are off")
+        self._say("all faults are off" if name is None else f"fault {name} is off")
 
     def list(self) -> tuple[Row, ...]:
         """Every fault of the plan."""

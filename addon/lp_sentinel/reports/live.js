@@ -71,7 +71,10 @@
     panel.dataset.html = html;
     panel.innerHTML = html;
     if (preset) panel.querySelector("select").value = preset;
-    if (focused) (panel.querySelector(focused.dataset.do === "off" ? "[data-do]" : "select") ?? panel).focus();
+    if (!focused) return;
+    const { name } = focused.dataset;
+    const ofSame = [...panel.querySelectorAll("[data-name]")].find((button) => button.dataset.name === name);
+    (ofSame ?? panel.querySelector(focused.dataset.do ? "[data-do]:not([data-name])" : "select")).focus();
   };
 
   const take = (news) => {
@@ -110,8 +113,9 @@
   byId("faults").addEventListener("click", async (event) => {
     const button = event.target.closest("[data-do]");
     if (!button) return;
-    const name = button.dataset.name ?? byId("faults").querySelector("select").value;
-    const wish = button.dataset.do === "arm" ? { arm: name } : { off: true };
+    const { name } = button.dataset;
+    const preset = byId("faults").querySelector("select").value;
+    const wish = button.dataset.do === "arm" ? { arm: name ?? preset } : { off: name ?? true };
     try {
       const answer = await fetch("/faults", {
         method: "POST",
