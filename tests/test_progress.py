@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from lp_sentinel import progress
 from lp_sentinel.progress import tracked
+from lp_sentinel.workers import Advance
 
 
 class Screen(io.StringIO):
@@ -34,23 +36,41 @@ def test_who_sees_a_bar(
     captures: list[Path], screen: io.StringIO, worth: int, has_bar: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_WORTH_A_BAR", worth)
-    assert list(tracked([1, 2], captures, screen)) == [1, 2]
+    assert list(tracked(lambda _: [1, 2], captures, screen)) == [1, 2]
     assert ("capture 1 of 2" in screen.getvalue()) == has_bar
 
 
 def test_a_capture_that_is_not_there_has_its_result(captures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_WORTH_A_BAR", 1)
-    assert list(tracked("xyz", [*captures, Path("nowhere")], Screen())) == ["x", "y", "z"]
+    assert list(tracked(lambda _: "xyz", [*captures, Path("nowhere")], Screen())) == ["x", "y", "z"]
 
 
 def test_it_goes_away_when_the_run_breaks_off(captures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_WORTH_A_BAR", 1)
 
-    def broken() -> Iterator[int]:
+    def broken(_: object) -> Iterator[int]:
         yield 1
         raise ValueError("broken")
 
     screen = Screen()
     with pytest.raises(ValueError, match="broken"):
-        list(tracked(broken(), captures, screen))
+        list(tracked(broken, captures, screen))
     assert screen.getvalue().endswith(("\x1b[2K", "\x1b[?25h"))
+
+
+def test_it_moves_within_a_capture_and_not_beyond_it(captures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_WORTH_A_BAR", 1)
+    monkeypatch.setattr(progress, "_EVERY", 0)
+
+    def judge(advance: Advance | None) -> Iterator[int]:
+        assert advance
+        for size in (50, 30, 30):  # of the first 100 bytes of 200
+            advance(size)
+        yield 1
+        advance(40)
+        yield 2
+
+    screen = Screen()
+    assert list(tracked(judge, captures, screen)) == [1, 2]
+    shown = re.findall(r"(\d+)%", screen.getvalue())
+    assert list(dict.fromkeys(shown)) == ["0", "25", "40", "50", "70", "100"]

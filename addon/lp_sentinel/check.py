@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures.gather import gather
-from lp_sentinel.engine import Engine
+from lp_sentinel.captures.gather import gather, is_large
+from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.finding import Finding, JourneySummary, by_place
+from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
+from lp_sentinel.shelf import Shelf
+from lp_sentinel.workers import Advance, Workers
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _AHEAD = 256
 """How many exchanges ahead the engine hears of: a token exchange begins shortly after its callback."""
+WORTH_WORKERS = 32_000_000
+"""Bytes that take longer than to start processes."""
 
 
 class Judged(NamedTuple):
@@ -27,9 +33,9 @@ class Judged(NamedTuple):
     capture: str
     exchanges: int
     """How many were read."""
-    findings: tuple[Finding, ...]
+    findings: Collection[Finding]
     """By place in the capture, then by rule."""
-    journeys: tuple[JourneySummary, ...]
+    journeys: Collection[JourneySummary]
     problem: str | None
     """Why the capture could not be read, or not to its end."""
 
@@ -48,36 +54,77 @@ class Judging(NamedTuple):
         return load_project(self.config).choosing(self.select, self.ignore)
 
 
-def judge_all(captures: Iterable[Path], judging: Judging, project: Project, jobs: int = 1) -> Iterator[Judged]:
-    """Judge captures by ``project``, which ``judging`` describes, in up to ``jobs`` processes; the order stays."""
-    captures = list(captures)
-    jobs = min(jobs, len(captures))
-    if jobs <= 1:
-        yield from map(partial(judge_capture, project=project, redactor=judging.redactor), captures)
+def judge_all(
+    captures: Sequence[Path],
+    judging: Judging,
+    project: Project,
+    jobs: int = 1,
+    advance: Advance | None = None,
+) -> Iterator[Judged]:
+    """Judge captures by ``project``, which ``judging`` describes, in up to ``jobs`` processes; the order stays.
+
+    ``advance`` is told how many more bytes are done of those that are judged in this process.
+    """
+    if jobs > 1 and sum(map(size_of, captures)) >= WORTH_WORKERS:
+        _mine[:] = [(project, judging.redactor)]
+        with Workers(jobs, _begin, judging) as workers:
+            judge_here = partial(judge_capture, project=project, redactor=judging.redactor)
+            yield from _judge_by(workers, captures, partial(judge_here, workers=workers, advance=advance))
         return
-    with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(judging,)) as pool:
-        yield from pool.map(_judge, captures)
+    for path in captures:
+        yield judge_capture(path, project, judging.redactor, advance=advance)
 
 
-def judge_capture(path: Path, project: Project, redactor: Redactor) -> Judged:
-    """Judge what can be read of a capture."""
+def judge_capture(
+    path: Path,
+    project: Project,
+    redactor: Redactor,
+    workers: Workers | None = None,
+    advance: Advance | None = None,
+) -> Judged:
+    """Judge what can be read of a capture; ``workers`` help with a large one."""
     capture = os.fspath(path)
     engine = Engine(project.config, project.book, redactor, capture)
-    with gather(path, project.config) as gathered:
-        verdicts = [
-            engine.pass_by(exchange) if isinstance(exchange, float) else engine.feed(exchange)
-            for exchange in _announced(gathered.exchanges, engine)
-        ]
-    verdicts.append(engine.close())
-    findings = (finding for verdict in verdicts for finding in verdict.findings)
-    journeys = tuple(journey for verdict in verdicts for journey in verdict.closed)
-    return Judged(
-        capture,
-        gathered.held,
-        tuple(by_place(findings)),
-        journeys,
-        gathered.problem,
-    )
+    findings, journeys, places = Shelf[Finding](), Shelf[JourneySummary](), list[tuple[int, str]]()
+
+    def judge() -> Iterator[Verdict]:
+        for exchange in _announced(gathered.exchanges, engine):
+            yield engine.pass_by(exchange) if isinstance(exchange, float) else engine.feed(exchange)
+        yield engine.close()
+
+    with gather(path, project.config, workers, advance) as gathered:
+        for verdict in judge():
+            for finding in verdict.findings:
+                findings.add(finding)
+                places.append((finding.index, finding.rule))
+            for journey in verdict.closed:
+                journeys.add(journey)
+    findings.sort(places)
+    return Judged(capture, gathered.held, findings, journeys, gathered.problem)
+
+
+def size_of(path: Path) -> int:
+    """In bytes; 0 if that is not known."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _judge_by(workers: Workers, captures: Sequence[Path], judge_here: Callable[[Path], Judged]) -> Iterator[Judged]:
+    """A large flow file is judged here, with the help of all workers; of other captures each by one of them."""
+    under_way: deque[tuple[Path, Future[Judged] | None]] = deque()
+    for path in captures:
+        here = len(captures) == 1 or is_large(path)
+        under_way.append((path, None if here else workers.submit(_judge, path)))
+        if len(under_way) > workers.ahead:
+            yield _result(*under_way.popleft(), judge_here)
+    while under_way:
+        yield _result(*under_way.popleft(), judge_here)
+
+
+def _result(path: Path, future: Future[Judged] | None, judge_here: Callable[[Path], Judged]) -> Judged:
+    return future.result() if future else judge_here(path)
 
 
 def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterator[Exchange | float]:
@@ -93,11 +140,12 @@ def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterato
 
 
 _mine: list[tuple[Project, Redactor]] = []
-"""In a process of the pool: the one thing it judges by."""
+"""What a process of the pool judges by; one that was forked has it from the start."""
 
 
 def _begin(judging: Judging) -> None:
-    _mine[:] = [(judging.project(), judging.redactor)]
+    if not _mine:
+        _mine.append((judging.project(), judging.redactor))
 
 
 def _judge(path: Path) -> Judged:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
@@ -27,6 +28,7 @@ from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.rules import load_rules
 from lp_sentinel.wording import visible
+from lp_sentinel.workers import cores
 
 FAILED = 1
 UNUSABLE = 2
@@ -119,7 +121,13 @@ main.add_command(completion)
     help="Rule ids or their beginnings: not these.",
 )
 @click.option("--no-redact", is_flag=True, help="Show codes, states and other secrets as they are.")
-@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Judge N captures at a time.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=cores,
+    metavar="N",
+    help="Processes for large captures; default: one a core.",
+)
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
@@ -163,8 +171,8 @@ def _judge(
         for note in project.expired(datetime.now(UTC).date()):
             click.echo(f"lp-authorize: {note}", err=True)
     rows: list[Row] = []
-    judging_all = judge_all(captures, judging, project, options.jobs)
-    for judged in judging_all if options.quiet else tracked(judging_all, captures):
+    judge = partial(judge_all, captures, judging, project, options.jobs)
+    for judged in judge() if options.quiet else tracked(judge, captures):
         is_sound &= judged.problem is None
         _report(judged, reports, tally)
         if screen:

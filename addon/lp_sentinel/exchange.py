@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
+
+from msgspec import Struct
 
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint
 
@@ -10,11 +12,25 @@ type Headers = tuple[tuple[str, str], ...]
 
 FAULT_HEADER = "lp-authorize-fault"
 
+REQUEST_HEADERS = frozenset(
+    {
+        "host",
+        "user-agent",
+        "referer",
+        "sec-fetch-dest",
+        "sec-fetch-mode",
+        "x-requested-with",
+        "authorization",
+        "content-type",
+    }
+)
+RESPONSE_HEADERS = frozenset({"location", FAULT_HEADER})
+"""The headers that matter: rules and journeys depend on no others, so a source of exchanges may leave those out."""
+
 _SUBRESOURCES = frozenset({"style", "script", "image", "font", "audio", "video", "track", "manifest"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(Struct, frozen=True, kw_only=True, gc=False):
     """A request and what came back. Text that is not UTF-8 is kept as lone surrogates. ``None`` is "not known"."""
 
     index: int
@@ -36,11 +52,13 @@ class Exchange:
     target: str
     """Path and query as sent."""
     request_headers: Headers = ()
+    """At least those of REQUEST_HEADERS."""
     request_body: bytes | None = None
     """Decoded of its Content-Encoding; ``None`` if the capture does not hold it, ``b""`` if there was none."""
     status: int | None = None
     """``None`` if there is no response."""
     response_headers: Headers = ()
+    """At least those of RESPONSE_HEADERS."""
     response_body: bytes | None = None
     error: str | None = None
     """Why there is no response, where that was recorded. ``None`` with no status: not in the capture."""
@@ -88,6 +106,11 @@ def header(headers: Headers, name: str) -> str | None:
         if len(key) == size and key.lower() == name:
             return value.strip(" \t")
     return None
+
+
+def that_matter(headers: Iterable[tuple[str, str]], names: Container[str]) -> Headers:
+    """Those of ``headers`` that are among ``names``, with their names in lower case."""
+    return tuple((lower, value) for name, value in headers if (lower := name.lower()) in names)
 
 
 def header_values(headers: Headers, name: str) -> tuple[str, ...]:

@@ -3,54 +3,98 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from lp_sentinel.check import size_of
+from lp_sentinel.workers import Advance
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _WORTH_A_BAR = 5_000_000
 """Bytes that take a second or so."""
+_EVERY = 0.1
+"""Seconds from one picture to the next."""
 
 
-def tracked[T](results: Iterable[T], captures: Sequence[Path], file: TextIO | None = None) -> Iterator[T]:
-    """The results, one for each capture in order, with a bar while the next one is awaited."""
+def tracked[T](
+    judge: Callable[[Advance | None], Iterable[T]], captures: Sequence[Path], file: TextIO | None = None
+) -> Iterator[T]:
+    """The results that ``judge`` gives, one for each capture in order, with a bar while the next one is awaited."""
     stream = file or sys.stderr
-    sizes = [_size(path) for path in captures]
+    sizes = [size_of(path) for path in captures]
     if not stream.isatty() or sum(sizes) < _WORTH_A_BAR:
-        yield from results
+        yield from judge(None)
         return
-    progress = Progress(
+    bar = _Bar(_progress(stream), sizes)
+    try:
+        bar.show()
+        for result in judge(bar.advance):
+            # What is printed meanwhile must not run into the bar.
+            bar.hide()
+            yield result
+            bar.next()
+            bar.show()
+    finally:
+        bar.hide()
+
+
+class _Bar:
+    """How much is done of captures of these sizes. It has no thread of its own: it moves when it is told."""
+
+    def __init__(self, progress: Progress, sizes: Sequence[int]) -> None:
+        self._progress, self._sizes, self._place = progress, sizes, 0
+        self._before = self._done = 0.0
+        self._seen = 0.0
+        self._task = progress.add_task("", total=sum(sizes))
+
+    def advance(self, size: float) -> None:
+        """Note that so many more bytes of the present capture are done."""
+        self._done = min(self._done + size, self._before + self._sizes[self._place])
+        if time.monotonic() - self._seen >= _EVERY:
+            self._draw()
+
+    def next(self) -> None:
+        """Note that the present capture is done."""
+        self._before = self._done = self._before + self._sizes[self._place]
+        self._place += 1
+
+    def show(self) -> None:
+        self._progress.start()
+        self._draw()
+
+    def hide(self) -> None:
+        self._progress.stop()
+
+    def _draw(self) -> None:
+        self._seen = time.monotonic()
+        of = len(self._sizes)
+        place = f"capture {min(self._place + 1, of)} of {of}"
+        self._progress.update(self._task, completed=self._done, description=place, refresh=True)
+
+
+def _progress(stream: TextIO) -> Progress:
+    from rich.console import Console  # noqa: PLC0415  (takes its time, and is seldom needed)
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    return Progress(
         TextColumn("{task.percentage:>3.0f}%"),
         BarColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.description}"),
         console=Console(file=stream),
+        auto_refresh=False,
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    task = progress.add_task(_place(0, sizes), total=sum(sizes))
-    try:
-        progress.start()
-        for done, (size, result) in enumerate(zip(sizes, results, strict=False), 1):
-            # What is printed meanwhile must not run into the bar.
-            progress.stop()
-            yield result
-            progress.update(task, advance=size, description=_place(done, sizes))
-            progress.start()
-    finally:
-        progress.stop()
-
-
-def _place(done: int, sizes: Sequence[int]) -> str:
-    return f"capture {min(done + 1, len(sizes))} of {len(sizes)}"
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

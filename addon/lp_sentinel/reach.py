@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 
-from lp_sentinel.attribution import read_asked
 from lp_sentinel.authorize import authorize_path
 from lp_sentinel.config import Config
-from lp_sentinel.exchange import Exchange
-from lp_sentinel.landing import Target, redirect_target
+from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.landing import Key, Target, key_of, redirect_target
 from lp_sentinel.relevance import carries_login
-from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, parse_parameters
+from lp_sentinel.uri import Endpoint, Uri, endpoint_of, host_matches, parse_parameters
 
 _CONTROL = re.compile(r"[\x00-\x20]")
 """Dropped from a Location when it is resolved."""
@@ -43,8 +42,8 @@ class Reach:
         """Where logins led."""
         self._endpoints: set[Endpoint] = set()
         """Where apps are called back."""
-        self._awaited: set[int] = set()
-        """Hashes of where a login was sent on to, but for the places that count by their host."""
+        self._awaited: set[Key] = set()
+        """Keys of where a login was sent on to, but for the places that count by their host."""
         self._codes: set[int] = set()
         for apps in config.accounts.values():
             for app in apps.values():
@@ -60,27 +59,41 @@ class Reach:
     def has_host(self, host: str) -> bool:
         return host in self._apps or self._is_login(host)
 
-    def has_referer(self, referer: str) -> bool:
+    @property
+    def codes(self) -> int:
+        """How many codes have landed."""
+        return len(self._codes)
+
+    def has_page(self, referer: str) -> bool:
+        """Whether a page matters by its host."""
         endpoint = endpoint_of(referer)
-        if endpoint and self.has_host(endpoint.host):
-            return True
+        return endpoint is not None and self.has_host(endpoint.host)
+
+    def has_code(self, referer: str) -> bool:
+        """Whether a page's address has a landed code in its query."""
         query = referer.partition("?")[2].partition("#")[0]
-        return bool(query) and any(hash(value) in self._codes for _, value in parse_parameters(query).pairs)
+        return any(hash(value) in self._codes for _, value in parse_parameters(query).pairs)
 
     def learn(self, exchange: Exchange) -> bool:
         """Note what an exchange that the engine must see makes relevant.
 
         Whether that was all: else it is to be repeated when something was learnt.
         """
-        asked, redirect = read_asked(exchange), redirect_target(exchange)
-        is_authorize = authorize_path(exchange.path) is not None
+        path, _, query = exchange.target.partition("?")
+        endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, path or "/")
+        redirect = redirect_target(exchange) if exchange.response_headers else None
+        is_authorize = authorize_path(path) is not None
         if is_authorize:
-            self._learn_app(asked.own.query.get("redirect_uri") or "")
-        for carried in (asked.own.query, *((redirect.query, redirect.fragment) if redirect else ())):
-            if code := carried.get("code"):
+            self._learn_app(parse_parameters(query).get("redirect_uri") or "")
+        # A letter of a name may be encoded.
+        own = parse_parameters(query) if "code" in query or "%" in query else None
+        for carried in (own, *((redirect.query, redirect.fragment) if redirect else ())):
+            if code := carried and carried.get("code"):
                 self._codes.add(hash(code))
-        if is_authorize or self._may_be_step(exchange, asked.own, redirect, asked.referer):
-            self._learn_step(asked.own)
+        if is_authorize or self._may_be_step(exchange, endpoint, query, redirect):
+            self._logins.add(endpoint.host)
+            if endpoint.path == "/" and not query:
+                self._rooted.add(endpoint.host)
             if redirect:
                 self._learn_redirect(redirect)
             return True
@@ -90,22 +103,17 @@ class Reach:
     def _is_login(self, host: str) -> bool:
         return host in self._logins or host_matches(host, self._login_hosts)
 
-    def _may_be_step(self, exchange: Exchange, own: Target, redirect: Target | None, referer: str | None) -> bool:
-        if self._is_login(exchange.host) or hash(own.key) in self._awaited:
+    def _may_be_step(self, exchange: Exchange, own: Endpoint, query: str, redirect: Target | None) -> bool:
+        if self._is_login(own.host) or key_of(Uri(own, query, None)) in self._awaited:
             return True
         if redirect and redirect.endpoint in self._endpoints:
             return True
+        referer = header(exchange.request_headers, "referer")
         page = endpoint_of(referer)
         if page is None or not self.has_host(page.host):
             return False
         is_front = page.path == "/" and "?" not in (referer or "")
         return page.host in self._rooted if is_front else self._is_login(page.host)
-
-    def _learn_step(self, own: Target) -> None:
-        if own.endpoint:
-            self._logins.add(own.endpoint.host)
-            if _is_front(own):
-                self._rooted.add(own.endpoint.host)
 
     def _learn_redirect(self, redirect: Target) -> None:
         endpoint = redirect.endpoint
@@ -117,7 +125,7 @@ class Reach:
         if redirect.query.has("code", "error") or redirect.fragment.has("code", "error"):
             self._endpoints.add(endpoint)
         if not self._is_login(endpoint.host):
-            self._awaited.add(hash(redirect.key))
+            self._awaited.add(redirect.key)
         if _is_front(redirect):
             self._rooted.add(endpoint.host)
 

@@ -283,9 +283,11 @@ def test_what_cannot_be_read_is_passed_over() -> None:
     assert problem.endswith("(and 1 more problems)")
 
 
-def test_bytes_that_are_not_utf8() -> None:
-    found, _ = read(har({**ENTRY, "request": {"url": "https://a.example/?x=Z"}}).replace(b"Z", b"\xff\x01"))
-    assert found[0].target == "/?x=\udcff\x01"
+@pytest.mark.parametrize("raw", [b"\xff", b"\xff\x01", b"\x01"])
+def test_bytes_that_are_not_utf8(raw: bytes) -> None:
+    found, problem = read(har({**ENTRY, "request": {"url": "https://a.example/?x=Z"}}).replace(b"Z", raw))
+    assert found[0].target == "/?x=" + raw.decode("utf-8", "surrogateescape")
+    assert problem is None
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.999])

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lp_sentinel.captures.har import read_har
-from lp_sentinel.captures.stream import CaptureError, open_stream, reason, standard_input
+from lp_sentinel.captures.stream import (
+    CaptureError,
+    Head,
+    Kind,
+    Readable,
+    Stream,
+    open_stream,
+    reason,
+    standard_input,
+)
+from lp_sentinel.exchange import Exchange
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from lp_sentinel.captures.stream import Readable
-    from lp_sentinel.exchange import Exchange
-
-__all__ = ["CaptureError", "find_captures", "in_order", "read_capture"]
+__all__ = ["CaptureError", "find_captures", "in_order", "open_capture", "read_capture"]
 
 STANDARD_INPUT = Path("-")
 
@@ -35,19 +39,32 @@ def read_capture(source: Path | Readable) -> Iterator[Exchange]:
 
     Raises CaptureError, after what could be read, if that was not all.
     """
-    if not isinstance(source, Path):
-        yield from _read(source, str(getattr(source, "name", "the capture")))
-        return
-    try:
-        if source == STANDARD_INPUT:
-            yield from _read(standard_input(), "standard input")
-        elif source.is_dir():
-            raise CaptureError(f"{source}: no captures in this folder")
-        else:
-            with source.open("rb", buffering=0) as file:
-                yield from _read(file, str(source))
-    except OSError as error:
-        raise CaptureError(f"{source}: cannot be read: {reason(error)}") from error
+    with open_capture(source) as (stream, kind):
+        if kind == "har":
+            from lp_sentinel.captures.har import read_har  # noqa: PLC0415  (not needed for flows)
+
+            yield from read_har(stream)
+        elif kind == "flows":
+            from lp_sentinel.captures.flows import read_flows  # noqa: PLC0415  (mitmproxy takes a fifth of a second)
+
+            yield from read_flows(stream)
+
+
+@contextmanager
+def open_capture(source: Path | Readable) -> Iterator[tuple[Stream, Kind | None]]:
+    """The bytes of a capture, and what they are; ``None`` if they are none.
+
+    Raises CaptureError, if there was something wrong with them, when all is done.
+    """
+    with ExitStack() as closing:
+        file, name = _opened(source, closing)
+        stream, head = open_stream(file)
+        if head.kind is None:
+            stream.fail(_no_capture(stream, head))
+        yield stream, head.kind
+    if stream.problem is not None:
+        more = f" (and {stream.problems - 1} more problems)" if stream.problems > 1 else ""
+        raise CaptureError(f"{name}: {stream.problem}{more}")
 
 
 def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:
@@ -60,23 +77,25 @@ def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:
     return [exchange for _, exchange in sorted(keyed, key=lambda pair: pair[0])]
 
 
-def _read(source: Readable, name: str) -> Iterator[Exchange]:
-    stream, head = open_stream(source)
-    if head.kind == "har":
-        yield from read_har(stream)
-    elif head.kind == "flows":
-        from lp_sentinel.captures.flows import read_flows  # noqa: PLC0415  (mitmproxy takes a fifth of a second)
+def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]:
+    if not isinstance(source, Path):
+        return source, str(getattr(source, "name", "the capture"))
+    try:
+        if source == STANDARD_INPUT:
+            return standard_input(), "standard input"
+        if source.is_dir():
+            raise CaptureError(f"{source}: no captures in this folder")
+        return closing.enter_context(source.open("rb", buffering=0)), str(source)
+    except OSError as error:
+        raise CaptureError(f"{source}: cannot be read: {reason(error)}") from error
 
-        yield from read_flows(stream)
-    elif stream.cut is not None:
-        stream.fail(f"cannot be read: {stream.cut}")
-    elif not stream.peek(1):
-        stream.fail("is empty when unpacked" if head.packed else "is empty")
-    else:
-        stream.fail("is neither a flow file nor a HAR file")
-    if stream.problem is not None:
-        more = f" (and {stream.problems - 1} more problems)" if stream.problems > 1 else ""
-        raise CaptureError(f"{name}: {stream.problem}{more}")
+
+def _no_capture(stream: Stream, head: Head) -> str:
+    if stream.cut is not None:
+        return f"cannot be read: {stream.cut}"
+    if not stream.peek(1):
+        return "is empty when unpacked" if head.packed else "is empty"
+    return "is neither a flow file nor a HAR file"
 
 
 def _within(folder: Path) -> list[Path]:

@@ -1,9 +1,12 @@
-"""Finding the entries of a HAR one by one, in bounded memory, without parsing what stands around them."""
+"""Finding the entries of a HAR in bounded memory, without parsing what stands around them."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from lp_sentinel.captures.stream import CHUNK
 
@@ -14,17 +17,36 @@ if TYPE_CHECKING:
 
 # A body of this length that is not yet at its end is dropped: no token answer is that long.
 _LONGEST_STRING = 8 * CHUNK
+# Of a longer entry no more is kept than has to be.
+_LONGEST = 16 * CHUNK
+_MARKS = 4
+_PIECE = 1 << 17
+"""What is read at a time: little enough to be still in the processor's cache when it is copied."""
+_MARGIN = 1
+"""A byte that may be written before what is decoded."""
 
 _REST_OF_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
-_BETWEEN_BRACKETS = rb'(?:[^"{}\[\]]++|"' + _REST_OF_STRING + rb'")*+'
+_FLAT = rb'[^"{}\[\]]++|"' + _REST_OF_STRING + rb'"'
+# What opens and closes without another bracket in between is passed over at once.
+_BETWEEN_BRACKETS = rb"(?:" + _FLAT + rb"|\{(?:" + _FLAT + rb")*+\}|\[(?:" + _FLAT + rb")*+\])*+"
 _TOKEN = re.compile(rb'[\s,:]*+("' + _REST_OF_STRING + rb'"|[{}\[\]]|[^\s,:"{}\[\]]++)', re.DOTALL)
 _BRACKET = re.compile(_BETWEEN_BRACKETS + rb"([{}\[\]])", re.DOTALL)
 _UNFINISHED = re.compile(_BETWEEN_BRACKETS + rb'"', re.DOTALL)
-_STRING_END = re.compile(_REST_OF_STRING, re.DOTALL)
+_SEPARATOR = re.compile(rb"[\s,]*+")
+_MARK = re.compile(rb'\}\s*+,\s*+\{\s*+"[^"\\]{0,99}+"')
 
 
 class NoEntriesError(Exception):
     """JSON that is no HAR."""
+
+
+class Run[T](NamedTuple):
+    """Entries that follow upon each other."""
+
+    entries: list[T]
+    """Decoded; none if it is a single one that has not been."""
+    text: memoryview
+    """Separated by commas; it holds until the next run is asked for."""
 
 
 def entry_texts(stream: Stream) -> Iterator[bytes]:
@@ -33,6 +55,20 @@ def entry_texts(stream: Stream) -> Iterator[bytes]:
     Raises EOFError where the text ends too early, and NoEntriesError if there is no ``log.entries``.
     """
     walk = _Walk(stream)
+    for _ in _entries_arrays(walk):
+        while (text := walk.element()) is not None:
+            yield text
+
+
+def entry_runs[T](stream: Stream, decoder: msgspec.json.Decoder[list[T]]) -> Iterator[Run[T]]:
+    """The same, but as many elements at once as ``decoder`` can decode."""
+    walk = _Walk(stream)
+    for _ in _entries_arrays(walk):
+        yield from walk.runs(decoder)
+
+
+def _entries_arrays(walk: _Walk) -> Iterator[None]:
+    """Stops where each array of entries was opened: whoever asks has to pass over it."""
     walk.token()
     found = False
     for outer in walk.members():
@@ -46,7 +82,7 @@ def entry_texts(stream: Stream) -> Iterator[bytes]:
                 walk.skip(opening)
                 continue
             found = True
-            yield from walk.elements()
+            yield
     if not found:
         raise NoEntriesError
 
@@ -56,17 +92,20 @@ class _Walk:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._window = stream.read(3).removeprefix(b"\xef\xbb\xbf")
-        self._at = 0
-        self._keep = 0
-        """Where that begins which is still needed."""
+        # One and the same memory all the time: to get some anew for each chunk takes as long as to read it.
+        self._window = bytearray(2 * CHUNK)
+        self._at = self._keep = self._end = _MARGIN
+        """Where to go on, where that begins which is still needed, and where that ends which was read."""
+        self._marks: deque[bytes] = deque(maxlen=_MARKS)
+        """How one entry ended and the next began: what most likely stands between others too."""
+        self._append(stream.read(3).removeprefix(b"\xef\xbb\xbf"))
 
     def token(self) -> bytes:
         """The next string, bracket or literal."""
         while True:
-            match = _TOKEN.match(self._window, self._at)
+            match = self._match(_TOKEN)
             # A literal at the window's end may go on behind it.
-            if match and (match.end() < len(self._window) or match[1][:1] in b'"{}[]'):
+            if match and (match.end() < self._end or match[1][:1] in b'"{}[]'):
                 self._keep, self._at = match.start(1), match.end()
                 return match[1]
             self._keep = self._at
@@ -77,52 +116,166 @@ class _Walk:
         while (key := self.token()) != b"}":
             yield key
 
-    def elements(self) -> Iterator[bytes]:
-        """The text of each element of an array that was opened."""
-        while (opening := self.token()) != b"]":
-            if opening in b"{[":
-                self._close(keep=True)
-            yield self._window[self._keep : self._at]
+    def element(self) -> bytes | None:
+        """The text of the next element of an array that was opened; ``None`` if that is closed."""
+        return None if self.token() == b"]" else self._value()
+
+    def runs[T](self, decoder: msgspec.json.Decoder[list[T]]) -> Iterator[Run[T]]:
+        """The elements of an array that was opened, as many at once as can be decoded.
+
+        Where an element ends is guessed; that what lies before can be decoded as an array proves the guess right.
+        """
+        span, doubted = CHUNK, 1
+        while True:
+            if doubted <= 0:
+                end = self._guess(span)
+                if end < 0:
+                    doubted = (self._end - self._at) // 4 + 1
+                elif (run := self._run(decoder, end)) is not None:
+                    span = min(span * 4, _LONGEST)
+                    yield run
+                else:
+                    span = (end - self._at) // 4
+                    doubted = int(self._next_mark() + 1 == end)
+                continue
+            element = self.element()
+            if element is None:
+                return
+            doubted -= len(element)
+            self._learn_mark()
+            yield Run([], memoryview(element))
 
     def skip(self, opening: bytes) -> None:
         """Pass over the value that begins with the token ``opening``."""
         if opening in b"{[":
             self._close(keep=False)
 
-    def _close(self, *, keep: bool) -> None:
-        """Move behind the bracket that closes the one just passed."""
+    def _guess(self, span: int) -> int:
+        """Where an element may end: the last place not more than ``span`` ahead, else the first; negative for none."""
+        while True:
+            if separator := self._match(_SEPARATOR):
+                self._at = self._keep = separator.end()
+            last = -1
+            for mark in self._marks:
+                last = max(last, self._window.rfind(mark, max(self._at, last), min(self._at + span, self._end)))
+            if last < 0:
+                last = self._next_mark()
+            if last >= 0:
+                return last + 1
+            if not self._marks or self._end - self._at >= _LONGEST:
+                return -1
+            try:
+                self._more()
+            except EOFError:
+                return -1
+
+    def _run[T](self, decoder: msgspec.json.Decoder[list[T]], end: int) -> Run[T] | None:
+        """What there is up to ``end``, decoded as an array where it stands; ``None`` if it is none."""
+        window, begin = self._window, self._at
+        before, behind = window[begin - 1], window[end]
+        window[begin - 1], window[end] = b"[]"
+        try:
+            entries = decoder.decode(memoryview(window)[begin - 1 : end + 1])
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+        finally:
+            window[begin - 1], window[end] = before, behind
+        self._at = end
+        return Run(entries, memoryview(window)[begin:end])
+
+    def _next_mark(self) -> int:
+        places = (self._window.find(mark, self._at, self._end) for mark in self._marks)
+        return min((place for place in places if place >= 0), default=-1)
+
+    def _learn_mark(self) -> None:
+        mark = _MARK.match(self._window, self._at - 1, self._end)
+        if mark and mark[0] not in self._marks:
+            self._marks.appendleft(mark[0])
+
+    def _match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        return pattern.match(self._window, self._at, self._end)
+
+    def _close(self, *, keep: bool) -> bool:
+        """Move behind the bracket that closes the one just passed; say whether all up to there could be kept."""
         depth = 1
         while depth:
-            match = _BRACKET.match(self._window, self._at)
+            match = self._match(_BRACKET)
             if match is None:
+                if keep and self._end - self._keep > _LONGEST:
+                    return False
                 self._more()
                 continue
             depth += 1 if match[1] in b"{[" else -1
             self._at = match.end()
             if not keep:
                 self._keep = self._at
+        return True
+
+    def _value(self) -> bytes:
+        """The text of the value that begins with the token just taken; of what is too long, no more than can be."""
+        opening = bytes(self._window[self._keep : self._keep + 1])
+        if opening not in b"{[" or self._close(keep=True):
+            return self._kept()
+        self._at = self._keep + 1
+        if opening == b"{":
+            return self._shortened()
+        self.skip(opening)
+        return b"null"
+
+    def _shortened(self) -> bytes:
+        """An object that was opened, without the members that only its tool knows and without long strings."""
+        members, size = list[bytes](), 0
+        for key in self.members():
+            value = self.token()
+            if key.startswith(b'"_') or size > _LONGEST:
+                self.skip(value)
+                continue
+            members.append(key + b":" + (b'""' if len(value) > CHUNK else self._value()))
+            size += len(members[-1])
+        return b"{%b}" % b",".join(members)
+
+    def _kept(self) -> bytes:
+        return bytes(memoryview(self._window)[self._keep : self._at])
 
     def _more(self) -> None:
-        kept = len(self._window) - self._keep
+        kept = self._end - self._keep
         if kept > _LONGEST_STRING and self._empty_string():
             return
         # As much again as is kept, so that what is scanned twice stays in proportion.
-        chunk = self._read(max(CHUNK, kept))
-        self._window = self._window[self._keep :] + chunk
-        self._at, self._keep = self._at - self._keep, 0
+        self._make_room(wanted := max(CHUNK, kept))
+        self._append(self._read(min(wanted, _PIECE)))
+        wanted += kept
+        while (missing := wanted - (self._end - self._keep)) > 0 and (piece := self._stream.read(min(missing, _PIECE))):
+            self._append(piece)
+
+    def _make_room(self, size: int) -> None:
+        """For so many bytes more."""
+        if self._end + size < len(self._window):
+            return
+        kept = self._end - self._keep
+        old = memoryview(self._window)
+        if _MARGIN + kept + size >= len(old):
+            self._window = bytearray(_MARGIN + kept + size + CHUNK)
+        memoryview(self._window)[_MARGIN : _MARGIN + kept] = old[self._keep : self._end]
+        self._at += _MARGIN - self._keep
+        self._keep, self._end = _MARGIN, _MARGIN + kept
+
+    def _append(self, piece: bytes) -> None:
+        # Through a view: assigned to the array itself it would be copied twice.
+        memoryview(self._window)[self._end : self._end + len(piece)] = piece
+        self._end += len(piece)
 
     def _empty_string(self) -> bool:
         """Drop what an unfinished string holds, if it is a very long one; say whether it was."""
-        opening = _UNFINISHED.match(self._window, self._at)
-        if opening is None or len(self._window) - opening.end() < _LONGEST_STRING:
+        opening = self._match(_UNFINISHED)
+        if opening is None or self._end - opening.end() < _LONGEST_STRING:
             return False
-        rest = self._window[opening.end() :]
-        while True:
-            end = _match_end(rest)
-            if rest[end : end + 1] == b'"':
-                break
-            rest = rest[end:] + self._read(CHUNK)
-        self._window = self._window[: opening.end()] + rest[end:]
+        rest = bytes(memoryview(self._window)[opening.end() : self._end])
+        while (stop := _string_end(rest)) < 0:
+            rest = _half_escape(rest) + self._read(CHUNK)
+        self._end = opening.end()
+        self._make_room(len(rest) - stop)
+        self._append(rest[stop:])
         return True
 
     def _read(self, size: int) -> bytes:
@@ -132,6 +285,11 @@ class _Walk:
         return chunk
 
 
-def _match_end(rest: bytes) -> int:
-    match = _STRING_END.match(rest)
-    return match.end() if match else 0
+def _string_end(rest: bytes) -> int:
+    """Where the quote is that ends a string; negative if it does not end."""
+    return rest.replace(b"\\\\", b"__").replace(b'\\"', b"__").find(b'"')
+
+
+def _half_escape(rest: bytes) -> bytes:
+    """The backslash at the end that belongs to what follows."""
+    return b"\\" * ((len(rest) - len(rest.rstrip(b"\\"))) % 2)

@@ -19,7 +19,7 @@ from lp_sentinel.captures.parts import (
     without_authority,
 )
 from lp_sentinel.captures.stream import reason
-from lp_sentinel.exchange import Exchange, Headers
+from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers, that_matter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,10 +91,10 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
         host=host,
         port=port,
         target=target,
-        request_headers=headers,
+        request_headers=that_matter(headers, REQUEST_HEADERS),
         request_body=_body(request, headers) if needs_bodies and method == "POST" else None,
         status=response.status_code if response else None,
-        response_headers=answer,
+        response_headers=that_matter(answer, RESPONSE_HEADERS),
         response_body=_body(response, answer) if needs_bodies and response else None,
         error=error.msg if error else None,
         injected=FAULT_KEY in flow.metadata or is_injected(answer),

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import mmap
-import pickle
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from functools import lru_cache
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple
 
-from lp_sentinel.captures import read_capture
-from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Unusual, read_exchange
-from lp_sentinel.captures.parts import plain_host, split_authority
+from lp_sentinel.captures import open_capture
+from lp_sentinel.captures.choose import Source, choose
+from lp_sentinel.captures.extract import read_flow
+from lp_sentinel.captures.har_spool import SpooledHar
+from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH
+from lp_sentinel.captures.ranges import RANGE, extracts
+from lp_sentinel.captures.scan import flow_end
+from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError
-from lp_sentinel.captures.survey import Survey, flow_end, survey_flows
-from lp_sentinel.captures.unusual import read_unusual
+from lp_sentinel.captures.survey import Survey
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import Reach
+from lp_sentinel.workers import Advance, Workers
 
-_WINDOW = 64 << 20
-"""So much of a file is mapped at a time."""
-_POPULATE = 22
-"""Linux's MADV_POPULATE_READ, which Python has no name for: one call instead of a fault for every few pages."""
-_IN_MEMORY = 16 << 20
-_KEPT = 4000
-"""Exchanges that are not read again when their turn comes."""
-
-type _Read = Callable[[int], Exchange]
+_EXTRACTING, _JUDGING = 3, 10
+"""How many times as long as a flow that is passed over one takes that belongs to a login."""
 
 
 class Gathered(NamedTuple):
@@ -42,44 +40,35 @@ class Gathered(NamedTuple):
     problem: str | None
 
 
-class _Source(Protocol):
-    survey: Survey
-
-    def exchange(self, place: int) -> Exchange: ...
-
-
 class _Mapped:
     """A flow file whose flows are read where they stand."""
 
-    def __init__(self, buffer: mmap.mmap) -> None:
+    def __init__(
+        self, buffer: mmap.mmap, path: Path, spool: Spool, workers: Workers | None, advance: Advance | None
+    ) -> None:
         self._buffer = buffer
         self.survey = Survey()
-        stop = 0
-        while self.survey.stop == stop < len(buffer):
-            begin = stop - stop % mmap.PAGESIZE
-            stop = min(stop + _WINDOW, len(buffer))
-            with suppress(OSError, AttributeError):
-                buffer.madvise(_POPULATE, begin, stop - begin)
-            survey_flows(buffer, self.survey.stop, stop, self.survey)
-            if self.survey.stop < stop:
-                break
-            with suppress(OSError, AttributeError):
-                buffer.madvise(mmap.MADV_DONTNEED, begin, stop - begin)
-            stop = self.survey.stop
+        self.done = 0.0
+        """In bytes: so much of the work that the file makes is done, when a flow's share is as long as it takes."""
+        for part in extracts(buffer, path, workers):
+            self.survey.extend(part.survey)
+            spool.extend(part.packed, part.sizes)
+            extracting = len(part.survey.offsets) + _EXTRACTING * len(part.sizes)
+            share = (part.stop - part.begin) * extracting / (extracting + _JUDGING * len(part.sizes) + 1)
+            self.done += share
+            if advance:
+                advance(share)
 
     def exchange(self, place: int) -> Exchange:
-        start = self.survey.offsets[place]
-        try:
-            return read_exchange(self._buffer, start, place)
-        except Unusual:
-            exchange = read_unusual(self._buffer[start : flow_end(self._buffer, start)], place)
-            if exchange is None:
-                raise
-            return exchange
+        return read_flow(self._buffer, self.survey.offsets[place], place)
+
+    @property
+    def held(self) -> int:
+        return len(self.survey.offsets) - self.survey.others
 
     @property
     def problems(self) -> list[str]:
-        found = [problem for _, problem in self.survey.problems]
+        found = [f"flow {place} cannot be read: {problem}" for place, problem in self.survey.problems]
         at, size = self.survey.stop, len(self._buffer)
         if at < size:
             head = self._buffer[at : at + LONGEST_LENGTH]
@@ -90,44 +79,57 @@ class _Mapped:
 
 
 class _Spooled:
-    """Exchanges that came one by one, kept in a temporary file."""
+    """Exchanges that came one by one."""
 
-    def __init__(self, exchanges: Iterable[Exchange], file: BinaryIO) -> None:
-        self._file = file
-        self.survey = survey = Survey()
-        for place, exchange in enumerate(exchanges):
-            survey.offsets.append(file.tell())
-            survey.add(exchange, place)
-            pickle.dump(exchange, file, pickle.HIGHEST_PROTOCOL)
+    def __init__(self, exchanges: Iterable[Exchange], spool: Spool) -> None:
+        self._spool = spool
+        self._numbers = array("I")
+        self.survey = Survey()
+        for exchange in exchanges:
+            self.survey.add(exchange, exchange.index)
+            self._numbers.extend([len(spool)] * (len(self.survey.hosts) - len(self._numbers)))
+            spool.add(pack(exchange))
+
+    @property
+    def held(self) -> int:
+        return len(self._spool)
 
     def exchange(self, place: int) -> Exchange:
-        self._file.seek(self.survey.offsets[place])
-        exchange: Exchange = pickle.load(self._file)  # noqa: S301  (written by this process)
-        return exchange
+        return self._spool.read(self._numbers[place], place)
 
 
 @contextmanager
-def gather(path: Path, config: Config) -> Iterator[Gathered]:
-    """What the engine must see of the capture at ``path``."""
-    with _mapped(path) as buffer:
+def gather(
+    path: Path, config: Config, workers: Workers | None = None, advance: Advance | None = None
+) -> Iterator[Gathered]:
+    """What the engine must see of the capture at ``path``; ``workers`` help with a large flow file.
+
+    ``advance`` is told how many more bytes of the capture are done, also while the exchanges are taken.
+    """
+    with Spool() as chosen, _mapped(path) as buffer, ExitStack() as closing:
         if buffer is not None:
-            mapped = _Mapped(buffer)
-            problem = _summed_up(path, mapped.problems)
-            held = len(mapped.survey.offsets) - mapped.survey.others
-            yield Gathered(_in_order(mapped, config), held, problem)
-            return
-    noted: list[str] = []
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-        spooled = _Spooled(_noting(read_capture(path), noted), file)  # type: ignore[arg-type]
-        yield Gathered(_in_order(spooled, config), len(spooled.survey.offsets), noted[0] if noted else None)
+            mapped = _Mapped(buffer, path, chosen, workers, advance)
+            exchanges = _in_order(mapped, chosen, config, advance, len(buffer) - mapped.done)
+            yield Gathered(exchanges, mapped.held, _summed_up(path, mapped.problems))
+        else:
+            spooled, problem = _spool(path, closing, advance)
+            yield Gathered(_in_order(spooled, chosen, config), spooled.held, problem)
+
+
+def is_large(path: Path) -> bool:
+    """Whether this is a flow file with which several processes may help."""
+    with _mapped(path) as buffer:
+        return buffer is not None and len(buffer) > RANGE
 
 
 @contextmanager
 def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
     """The file, if it holds flows of the usual layout."""
     try:
-        file = path.open("rb", buffering=0)
+        file = path.open("rb", buffering=0) if path.is_file() else None
     except OSError:
+        file = None
+    if file is None:
         yield None
         return
     with file:
@@ -148,54 +150,55 @@ def _summed_up(path: Path, problems: list[str]) -> str | None:
     return f"{path}: {problems[0]}{more}"
 
 
-def _noting(exchanges: Iterator[Exchange], problems: list[str]) -> Iterator[Exchange]:
+def _spool(path: Path, closing: ExitStack, advance: Advance | None) -> tuple[_Spooled | SpooledHar, str | None]:
+    """What a capture holds that can only be read from its begin to its end, and what was wrong with it."""
+    spooled: _Spooled | SpooledHar | None = None
+    problem = None
     try:
-        yield from exchanges
+        with open_capture(_watched(path, closing, advance) if advance else path) as (stream, kind):
+            if kind == "har":
+                file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed with the rest)
+                spooled = SpooledHar(stream, closing.enter_context(file))  # type: ignore[arg-type]
+            elif kind == "flows":
+                from lp_sentinel.captures.flows import read_flows  # noqa: PLC0415  (mitmproxy takes a fifth of a second)
+
+                spooled = _Spooled(read_flows(stream), closing.enter_context(Spool()))
     except CaptureError as error:
-        problems.append(str(error))
+        problem = str(error)
+    return spooled or _Spooled((), closing.enter_context(Spool())), problem
 
 
-def _in_order(source: _Source, config: Config) -> Iterator[Exchange | float]:
-    survey, read = source.survey, lru_cache(_KEPT)(source.exchange)
-    chosen = _chosen(survey, read, Reach(config))
-    for place in sorted(sorted(chosen), key=chosen.__getitem__):
-        exchange = read(place)
-        if exchange.started is None and chosen[place] > float("-inf"):
-            yield chosen[place]
+class _Watched:
+    """A file, of which it is told how much has been read."""
+
+    def __init__(self, file: FileIO, advance: Advance) -> None:
+        self._file, self._advance = file, advance
+        self.name = file.name
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        self._advance(len(data))
+        return data
+
+
+def _watched(path: Path, closing: ExitStack, advance: Advance) -> Path | _Watched:
+    try:
+        return _Watched(closing.enter_context(path.open("rb", buffering=0)), advance)
+    except OSError:
+        return path  # it is told elsewhere why
+
+
+def _in_order(
+    source: Source, spool: Spool, config: Config, advance: Advance | None = None, left: float = 0.0
+) -> Iterator[Exchange | float]:
+    chosen = choose(source, spool, Reach(config))
+    share = left / max(len(chosen.places), 1)
+    for number in sorted(range(len(chosen.places)), key=lambda number: (chosen.times[number], chosen.places[number])):
+        exchange, time = spool.read(number, chosen.places[number]), chosen.times[number]
+        if exchange.started is None and time > float("-inf"):
+            yield time
         yield exchange
-    if survey.latest is not None:
-        yield survey.latest
-
-
-def _chosen(survey: Survey, read: _Read, reach: Reach) -> dict[int, float]:
-    """The places of all that the engine must see, and by which time they are ordered."""
-    chosen, undecided, size = dict[int, float](), list[int](), -1
-
-    def take(places: Iterable[int]) -> None:
-        for place in places:
-            if place not in chosen:
-                exchange = read(place)
-                started = survey.before.get(place) if exchange.started is None else exchange.started
-                chosen[place] = float("-inf") if started is None else started
-                if not reach.learn(exchange):
-                    undecided.append(place)
-
-    take(survey.belonging)
-    while size != reach.size:
-        size = reach.size
-        undecided[:] = [place for place in undecided if not reach.learn(read(place))]
-        for host in [host for host in survey.by_host if _has_host(reach, host)]:
-            take(survey.by_host.pop(host))
-        for referer in [referer for referer in survey.by_referer if reach.has_referer(_text(referer))]:
-            take(survey.by_referer.pop(referer))
-    return chosen
-
-
-def _has_host(reach: Reach, raw: bytes) -> bool:
-    host = _text(raw)
-    named = split_authority(host)
-    return (named is not None and reach.has_host(named[0])) or reach.has_host(plain_host(host))
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
+        if advance:
+            advance(share)
+    if source.survey.latest is not None:
+        yield source.survey.latest

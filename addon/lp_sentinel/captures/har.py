@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Raw
 
-from lp_sentinel.captures.entries import NoEntriesError, entry_texts
+from lp_sentinel.captures.entries import NoEntriesError, Run, entry_runs
+from lp_sentinel.captures.har_types import (
+    BODIES,
+    ENTRIES,
+    ENTRY,
+    TEXTS,
+    UNREADABLE,
+    Bodies,
+    Entry,
+    Pair,
+    Pairs,
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
+    Scalar,
+    Timings,
+    decode,
+    encode,
+    text_of,
+)
 from lp_sentinel.captures.parts import (
     is_injected,
     may_have_token,
@@ -20,157 +41,153 @@ from lp_sentinel.captures.parts import (
     split_authority,
     was_taken_out,
 )
-from lp_sentinel.captures.stream import reason
+from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.exchange import Exchange, Headers, header
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lp_sentinel.captures.stream import Stream
+from lp_sentinel.landing import REDIRECTS
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]*)(.*)", re.DOTALL)
 
-# Tools put null, numbers and texts where others put the other.
-Scalar = str | int | float | bool | None
+
+class Asked(NamedTuple):
+    """Where a request went."""
+
+    method: str
+    scheme: str
+    host: str
+    port: int
+    target: str
 
 
-class _Pair(msgspec.Struct):
-    name: Scalar = None
-    value: Scalar = None
+class Found(NamedTuple):
+    """An entry that holds an exchange."""
 
+    place: int
+    """From 0, among all entries."""
+    asked: Asked
+    entry: Entry
+    bodies: Bodies | None
+    """``None`` unless it may be a token exchange."""
+    plain: bool
+    """Whether it is JSON by the book."""
 
-class _Request(msgspec.Struct):
-    method: Scalar = None
-    url: Scalar = None
-    # The second form is that of Slack's desktop app.
-    headers: list[_Pair | list[Scalar]] | None = None
+    @property
+    def started(self) -> float | None:
+        """Seconds since the epoch."""
+        return _epoch(self.entry.started)
 
+    @property
+    def referer(self) -> str | None:
+        return _first(self.entry.request.headers, "referer") if self.entry.request else None
 
-class _Response(msgspec.Struct):
-    status: Scalar = None
-    headers: list[_Pair | list[Scalar]] | None = None
-    redirect: Scalar = msgspec.field(default=None, name="redirectURL")
-    error: Scalar = msgspec.field(default=None, name="_error")
-
-
-class _Timings(msgspec.Struct):
-    blocked: Scalar = None
-    dns: Scalar = None
-    connect: Scalar = None
-    send: Scalar = None
-    wait: Scalar = None
-
-
-class _Entry(msgspec.Struct):
-    started: Scalar = msgspec.field(default=None, name="startedDateTime")
-    time: Scalar = None
-    request: _Request | None = None
-    response: _Response | None = None
-    timings: _Timings | None = None
-
-
-class _PostData(msgspec.Struct):
-    text: Scalar | msgspec.UnsetType = msgspec.UNSET
-    encoding: Scalar = None
-    params: list[_Pair] | None = None
-
-
-class _RequestBody(msgspec.Struct):
-    size: Scalar = msgspec.field(default=None, name="bodySize")
-    data: _PostData | None = msgspec.field(default=None, name="postData")
-
-
-class _Content(msgspec.Struct):
-    text: Scalar = None
-    encoding: Scalar = None
-    size: Scalar = None
-
-
-class _ResponseBody(msgspec.Struct):
-    content: _Content | None = None
-
-
-class _Bodies(msgspec.Struct):
-    request: _RequestBody | None = None
-    response: _ResponseBody | None = None
-
-
-# Two readers, since the bodies are nearly all of a HAR and hardly ever needed.
-_ENTRY = msgspec.json.Decoder(_Entry)
-_BODIES = msgspec.json.Decoder(_Bodies)
+    @property
+    def location(self) -> str | None:
+        """Where the response redirects to."""
+        response = self.entry.response
+        if response is None or _status(response.status) not in REDIRECTS:
+            return None
+        location = _first(response.headers, "location")
+        return text_of(response.redirect).strip(" \t") if location is None and response.redirect else location
 
 
 def read_har(stream: Stream) -> Iterator[Exchange]:
     """The exchanges of a HAR file, entry by entry; what can't be read is noted and passed over."""
-    count = 0
+    return map(exchange_of, find_exchanges(stream))
+
+
+def find_exchanges(stream: Stream) -> Iterator[Found]:
+    """The same, each before it is made an exchange of."""
+    index = 0
     try:
-        for index, text in enumerate(entry_texts(stream)):
-            count = index + 1
-            try:
-                exchange = _exchange(text, index)
-            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-                stream.fail(f"entry {index} cannot be read: {reason(error)}")
-                continue
-            if exchange is not None:
-                yield exchange
+        for run in entry_runs(stream, ENTRIES):
+            yield from _found(run, index, stream)
+            index += len(run.entries) or 1
     except EOFError:
         what = stream.cut or "the file ends in the middle of the JSON"
-        stream.fail(f"broken after {count} entries, at byte {stream.offset}: {what}")
+        stream.fail(f"broken after {index} entries, at byte {stream.offset}: {what}")
     except NoEntriesError:
         stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
 
 
-def _exchange(text: bytes, index: int) -> Exchange | None:
-    """``None`` if the entry's URL is none of http (``data:``, ``about:blank``, an extension's)."""
-    entry = _decode(_ENTRY, text)
-    request, response = entry.request or _Request(), entry.response or _Response()
-    method = _text(request.method)
-    url = _URL.fullmatch(_text(request.url))
-    scheme = url[1].lower() if url else ""
-    asked = split_authority(url[2]) if url else None
-    if url is None or asked is None or scheme not in _PORTS:
-        return None
-    target = origin_form(url[3], method)
-    status, started = _status(response.status), _epoch(entry.started)
+def exchange_of(found: Found) -> Exchange:
+    entry, asked = found.entry, found.asked
+    request, response = entry.request or Request(), entry.response or Response()
+    status = _status(response.status)
     headers, answer = _headers(request.headers), _headers(response.headers)
     if response.redirect and header(answer, "location") is None:
-        answer = (*answer, ("Location", _text(response.redirect)))
-    bodies = _decode(_BODIES, text) if may_have_token(target) else _Bodies()
+        answer = (*answer, ("Location", text_of(response.redirect)))
+    bodies = found.bodies or Bodies()
     return Exchange(
-        index=index,
-        started=started,
-        answered=_answered(started, entry) if status is not None else None,
-        method=method,
-        scheme=scheme,
-        host=asked[0],
-        port=asked[1] or _PORTS[scheme],
-        target=target,
+        index=found.place,
+        started=found.started,
+        answered=_answered(found.started, entry) if status is not None else None,
+        method=asked.method,
+        scheme=asked.scheme,
+        host=asked.host,
+        port=asked.port,
+        target=asked.target,
         request_headers=headers,
-        request_body=_sent(bodies.request, headers) if method == "POST" else None,
+        request_body=_sent(bodies.request, headers) if asked.method == "POST" else None,
         status=status or None,
         response_headers=answer,
         response_body=_received(bodies.response, answer) if status else None,
-        error=_text(response.error) or "status 0" if status == 0 else None,
+        error=text_of(response.error) or "status 0" if status == 0 else None,
         injected=is_injected(answer),
     )
 
 
-def _decode[T](decoder: msgspec.json.Decoder[T], text: bytes) -> T:
+def pack(found: Found) -> bytes:
+    """Entry and bodies without all that an exchange has no use for."""
+    entry = encode(found.entry, plain=found.plain)
+    return entry if found.bodies is None else b"\n".join((entry, encode(found.bodies, plain=found.plain)))
+
+
+def unpack(record: bytes, place: int) -> Found:
+    """What :func:`pack` made a record of."""
+    first, _, second = record.partition(b"\n")
+    entry = decode(ENTRY, first)
+    asked = _asked(entry.request)
+    if asked is None:
+        raise AssertionError(first)
+    return Found(place, asked, entry, decode(BODIES, second) if second else None, plain=False)
+
+
+def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
+    plain, entries, texts = bool(run.entries), run.entries, list[Raw]()
+    if not plain:
+        texts = [Raw(run.text)]
+        one = _decoded(ENTRY, bytes(run.text), index, stream)
+        entries = [one] if one else []
+    for place, entry in enumerate(entries, index):
+        asked, bodies = _asked(entry.request), None
+        if asked is None:
+            continue
+        if may_have_token(asked.target):
+            texts = texts or TEXTS.decode(b"".join((b"[", run.text, b"]")))
+            bodies = _decoded(BODIES, bytes(texts[place - index]), place, stream)
+            if bodies is None:
+                continue
+        yield Found(place, asked, entry, bodies, plain)
+
+
+def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, stream: Stream) -> T | None:
     try:
-        return decoder.decode(text)
-    except msgspec.DecodeError as error:
-        if isinstance(error, msgspec.ValidationError):
-            raise
-        # Lone surrogates and bytes that are not UTF-8 are no JSON, but tools write them for what was really sent.
-        lenient = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
-        return msgspec.convert(lenient, decoder.type)
+        return decode(decoder, text)
+    except UNREADABLE as error:
+        stream.fail(f"entry {index} cannot be read: {reason(error)}")
+        return None
 
 
-def _text(value: Scalar) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else str(value).lower()
+def _asked(request: Request | None) -> Asked | None:
+    """``None`` if the URL is none of http (``data:``, ``about:blank``, an extension's)."""
+    url = _URL.fullmatch(text_of(request.url)) if request else None
+    if request is None or url is None or (scheme := url[1].lower()) not in _PORTS:
+        return None
+    named = split_authority(url[2])
+    if named is None:
+        return None
+    method = text_of(request.method)
+    return Asked(method, scheme, named[0], named[1] or _PORTS[scheme], origin_form(url[3], method))
 
 
 def _status(value: Scalar) -> int | None:
@@ -181,10 +198,19 @@ def _status(value: Scalar) -> int | None:
         return None
 
 
-def _headers(pairs: list[_Pair | list[Scalar]] | None) -> Headers:
+def _headers(pairs: Pairs) -> Headers:
     """Without HTTP/2's pseudo-headers, which say again what stands in the URL."""
-    named = ((pair.name, pair.value) if isinstance(pair, _Pair) else (*pair, None, None)[:2] for pair in pairs or ())
-    return tuple((_text(name), _text(value)) for name, value in named if name and not _text(name).startswith(":"))
+    named = ((pair.name, pair.value) if isinstance(pair, Pair) else (*pair, None, None)[:2] for pair in pairs or ())
+    return tuple((text_of(name), text_of(value)) for name, value in named if name and not text_of(name).startswith(":"))
+
+
+def _first(pairs: Pairs, name: str) -> str | None:
+    """As :func:`header`, of headers as they stand in an entry."""
+    for pair in pairs or ():
+        key, value = (pair.name, pair.value) if isinstance(pair, Pair) else (*pair, None, None)[:2]
+        if isinstance(key, str) and len(key) == len(name) and key.lower() == name:
+            return text_of(value).strip(" \t")
+    return None
 
 
 def _epoch(value: Scalar) -> float | None:
@@ -198,18 +224,18 @@ def _epoch(value: Scalar) -> float | None:
         return None
 
 
-def _answered(started: float | None, entry: _Entry) -> float | None:
+def _answered(started: float | None, entry: Entry) -> float | None:
     """When the response began: what a HAR gives for it is how long each step took, in milliseconds."""
     if started is None:
         return None
-    timings = entry.timings or _Timings()
+    timings = entry.timings or Timings()
     steps = (moment(step) for step in (timings.blocked, timings.dns, timings.connect, timings.send, timings.wait))
     known = [step for step in steps if step is not None and step >= 0]
     took = sum(known) if known else moment(entry.time)
     return None if took is None else started + max(took, 0.0) / 1000
 
 
-def _sent(request: _RequestBody | None, headers: Headers) -> bytes | None:
+def _sent(request: RequestBody | None, headers: Headers) -> bytes | None:
     if request is None:
         return None
     data = request.data
@@ -217,14 +243,15 @@ def _sent(request: _RequestBody | None, headers: Headers) -> bytes | None:
         return _empty(request.size, headers) if request.size == 0 else None
     if isinstance(data.text, msgspec.UnsetType) or (data.text is None and data.params):
         if data.params:
-            return urlencode([(_text(p.name), _text(p.value)) for p in data.params], errors="surrogatepass").encode()
+            fields = [(text_of(field.name), text_of(field.value)) for field in data.params]
+            return urlencode(fields, errors="surrogatepass").encode()
         return _empty(request.size, headers) if request.size == 0 else None
     if data.text is None:
         return None
     return _bytes(data.text, data.encoding) if data.text else _empty(request.size, headers)
 
 
-def _received(response: _ResponseBody | None, headers: Headers) -> bytes | None:
+def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
     content = response.content if response else None
     if content is None:
         return None
@@ -239,9 +266,9 @@ def _empty(size: Scalar, headers: Headers) -> bytes | None:
 
 
 def _bytes(value: Scalar, encoding: Scalar) -> bytes | None:
-    text = _text(value)
+    text = text_of(value)
     try:
-        if _text(encoding).lower() == "base64":
+        if text_of(encoding).lower() == "base64":
             return base64.b64decode(text)
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -67,11 +67,14 @@ class Stream:
         taken = self.peek(size)
         self._at += len(taken)
         self.offset += len(taken)
+        if self._at == len(self._ahead):
+            self._ahead, self._at = b"", 0
         return taken
 
     def _fill(self, size: int) -> None:
-        pieces = [self._ahead[self._at :]]
-        held = len(pieces[0])
+        held = len(self._ahead) - self._at
+        # A single piece is not copied again.
+        pieces = [self._ahead[self._at :]] if held else []
         # In pieces, since a broken length may well ask for a terabyte.
         while held < size and (piece := self._next(min(max(size - held, _HEAD), CHUNK))):
             pieces.append(piece)

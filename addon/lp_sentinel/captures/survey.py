@@ -1,4 +1,4 @@
-"""A capture gone through once: what by itself belongs to a login, and the rest by the hosts that it goes to or names.
+"""What a capture holds: what by itself belongs to a login, and the rest by the hosts that it goes to or names.
 
 So that which of the rest matters can be told later, when it is known where the logins led.
 """
@@ -7,81 +7,99 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import defaultdict
 from dataclasses import dataclass, field
 
-from lp_sentinel.captures.layout import (
-    ENDING,
-    HEAD,
-    LENGTH,
-    LONGEST_LENGTH,
-    REQUEST,
-    RESPONSE,
-    REST,
-    Buffer,
-    redirects_to,
-)
-from lp_sentinel.captures.unusual import Unreadable, read_unusual
 from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.landing import REDIRECTS
 from lp_sentinel.reach import leads_back, names_login
 
-_CARRIES = re.compile(rb"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
-_VALUE = re.compile(rb"[47]:(?:host|referer),([0-9]{1,6}):")
-_HOST, _REFERER, _LOCATION = b"4:host,", b"7:referer,", b"8:location,"
-_SCHEME_SIZE = len("https://")
-_CLOSING = ord("}")
+_ORIGIN = re.compile(rb"[^/?#]*+//[^/?#]*+|[^/?#]*+")
+_MOST_GROUPS = 1 << 16
+"""Of more hosts than this the memory would not be small; what goes elsewhere then counts as belonging to a login."""
 
 type Places = array[int]
+type Hosts = tuple[bytes, ...]
 
 
 def _places() -> Places:
     return array("I")
 
 
-def _groups() -> defaultdict[bytes, Places]:
-    return defaultdict(_places)
-
-
 @dataclass(slots=True)
 class Survey:
-    """What a capture, or a part of it, holds. Places count its entries from 0."""
+    """What a capture, or a part of it, holds. Places count its entries from 0; groups are numbered from 1.
+
+    It grows by 16 bytes with each entry, and besides with the hosts that are named.
+    """
 
     offsets: array[int] = field(default_factory=lambda: array("Q"))
-    """Where each entry begins."""
+    """Of a flow file: where each entry begins."""
+    hosts: Places = field(default_factory=_places)
+    """Of each entry the group of hosts that it may go to; 0 for those that are told apart by other things."""
+    pages: Places = field(default_factory=_places)
+    """Of each entry the origin of its Referer; 0 if there is none."""
+    host_groups: dict[Hosts, int] = field(default_factory=dict)
+    page_groups: dict[bytes, int] = field(default_factory=dict)
+    asking: Places = field(default_factory=_places)
+    """Those whose Referer has a query,"""
+    alike: Places = field(default_factory=_places)
+    """and for each of these one with the same Referer."""
+    belonging: Places = field(default_factory=_places)
+    """Those that belong to a login by themselves, each once."""
+    crowd: Places = field(default_factory=_places)
+    """Those that go to more hosts than are told apart."""
     others: int = 0
     """How many entries are no HTTP exchanges."""
-    belonging: Places = field(default_factory=_places)
-    """Those that belong to a login by themselves."""
-    by_host: defaultdict[bytes, Places] = field(default_factory=_groups)
-    by_referer: defaultdict[bytes, Places] = field(default_factory=_groups)
-    """By the whole Referer where that has a query, else by its origin."""
     latest: float | None = None
     """When the last of all started."""
     before: dict[int, float | None] = field(default_factory=dict)
     """For those whose start is not known: when the one before it started."""
     problems: list[tuple[int, str]] = field(default_factory=list)
-    """Entries that can't be read."""
+    """Entries that can't be read, and why."""
     started: float | None = None
     """When the newest entry started of which that is known."""
     stop: int = 0
-    """Behind the last whole entry."""
+    """Of a flow file: behind the last whole entry."""
 
-    def add(self, exchange: Exchange | None, place: int) -> None:
+    def add(self, exchange: Exchange, place: int) -> None:
         """Note an exchange that was read in another way than from its layout."""
-        if exchange is None:
-            self.others += 1
-            return
-        if exchange.started is None:
+        self.note(
+            place,
+            exchange.started,
+            exchange.host,
+            exchange.target,
+            header(exchange.response_headers, "location") if exchange.status in REDIRECTS else None,
+            header(exchange.request_headers, "referer"),
+        )
+
+    def note(
+        self, place: int, started: float | None, host: str, target: str, location: str | None, referer: str | None
+    ) -> None:
+        """Note an exchange by what it asked for, where it was redirected, and what its Referer was.
+
+        Places that are left out are no exchanges.
+        """
+        self._reach(place)
+        if started is None:
             self.before[place] = self.started
         else:
-            self.passed(exchange.started)
-        location = header(exchange.response_headers, "location")
-        if names_login(exchange.target) or (location and leads_back(location)):
+            self.passed(started)
+        if names_login(target) or (location and leads_back(location)):
             self.belonging.append(place)
+            self.hosts.append(0)
+            self.pages.append(0)
             return
-        self.by_host[exchange.host.encode("utf-8", "surrogatepass")].append(place)
-        if referer := header(exchange.request_headers, "referer"):
-            self.by_referer[_page(referer.encode("utf-8", "surrogatepass"))].append(place)
+        self.hosts.append(self.group((_raw(host),), place))
+        text = _raw(referer or "")
+        self.pages.append(self.page(text, place) if text else 0)
+        if b"?" in text:
+            self.asking.append(place)
+            self.alike.append(place)
+
+    def no_exchange(self, place: int) -> None:
+        """Note that an entry is something else."""
+        self._reach(place + 1)
+        self.others += 1
 
     def passed(self, started: float) -> None:
         """Note that an entry started."""
@@ -89,89 +107,64 @@ class Survey:
         if self.latest is None or started > self.latest:
             self.latest = started
 
+    def group(self, hosts: Hosts, place: int) -> int:
+        """The number of a group of hosts, to one of which the entry at ``place`` goes."""
+        return self._number(self.host_groups, hosts, place)
 
-def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey) -> None:  # noqa: C901, PLR0912, PLR0915
-    """Add the flows that begin between ``at`` and ``stop`` to a survey; it ends early where no whole flow begins.
+    def page(self, referer: bytes, place: int) -> int:
+        """The number of a Referer's origin."""
+        origin = _ORIGIN.match(referer)
+        return self._number(self.page_groups, origin[0].lower() if origin else b"", place)
 
-    This is done for each flow of an archive, nearly all of which have nothing to do with a login: it is written out
-    in one piece, and looks at as few bytes as it can.
-    """
-    head, request, rest, response, carries = HEAD.match, REQUEST.match, REST.match, RESPONSE.match, _CARRIES.search
-    add, by_host, by_referer, ending_size = found.offsets.append, found.by_host, found.by_referer, len(ENDING)
-    size, place, latest, before = len(buffer), len(found.offsets) - 1, b"", b""
-    while at < stop:
-        known = head(buffer, at)
-        end = known.end(1) + int(known[1]) + 2 if known else flow_end(buffer, at)
-        if end > size or end < 0 or buffer[end - 1] != _CLOSING:
-            break
-        add(at)
-        place += 1
-        start, at = at, end
-        answer, asked, more, path_end = known[2] if known else None, None, None, 0
-        if known and buffer[end - ending_size : end] == ENDING:
-            asked = request(buffer, known.end(2) + int(answer) + 2 if answer else known.end())
-        if asked:
-            path_end = asked.end() + int(asked[2])
-            more = rest(buffer, path_end)
-        if known is None or asked is None or more is None:
-            if before:
-                found.passed(float(before))
-            before = b""
-            _add_unusual(found, bytes(buffer[start:end]), place)
-            continue
-        _, authority, _, _, _, host, before, length = more.group(0, 1, 2, 3, 4, 5, 6, 7)
-        if before > latest:  # noqa: PLR1730  (max() takes four times as long)
-            latest = before
-        path = buffer[asked.end() : path_end]
-        if (b"=" in path and carries(path)) or b"sentinel" in path.lower():
-            found.belonging.append(place)
-            continue
-        if answer:
-            begin = known.end(2) + 1
-            stop_answer = begin + int(answer)
-            told = response(buffer, begin)
-            headers = buffer[told.end() + int(told[3] or 0) : stop_answer].lower() if told else _LOCATION
-            if _LOCATION in headers and leads_back(redirects_to(buffer, begin, stop_answer)):
-                found.belonging.append(place)
-                continue
-        block = buffer[more.end() + int(length or 0) : asked.end(1) + int(asked[1])]
-        lower = block.lower()
-        by_host[host].append(place)
-        if authority and authority != host:
-            by_host[authority].append(place)
-        at_host, at_referer = lower.find(_HOST), lower.find(_REFERER)
-        if at_host >= 0:
-            value = _VALUE.match(lower, at_host)
-            named = lower[value.end() : value.end() + int(value[1])] if value else b""
-            if named != host:
-                by_host[named].append(place)
-            if lower.find(_HOST, at_host + 1) >= 0:
-                found.belonging.append(place)
-        if at_referer >= 0:
-            value = _VALUE.match(lower, at_referer)
-            page = block[value.end() : value.end() + int(value[1])] if value else b""
-            by_referer[page if b"?" in page else page[: page.find(b"/", _SCHEME_SIZE)]].append(place)
-            if lower.find(_REFERER, at_referer + 1) >= 0:
-                found.belonging.append(place)
-    for moment in (latest, before):
-        if moment:
-            found.passed(float(moment))
-    found.stop = at
+    def _number[K](self, groups: dict[K, int], key: K, place: int) -> int:
+        number = groups.get(key, 0)
+        if not number:
+            if len(groups) < _MOST_GROUPS:
+                number = groups[key] = len(groups) + 1
+            else:
+                self.crowd.append(place)
+        return number
+
+    def _reach(self, place: int) -> None:
+        """Leave the entries before ``place`` out."""
+        missing = place - len(self.hosts)
+        self.hosts.extend([0] * missing)
+        self.pages.extend([0] * missing)
+
+    def extend(self, other: Survey) -> None:
+        """Add what the next part of the same capture holds."""
+        first = len(self.hosts)
+        self._extend_groups(self.hosts, self.host_groups, other.hosts, other.host_groups)
+        self._extend_groups(self.pages, self.page_groups, other.pages, other.page_groups)
+        self.offsets.extend(other.offsets)
+        for mine, theirs in (
+            (self.asking, other.asking),
+            (self.alike, other.alike),
+            (self.belonging, other.belonging),
+            (self.crowd, other.crowd),
+        ):
+            mine.extend(first + place for place in theirs)
+        self.others += other.others
+        for place, started in other.before.items():
+            self.before[first + place] = self.started if started is None else started
+        self.problems += ((first + place, problem) for place, problem in other.problems)
+        if other.started is not None and other.latest is not None:
+            self.passed(other.latest)
+            self.started = other.started
+        self.stop = other.stop
+
+    def _extend_groups[K](self, places: Places, groups: dict[K, int], theirs: Places, names: dict[K, int]) -> None:
+        first, numbers, full = len(places), [0], set[int]()
+        for name, number in names.items():
+            if name not in groups and len(groups) >= _MOST_GROUPS:
+                full.add(number)
+                numbers.append(0)
+            else:
+                numbers.append(groups.setdefault(name, len(groups) + 1))
+        places.extend(map(numbers.__getitem__, theirs))
+        if full:
+            self.crowd.extend(first + place for place, number in enumerate(theirs) if number in full)
 
 
-def flow_end(buffer: Buffer, at: int) -> int:
-    """Behind the flow that begins at ``at``; negative if none does."""
-    length = LENGTH.match(buffer[at : at + LONGEST_LENGTH])
-    return at + length.end() + int(length[1]) + 1 if length else -1
-
-
-def _add_unusual(found: Survey, record: bytes, place: int) -> None:
-    try:
-        found.add(read_unusual(record, place), place)
-    except Unreadable as error:
-        found.others += 1
-        found.problems.append((place, str(error)))
-
-
-def _page(referer: bytes) -> bytes:
-    return referer if b"?" in referer else referer[: referer.find(b"/", _SCHEME_SIZE)]
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

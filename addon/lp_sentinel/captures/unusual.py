@@ -7,7 +7,7 @@ from lp_sentinel.exchange import Exchange
 
 
 class Unreadable(Exception):  # noqa: N818  (it says what the flow is)
-    """A flow that mitmproxy can't read either."""
+    """A flow that mitmproxy can't read either, and why."""
 
 
 def read_unusual(record: bytes, index: int) -> Exchange | None:
@@ -19,5 +19,5 @@ def read_unusual(record: bytes, index: int) -> Exchange | None:
     try:
         flow = load_flow(record)
     except Exception as error:  # noqa: BLE001  (mitmproxy's converters raise anything on what they do not expect)
-        raise Unreadable(f"flow {index} cannot be read: {reason(error)}") from None
+        raise Unreadable(reason(error)) from None
     return exchange_of(flow, index) if isinstance(flow, HTTPFlow) else None

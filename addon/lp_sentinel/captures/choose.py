@@ -1,0 +1,118 @@
+"""Of what a survey found, that which the engine must see: what belongs to logins, and what goes where they led."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import Protocol
+
+from lp_sentinel.captures.parts import plain_host, split_authority
+from lp_sentinel.captures.spool import Spool, pack
+from lp_sentinel.captures.survey import Survey
+from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.reach import Reach
+
+
+class Source(Protocol):
+    """A capture that has been surveyed."""
+
+    @property
+    def survey(self) -> Survey: ...
+
+    def exchange(self, place: int) -> Exchange:
+        """Any of its exchanges."""
+
+
+def choose(source: Source, spool: Spool, reach: Reach) -> Chosen:
+    """Choose until nothing that was chosen makes more relevant; ``spool`` gets all of it, in the order of choice.
+
+    It may already hold those that belong to a login by themselves, in their order.
+    """
+    survey = source.survey
+    for place in survey.belonging[len(spool) :]:
+        spool.add(pack(source.exchange(place)))
+    chosen = Chosen(source, spool, reach)
+    chosen.take_packed(survey.belonging)
+    chosen.take(survey.crowd)
+    size = -1
+    while size != reach.size:
+        size = reach.size
+        chosen.learn_again()
+        chosen.take_by_hosts()
+        chosen.take_by_referers()
+    return chosen
+
+
+class Chosen:
+    """What was chosen, and when each of it began, numbered as in the spool."""
+
+    def __init__(self, source: Source, spool: Spool, reach: Reach) -> None:
+        self.places = array("I")
+        self.times = array("d")
+        """Seconds since the epoch; of one whose start is not known that of the one before it, or minus infinity."""
+        self._source, self._survey, self._spool, self._reach = source, source.survey, spool, reach
+        self._is_chosen = bytearray(len(source.survey.hosts))
+        self._undecided: list[int] = []
+        """Numbers of those that may come to be steps of a login."""
+        self._hosts, self._pages = dict(self._survey.host_groups), dict(self._survey.page_groups)
+        """The groups that do not matter so far."""
+        self._codes = 0
+
+    def take_packed(self, places: Iterable[int]) -> None:
+        """Choose exchanges that are in the spool."""
+        for place in places:
+            self._take(place, self._spool.read(len(self.places), place))
+
+    def take(self, places: Iterable[int]) -> None:
+        """Choose exchanges, but for those that are chosen already."""
+        for place in places:
+            if not self._is_chosen[place]:
+                exchange = self._source.exchange(place)
+                self._spool.add(pack(exchange))
+                self._take(place, exchange)
+
+    def learn_again(self) -> None:
+        """Learn from those that were no step of a login when less was known."""
+        read, learn = self._spool.read, self._reach.learn
+        self._undecided = [number for number in self._undecided if not learn(read(number, self.places[number]))]
+
+    def take_by_hosts(self) -> None:
+        """Choose what goes to hosts, or comes from pages, that matter by now."""
+        hosts = [group for group in self._hosts if any(map(self._has_host, group))]
+        self._take_groups(self._survey.hosts, {self._hosts.pop(group) for group in hosts})
+        pages = [page for page in self._pages if self._reach.has_page(_text(page))]
+        self._take_groups(self._survey.pages, {self._pages.pop(page) for page in pages})
+
+    def take_by_referers(self) -> None:
+        """Choose what has a landed code in its Referer."""
+        survey, codes = self._survey, self._reach.codes
+        if codes == self._codes:
+            return
+        self._codes = codes
+        leaking = {place for place in set(survey.alike) if self._leaks(place)}
+        self.take(place for place, alike in zip(survey.asking, survey.alike, strict=True) if alike in leaking)
+
+    def _take(self, place: int, exchange: Exchange) -> None:
+        started = self._survey.before.get(place) if exchange.started is None else exchange.started
+        self._is_chosen[place] = True
+        if not self._reach.learn(exchange):
+            self._undecided.append(len(self.places))
+        self.places.append(place)
+        self.times.append(float("-inf") if started is None else started)
+
+    def _take_groups(self, groups: array[int], numbers: set[int]) -> None:
+        if numbers:
+            self.take(place for place, number in enumerate(groups) if number in numbers)
+
+    def _has_host(self, raw: bytes) -> bool:
+        host = _text(raw)
+        named = split_authority(host)
+        return (named is not None and self._reach.has_host(named[0])) or self._reach.has_host(plain_host(host))
+
+    def _leaks(self, place: int) -> bool:
+        referer = header(self._source.exchange(place).request_headers, "referer")
+        return referer is not None and self._reach.has_code(referer)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

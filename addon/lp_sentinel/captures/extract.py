@@ -1,0 +1,67 @@
+"""What a range of a flow file holds: the unit of work, for one process or many, on one machine or more."""
+
+from __future__ import annotations
+
+from array import array
+from typing import NamedTuple
+
+from lp_sentinel.captures.layout import ENDING, HEAD, Buffer, Unusual, read_exchange
+from lp_sentinel.captures.scan import flow_end, survey_flows
+from lp_sentinel.captures.spool import pack
+from lp_sentinel.captures.survey import Survey
+from lp_sentinel.captures.unusual import read_unusual
+from lp_sentinel.exchange import Exchange
+
+
+class Extract(NamedTuple):
+    """What a range holds. Ranges that follow each other are put together in their order."""
+
+    begin: int
+    """Where its first flow begins, counted from the begin of the file."""
+    survey: Survey
+    packed: bytes
+    """The exchanges that belong to a login by themselves, packed one behind the other."""
+    sizes: array[int]
+    """Of each of these the bytes that it takes."""
+
+    @property
+    def stop(self) -> int:
+        """Behind the last whole flow that begins in the range."""
+        return self.survey.stop
+
+
+def extract(buffer: Buffer, begin: int, stop: int, base: int = 0) -> Extract:
+    """What the flows hold that begin in ``buffer[begin:stop]``, of which one begins at ``begin``.
+
+    ``base`` is where the buffer stands in its file. Ends early where a flow is broken or goes on behind the buffer.
+    """
+    survey, packed, sizes = Survey(), bytearray(), array("I")
+    survey_flows(buffer, begin, stop, survey, base)
+    for place in survey.belonging:
+        one = pack(read_flow(buffer, survey.offsets[place] - base, place))
+        packed += one
+        sizes.append(len(one))
+    return Extract(base + begin, survey, bytes(packed), sizes)
+
+
+def first_flow(buffer: Buffer, at: int) -> int:
+    """Where from ``at`` on a flow seems to begin; -1 if none does.
+
+    It is a guess, as a body may hold what looks like a flow: it is right if the range before it ends there.
+    """
+    found = max(at - len(ENDING), 0) - 1
+    while (found := buffer.find(ENDING, found + 1)) >= 0:
+        if HEAD.match(buffer, found + len(ENDING)):
+            return found + len(ENDING)
+    return -1
+
+
+def read_flow(buffer: Buffer, start: int, place: int) -> Exchange:
+    """The exchange of the flow that begins at ``start``. Raises Unusual if it is none."""
+    try:
+        return read_exchange(buffer, start, place)
+    except Unusual:
+        exchange = read_unusual(bytes(buffer[start : flow_end(buffer, start)]), place)
+        if exchange is None:
+            raise
+        return exchange

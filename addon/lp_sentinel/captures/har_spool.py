@@ -1,0 +1,36 @@
+"""A HAR gone through once, of any size and from any source, with what exchanges are made of in a temporary file."""
+
+from __future__ import annotations
+
+from array import array
+from typing import BinaryIO
+
+from lp_sentinel.captures.har import exchange_of, find_exchanges, pack, unpack
+from lp_sentinel.captures.stream import Stream
+from lp_sentinel.captures.survey import Survey
+from lp_sentinel.exchange import Exchange
+
+
+class SpooledHar:
+    """The exchanges of a HAR, each made when it is asked for."""
+
+    def __init__(self, stream: Stream, file: BinaryIO) -> None:
+        self.held = 0
+        """How many there are."""
+        self.survey = survey = Survey()
+        self._file = file
+        self._begins = array("Q", [0])
+        """Where the record of each entry begins; that of an entry without an exchange is empty."""
+        end = 0
+        for found in find_exchanges(stream):
+            self.held += 1
+            asked, place = found.asked, found.place
+            survey.note(place, found.started, asked.host, asked.target, found.location, found.referer)
+            self._begins.extend([end] * (place + 1 - len(self._begins)))
+            end += file.write(pack(found))
+            self._begins.append(end)
+
+    def exchange(self, place: int) -> Exchange:
+        begin, end = self._begins[place : place + 2]
+        self._file.seek(begin)
+        return exchange_of(unpack(self._file.read(end - begin), place))

@@ -1,0 +1,132 @@
+"""What is read of an entry of a HAR, as leniently as tools write it."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+# Tools put null, numbers and texts where others put the other.
+Scalar = str | int | float | bool | None
+
+
+# None of these can be part of a cycle, which spares the garbage collector.
+class Pair(msgspec.Struct, gc=False):
+    """A header or a form's field."""
+
+    name: Scalar = None
+    value: Scalar = None
+
+
+# The second form is that of Slack's desktop app.
+type Pairs = list[Pair | list[Scalar]] | None
+
+
+class Request(msgspec.Struct, gc=False, omit_defaults=True):
+    """A request without its body."""
+
+    method: Scalar = None
+    url: Scalar = None
+    headers: Pairs = None
+
+
+class Response(msgspec.Struct, gc=False, omit_defaults=True):
+    """A response without its body."""
+
+    status: Scalar = None
+    headers: Pairs = None
+    redirect: Scalar = msgspec.field(default=None, name="redirectURL")
+    error: Scalar = msgspec.field(default=None, name="_error")
+
+
+class Timings(msgspec.Struct, gc=False, omit_defaults=True):
+    """How long the steps before a response took, in milliseconds."""
+
+    blocked: Scalar = None
+    dns: Scalar = None
+    connect: Scalar = None
+    send: Scalar = None
+    wait: Scalar = None
+
+
+class Entry(msgspec.Struct, gc=False, omit_defaults=True):
+    """A request and its response."""
+
+    started: Scalar = msgspec.field(default=None, name="startedDateTime")
+    time: Scalar = None
+    request: Request | None = None
+    response: Response | None = None
+    timings: Timings | None = None
+
+
+class PostData(msgspec.Struct, omit_defaults=True):
+    """What was posted."""
+
+    text: Scalar | msgspec.UnsetType = msgspec.UNSET
+    encoding: Scalar = None
+    params: list[Pair] | None = None
+
+
+class RequestBody(msgspec.Struct, omit_defaults=True):
+    """The part of a request that holds its body."""
+
+    size: Scalar = msgspec.field(default=None, name="bodySize")
+    data: PostData | None = msgspec.field(default=None, name="postData")
+
+
+class Content(msgspec.Struct, omit_defaults=True):
+    """What was answered."""
+
+    text: Scalar = None
+    encoding: Scalar = None
+    size: Scalar = None
+
+
+class ResponseBody(msgspec.Struct, omit_defaults=True):
+    """The part of a response that holds its body."""
+
+    content: Content | None = None
+
+
+class Bodies(msgspec.Struct, omit_defaults=True):
+    """An entry's other part: nearly all of a HAR, and hardly ever needed."""
+
+    request: RequestBody | None = None
+    response: ResponseBody | None = None
+
+
+ENTRY = msgspec.json.Decoder(Entry)
+ENTRIES = msgspec.json.Decoder(list[Entry])
+BODIES = msgspec.json.Decoder(Bodies)
+TEXTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What :func:`decode` raises."""
+
+
+def decode[T](decoder: msgspec.json.Decoder[T], text: bytes) -> T:
+    """Decode JSON, or what comes near to it."""
+    try:
+        return decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if isinstance(error, msgspec.ValidationError):
+            raise
+        # Lone surrogates and bytes that are not UTF-8 are no JSON, but tools write them for what was really sent.
+        lenient = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
+        return msgspec.convert(lenient, decoder.type)
+
+
+def encode(value: Entry | Bodies, *, plain: bool) -> bytes:
+    """In a line, so that :func:`decode` gives the same again. ``plain`` says that it came from JSON by the book."""
+    if plain:
+        try:
+            return msgspec.json.encode(value)
+        except UnicodeEncodeError:
+            pass
+    return json.dumps(msgspec.to_builtins(value)).encode()
+
+
+def text_of(value: Scalar) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else str(value).lower()

@@ -1,0 +1,62 @@
+"""Exchanges in a temporary file, small: each is read from its capture once, and taken out when its turn comes."""
+
+from __future__ import annotations
+
+import marshal
+import tempfile
+from array import array
+from collections.abc import Iterable
+from typing import Self
+
+from msgspec.structs import astuple, fields
+
+from lp_sentinel.exchange import Exchange
+
+IN_MEMORY = 16 << 20
+"""Bytes of a temporary file that are kept in memory."""
+_NAMES = tuple(field.name for field in fields(Exchange))[1:]
+
+
+def pack(exchange: Exchange) -> bytes:
+    """An exchange but for its place."""
+    return marshal.dumps(astuple(exchange)[1:])
+
+
+def unpack(packed: bytes, index: int) -> Exchange:
+    """The exchange again, with its place in the capture."""
+    values = marshal.loads(packed)  # noqa: S302  (packed by this program, in this run)
+    return Exchange(index=index, **dict(zip(_NAMES, values, strict=True)))
+
+
+class Spool:
+    """Packed exchanges, numbered from 0."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed with the spool)
+        self._ends = array("Q", [0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, packed: bytes) -> None:
+        """Take one more."""
+        self.extend(packed, (len(packed),))
+
+    def extend(self, packed: bytes, sizes: Iterable[int]) -> None:
+        """Take some that stand one behind the other."""
+        self._file.seek(self._ends[-1])
+        self._file.write(packed)
+        for size in sizes:
+            self._ends.append(self._ends[-1] + size)
+
+    def read(self, number: int, index: int) -> Exchange:
+        """One of them; ``index`` is its place in the capture."""
+        begin, end = self._ends[number : number + 2]
+        self._file.seek(begin)
+        return unpack(self._file.read(end - begin), index)

@@ -1,0 +1,66 @@
+"""Processes that work off tasks, so that all cores have something to do and little waits in memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+type Advance = Callable[[float], None]
+"""Told how many more bytes are done."""
+
+_AHEAD = 2
+"""Tasks in hand for each process, the results that nobody has taken yet among them."""
+
+
+def cores() -> int:
+    """How many this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+class Workers:
+    """Up to ``jobs`` processes, each of which calls ``begin`` first. They are started when there is work."""
+
+    def __init__(self, jobs: int, begin: Callable[..., object], *arguments: object) -> None:
+        self._jobs, self._begin, self._arguments = jobs, begin, arguments
+        self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def ahead(self) -> int:
+        """How many tasks are worth having in hand."""
+        return _AHEAD * self._jobs
+
+    def submit[R](self, task: Callable[..., R], *arguments: object) -> Future[R]:
+        if self._pool is None:
+            from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
+
+            self._pool = ProcessPoolExecutor(self._jobs, initializer=self._begin, initargs=self._arguments)
+        return self._pool.submit(task, *arguments)
+
+    def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
+        """The results in the order of the tasks; no more tasks are begun than are soon asked for."""
+        waiting: deque[Future[R]] = deque()
+        try:
+            for arguments in each:
+                waiting.append(self.submit(task, *arguments))
+                if len(waiting) >= self.ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
