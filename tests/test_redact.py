@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lp_sentinel.config import config_from
 from lp_sentinel.facts import Placeholder, Secret, Url
 from lp_sentinel.redact import Redactor, printable
 
@@ -73,11 +74,35 @@ def test_equal_values_look_equal_within_a_run_only(redactor: Redactor) -> None:
         ("/cb?state={state}", r"/cb\?state=\{state\}"),
         ("http://[::1", r"http://\[::1"),
         ("/cb?my_state=&dG9rZW4tdG9rZW4=", rf"/cb\?my_state=&dG9r{MASK}"),
+        (
+            "https://app.example/reset/SplxlOBeZQQYbYS6WxSbIA/now",
+            rf"https://app\.example/reset/Splx{MASK}/now",
+        ),
+        ("/t/SplxlOBeZQQ%2FYbYS6WxSbIA;b=c?state", rf"/t/Splx{MASK};b={MASK}\?state"),
+        (r"\in\d41d8cd98f00b204e9800998ecf8427e", rf"\\in\\d41d{MASK}"),
+        ("0123456789/", rf"{MASK}/"),
+        ("/sentinel/api/account/0123456789/token", "/sentinel/api/account/0123456789/token"),
+        ("/oauth2-callback-v2/index.html", r"/oauth2-callback-v2/index\.html"),
+        (
+            "/cb?redirect_uri=https%3A%2F%2Fapp.example%2F75588e18-0213-4e33-8174-883acac7e3c4",
+            r"/cb\?redirect_uri=https%3A%2F%2Fapp\.example%2F75588e18-0213-4e33-8174-883acac7e3c4",
+        ),
         ("", ""),
     ],
 )
 def test_a_url_shows_its_path_and_what_is_known_to_be_harmless(redactor: Redactor, url: str, shown: str) -> None:
     assert re.fullmatch(shown, redactor.url(url))
+
+
+def test_what_is_registered_is_shown_in_paths(redactor: Redactor) -> None:
+    uri = "https://app.example/cb/75588e18-0213-4e33-8174-883acac7e3c4"
+    state = "af0ifjsldkjFvB2Xq9ZwTg"
+    assert redactor.url(uri) != uri
+    apps = [{"client_id": "d41d8cd98f00b204e9800998ecf8427e", "redirect_uris": [f"{uri}?a=b"]}]
+    redactor.spare(config_from({"accounts": {"0123456789": {"apps": apps}}}).registered)
+    for shown in (uri, "/0123456789/", "/d41d8cd98f00b204e9800998ecf8427e", f"{uri}/"):
+        assert redactor.url(shown) == shown
+    assert redactor.url(f"{uri}/{state}?state={state}") == f"{uri}/{redactor.mask(state)}?state={redactor.mask(state)}"
 
 
 def test_a_value_shows_as_plain_json(redactor: Redactor) -> None:

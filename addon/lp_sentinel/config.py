@@ -114,6 +114,8 @@ class Config:
     limits: Limits = Limits()
     document: Document | None = field(default=None, repr=False, compare=False)
     """Where it was read from, to name a place in an error."""
+    registered: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Accounts, client ids, and the path segments of redirect URIs: what may stand in a path and is no secret."""
     _accounts_of: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -124,6 +126,10 @@ class Config:
                 accounts_of.setdefault(client_id, set()).add(account)
         frozen = {client_id: frozenset(accounts) for client_id, accounts in accounts_of.items()}
         object.__setattr__(self, "_accounts_of", frozen)
+        every = (app for apps in self.accounts.values() for app in apps.values())
+        paths = [uri.partition("#")[0].partition("?")[0] for app in every for uri in app.redirect_uris]
+        segments = (segment for path in paths for segment in path.split("/"))
+        object.__setattr__(self, "registered", frozenset((*self.accounts, *accounts_of, *segments)))
 
     def app(self, account: str | None, client_id: str | None) -> App | None:
         """The app with this ``client_id`` in this account."""

@@ -30,6 +30,7 @@ class Judgement:
         self._config = config
         self._book = book
         self._redactor = redactor
+        redactor.spare(config.registered)
         self.capture = capture
         self._today = today
         self._found: list[Finding] = []

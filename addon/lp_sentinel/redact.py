@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from itertools import islice
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from lp_sentinel.drawn import SHORTEST, is_drawn
 from lp_sentinel.facts import Secret, Url
 from lp_sentinel.uri import CACHED_LENGTH, form_decode
 from lp_sentinel.wording import visible
@@ -28,6 +29,8 @@ _URL = re.compile(
 )
 _ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
 _PATH_PARAMETER = re.compile(r"(;[^=/;]*=)([^/;]+)")
+_LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
+_ACCOUNT = "/account/"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
 _TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
 
@@ -47,8 +50,15 @@ class Redactor:
         """With ``on`` false secrets are shown as they are; text is made safe and cut all the same."""
         self.on = on
         self._key = secrets.token_bytes(32)
+        self._spared: frozenset[str] = frozenset()
         self._urls: dict[str, str] = {}
         """Those shown last: what a response redirects to is asked for next."""
+
+    def spare(self, segments: frozenset[str]) -> None:
+        """Show these segments of paths even if they look like tokens: what a project registered is no secret."""
+        if segments != self._spared:
+            self._spared = segments
+            self._urls.clear()
 
     def mask(self, secret: str) -> str:
         """``Splx…(22)#a1f3c2``: how it begins, its length in characters, a fingerprint; ``…(8)#a1f3c2`` if short."""
@@ -59,7 +69,7 @@ class Redactor:
         return f"{begin}…({len(secret)})#{fingerprint}"
 
     def url(self, url: str) -> str:
-        """A URL, absolute or not, whose path is kept and whose parameters are masked but for the harmless ones."""
+        """A URL, absolute or not: parameters are masked but for the harmless ones, and what in its path looks drawn."""
         if not self.on:
             return bounded(url)
         shown = self._urls.get(url)
@@ -93,7 +103,7 @@ class Redactor:
         more = sum(1 for _ in iterator)
         return [*shown, f"… ({more} more)"] if more else shown
 
-    def _url(self, url: str) -> str:
+    def _url(self, url: str, *, is_redirect_uri: bool = False) -> str:
         parts = _URL.fullmatch(url)
         if parts is None:
             return self.mask(url)
@@ -101,15 +111,24 @@ class Redactor:
         userinfo, at, host = authority.rpartition("@")
         if at:
             authority = f"{self.mask(userinfo)}@{host}"
-        if encoded := _ENCODED_QUERY.search(path):
-            path = path[: encoded.end()] + self.mask(path[encoded.end() :])
-        elif ";" in path:
+        encoded = _ENCODED_QUERY.search(path)
+        path, behind = (path[: encoded.end()], path[encoded.end() :]) if encoded else (path, "")
+        if not is_redirect_uri:
+            path = _LONG_SEGMENT.sub(self._segment, path)
+        if ";" in path:
             path = _PATH_PARAMETER.sub(lambda found: found[1] + self.mask(found[2]), path)
+        if behind:
+            path += self.mask(behind)
         pieces = [parts["scheme"] or "", parts["slashes"] or "", authority, path]
         for part in (parts["query"], parts["fragment"]):
             if part:
                 pieces += part[0], self._parameters(part[1:].split("&"))
         return "".join(pieces)
+
+    def _segment(self, found: re.Match[str]) -> str:
+        segment = found[0]
+        is_shown = segment in self._spared or not is_drawn(segment) or found.string[: found.start()].endswith(_ACCOUNT)
+        return segment if is_shown else self.mask(unquote(segment, errors="surrogateescape"))
 
     def _parameters(self, pairs: list[str]) -> str:
         shown = [self._parameter(pair) for pair in pairs[:_MOST_ITEMS]]
@@ -134,7 +153,7 @@ class Redactor:
             return bounded(raw, _LONGEST_VALUE)
         if name not in URLS:
             return self.mask(value)
-        shown = self._url(value)
+        shown = self._url(value, is_redirect_uri=name == "redirect_uri")
         return bounded(raw if shown == value else _encoded(shown))
 
 
