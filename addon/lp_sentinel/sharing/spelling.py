@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import struct
 from typing import NamedTuple
 
 _HIGH = r"(?:%(?:25)*[89A-Fa-f][0-9A-Fa-f])+"
@@ -106,5 +107,9 @@ def _write(char: str, like: str) -> str:
     if entity := _ENTITY.fullmatch(like):
         return f"&{entity[1]}#{ord(char)};"
     if like.startswith(("\\u", "\\x")):
-        return f"\\u{ord(char):04x}"
+        return "".join(f"\\u{unit:04x}" for unit in _utf16(char))
     return char
+
+
+def _utf16(char: str) -> tuple[int, ...]:
+    return struct.unpack(">" + "H" * (1 + (char > "\uffff")), char.encode("utf-16-be", "surrogatepass"))

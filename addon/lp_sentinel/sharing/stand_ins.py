@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import IntEnum
 from hashlib import blake2b
 
@@ -22,8 +22,12 @@ _MOST_TRIES = 1000
 _LONGEST_TRUNCATED = 1 << 10
 _HEX = re.compile(r"[0-9a-f]*")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_FIRST_FOREIGN, _FOREIGN = 0x3042, 82
-"""Hiragana, for all that is not ASCII: it has no letter case and is nothing that a terminal acts on."""
+_FOREIGN = {1: 0xDCA1, 2: 0x0250, 3: 0x3042, 4: 0x12000}
+"""For what is not ASCII, by how many bytes it takes: no valid UTF-8, phonetic letters, hiragana, cuneiform.
+
+From there on 80 characters are nothing that a terminal acts on, and have no letter case that ASCII has.
+"""
+_MANY = 80
 _TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)} | {ord("+"): ord(" ")}
 _WORD = re.compile(r"[0-9A-Za-z_\-\x80-\U0010ffff]+")
 _SHORTEST_TOKEN, _SHORTEST_NUMBER, _SHORTEST_MIXED, _LONGEST_WORD = 8, 10, 20, 32
@@ -86,21 +90,22 @@ class StandIns:
             key for key, weight in self._weights.items() if weight is Weight.NAMED and key not in self._states
         }
         self._spared |= self._always
+        self._spared |= self._beginnings(self._states & self._spared) & self._states
         self._taken |= self._spared
         for key in sorted(self._weights, key=len, reverse=True):
             if len(key) >= _INDEXED and key not in self._spared:
                 self._index.setdefault(key[:_INDEXED], []).append(key)
         self.is_sealed = True
-        self._chained = self._beginnings() | self._states
+        self._chained = self._beginnings(self._states) | self._states
         for key in sorted(self._chained, key=lambda key: (len(key), key)):
             if key not in self._spared:
                 self._know(key, [])
 
-    def _beginnings(self) -> set[str]:
-        """What was noted that some state begins with: maybe that state, truncated."""
+    def _beginnings(self, states: Collection[str]) -> set[str]:
+        """What was noted that one of ``states`` begins with: maybe that state, truncated."""
         return {
             state[:length]
-            for state in self._states
+            for state in states
             for length in range(1, min(len(state), _LONGEST_TRUNCATED))
             if state[:length] in self._weights
         }
@@ -231,10 +236,15 @@ def _joins(text: str, at: int) -> bool:
 
 def _scrambled(char: str, byte: int, letters: str) -> str:
     if char > "\x7f":
-        return chr(_FIRST_FOREIGN + (ord(char) + byte) % _FOREIGN)
+        return chr(_FOREIGN[_size(char)] + (ord(char) + byte) % _MANY)
     if char.isdigit():
         return str((int(char) + byte) % 10)
     return letters[byte % len(letters)] if char.isalpha() else char
+
+
+def _size(char: str) -> int:
+    """The bytes of UTF-8 that it takes; one for a lone surrogate that stands for a byte."""
+    return 1 if "\udc80" <= char <= "\udcff" else len(char.encode("utf-8", "surrogatepass"))
 
 
 def _cased(old: str, new: str) -> str:
