@@ -56,7 +56,7 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
             if kind == "flows":
                 count = _write_flows(file, _clean_flows(source, cleaner, problems))
             else:
-                count = _write_har(file, _clean_entries(source, cleaner, problems))
+                count = _write_har(file, _clean_entries(source, cleaner, problems), cleaner)
             if problems and not count:
                 raise SharingError(f"{source}: {problems[0]}")
     except OSError as error:
@@ -168,11 +168,18 @@ def _write_flows(file: IO[bytes], flows: Iterable[Flow]) -> int:
     return count
 
 
-def _write_har(file: IO[bytes], entries: Iterable[dict[str, Any]]) -> int:
+def _write_har(file: IO[bytes], entries: Iterable[dict[str, Any]], cleaner: Cleaner) -> int:
+    """Of the log itself nothing is known to be harmless: pages are made anew from what the entries tell of them."""
     count = 0
     file.write(b'{"log": {"version": "1.2", "creator": {"name": "lp-authorize", "version": ""}, "entries": [')
     for entry in entries:
         file.write((b",\n" if count else b"\n") + json.dumps(entry).encode())
         count += 1
-    file.write(b"\n]}}\n")
+    pages = [
+        {"id": page.id, "startedDateTime": page.started, "title": "", "pageTimings": {}}
+        for page in cleaner.pages.values()
+    ]
+    file.write(b"\n]" + (b', "pages": ' + json.dumps(pages).encode() if pages else b"") + b"}}\n")
+    for _ in pages:
+        cleaner.leave_out("titles and timings of pages in the HAR")
     return count

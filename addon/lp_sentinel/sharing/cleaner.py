@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from lp_sentinel.config import Config
 from lp_sentinel.sharing.bodies import Bodies
@@ -12,6 +13,14 @@ from lp_sentinel.sharing.headers import HeaderValues
 from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.sharing.urls import Urls
 from lp_sentinel.uri import parse_parameters, parse_uri
+
+
+class HarPage(NamedTuple):
+    """What entries tell of the page that they were loaded for."""
+
+    id: str
+    started: str | None
+    """When the first of them began, as it is written there."""
 
 
 class Cleaner:
@@ -25,6 +34,8 @@ class Cleaner:
         self.left_out: Counter[str] = Counter()
         """By kind: how much is not in the redacted capture at all."""
         self._addresses: dict[str, str] = {}
+        self.pages: dict[str, HarPage] = {}
+        """By what the original calls them."""
 
     def text(self, text: str, kind: str = "text") -> str:
         """A short text that is known to be harmless, but for known secrets and tokens."""
@@ -41,6 +52,10 @@ class Cleaner:
         except ValueError:
             return address if address in ("", "localhost") else self._other_address(address, 4)
         return address if parsed.is_loopback or parsed.is_unspecified else self._other_address(address, parsed.version)
+
+    def page(self, name: str, started: str | None) -> str:
+        """What a HAR's page is called now: an entry speaks of it that began then."""
+        return self.pages.setdefault(name, HarPage(f"page_{len(self.pages) + 1}", started)).id
 
     def _other_address(self, address: str, version: int) -> str:
         if address not in self._addresses:

@@ -14,6 +14,17 @@ from lp_sentinel.sharing.cleaner import Cleaner
 
 _METHOD = re.compile(r"[A-Za-z\-]{1,20}")
 _TIME = re.compile(r"[0-9T:.+\-Z ]{1,40}")
+_PHASES = (
+    "blocked", "dns", "connect", "ssl", "send", "wait", "receive", "_blocked_queueing", "_blocked_proxy",
+    "_workerStart", "_workerReady", "_workerFetchStart", "_workerRespondWithSettled",
+)  # fmt: skip
+_RESOURCES = frozenset((
+    "document", "stylesheet", "image", "media", "font", "script", "texttrack", "xhr", "fetch", "prefetch",
+    "eventsource", "websocket", "manifest", "signedexchange", "ping", "cspviolationreport", "preflight", "other",
+))  # fmt: skip
+_PRIORITIES = frozenset(("VeryLow", "Low", "Medium", "High", "VeryHigh"))
+_INITIATORS = frozenset(("parser", "script", "preload", "SignedExchange", "preflight", "other"))
+_SAME_SITE = frozenset(("Strict", "Lax", "None", "strict", "lax", "none", ""))
 
 
 def clean_entry(text: bytes, cleaner: Cleaner) -> dict[str, Any]:
@@ -44,9 +55,16 @@ class _Entry:
                 "time": _number,
                 "request": self._request,
                 "response": self._response,
-                "timings": lambda timings: {name: _number(timings[name]) for name in timings if name.isalpha()},
-                "cache": lambda _: {},
+                "timings": lambda timings: self._kept(timings, dict.fromkeys(_PHASES, _number)),
+                "cache": lambda cache: self._kept(cache, {}),
                 "serverIPAddress": lambda address: self._cleaner.address(str(address).strip("[]")),
+                "connection": _number,
+                "pageref": lambda page: self._cleaner.page(str(page), self._time(entry.get("startedDateTime"))),
+                # Chrome's
+                "_connectionId": _number,
+                "_initiator": lambda initiator: self._kept(initiator, {"type": _one_of(_INITIATORS)}),
+                "_priority": _one_of(_PRIORITIES),
+                "_resourceType": _one_of(_RESOURCES),
             },
         )
 
@@ -87,6 +105,9 @@ class _Entry:
                 "headersSize": _number,
                 "bodySize": _number,
                 "_error": self._short,
+                # Chrome's
+                "_transferSize": _number,
+                "_fetchedViaServiceWorker": _number,
             },
         )
 
@@ -101,10 +122,18 @@ class _Entry:
 
     def _cookies(self, cookies: Any) -> list[Any]:
         values = self._cleaner.values
-        return [
-            {"name": values.cookie_name(str(name)), "value": values.cookie_value(str(value))}
-            for name, value in _pairs(cookies)
-        ]
+        known = {
+            "name": lambda name: values.cookie_name(_text(name)),
+            "value": lambda value: values.cookie_value(_text(value)),
+            "path": lambda path: self._cleaner.urls.url(_text(path)),
+            "domain": self._short,
+            "expires": self._time,
+            "httpOnly": _number,
+            "secure": _number,
+            "sameSite": _one_of(_SAME_SITE),
+        }
+        given = cookies if isinstance(cookies, list) else []
+        return [self._kept(cookie, known) for cookie in map(_named, given) if cookie]
 
     def _headers(self, headers: Any) -> list[Any]:
         clean = self._cleaner.values.headers(
@@ -162,20 +191,25 @@ def _beside_body(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pairs(pairs: Any) -> list[tuple[Any, Any]]:
     """Names and values, in the form of the standard or as lists of two."""
-    found = []
-    for pair in pairs if isinstance(pairs, list) else ():
-        if isinstance(pair, dict):
-            found.append((pair.get("name"), pair.get("value")))
-        elif isinstance(pair, list):
-            name, value, *_ = (*pair, None, None)
-            found.append((name, value))
-    return found
+    named = [_named(pair) for pair in pairs] if isinstance(pairs, list) else []
+    return [(pair.get("name"), pair.get("value")) for pair in named if pair]
+
+
+def _named(pair: Any) -> dict[str, Any]:
+    """A pair in the form of the standard; empty if it is none."""
+    if isinstance(pair, list):
+        return dict(zip(("name", "value"), (*pair, None, None), strict=False))
+    return pair if isinstance(pair, dict) else {}
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else str(value).lower()
+
+
+def _one_of(words: frozenset[str]) -> Callable[[Any], Any]:
+    return lambda value: value if isinstance(value, str) and value in words else None
 
 
 def _number(value: Any) -> Any:
