@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable, Iterable, Iterator
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+from unittest import mock
 
 import pytest
 from bench.archive import Traffic
@@ -15,17 +18,21 @@ from mitmproxy.flow import Error, Flow
 from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketData
 
-from lp_sentinel.captures import CaptureError, in_order, read_capture
+from lp_sentinel.captures import CaptureError, in_order, ranges, read_capture
+from lp_sentinel.captures.extract import first_flow
 from lp_sentinel.captures.gather import gather
-from lp_sentinel.captures.layout import read_exchange
+from lp_sentinel.captures.layout import ENDING, read_exchange
 from lp_sentinel.check import _announced, judge_capture
 from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.finding import by_place
+from lp_sentinel.finding import Finding, JourneySummary, by_place
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
+from lp_sentinel.reports.base import CaptureEnd
+from lp_sentinel.reports.jsonl import JsonLines
 from lp_sentinel.rules import load_rules
+from lp_sentinel.workers import Workers
 from tests.captures.test_flows import written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,8 +109,40 @@ def flows(draw: st.DrawFn) -> Flow:
     return flow
 
 
-def slowly(path: Path, project: Project) -> tuple[Any, ...]:
-    """All that a capture holds, judged without leaving anything out."""
+class InTurn(Workers):
+    """Does the tasks of other processes in this one."""
+
+    def __init__(self) -> None:
+        super().__init__(2, print)
+
+    def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
+        return starmap(task, each)
+
+
+class Report(NamedTuple):
+    """What a run leaves."""
+
+    exchanges: int
+    problem: str | None
+    lines: bytes
+    """The JSON Lines, as they are written."""
+
+
+def reported(path: Path, exchanges: int, findings: Iterable[Finding], journeys: Iterable[JourneySummary],
+             problem: str | None) -> Report:  # fmt: skip
+    file = path.with_suffix(".jsonl")
+    report = JsonLines(str(file))
+    for finding in findings:
+        report.finding(finding)
+    for journey in journeys:
+        report.journey(journey)
+    report.capture(CaptureEnd(str(path), exchanges, problem))
+    report.close()
+    return Report(exchanges, problem, file.read_bytes())
+
+
+def slowly(path: Path, project: Project, at: Path | None = None) -> Report:
+    """All that a capture holds, judged without leaving anything out. The report is written beside it, or ``at``."""
     exchanges: list[Exchange] = []
     problem = None
     try:
@@ -114,17 +153,21 @@ def slowly(path: Path, project: Project) -> tuple[Any, ...]:
     announced = (one for one in _announced(in_order(exchanges), engine) if isinstance(one, Exchange))
     verdicts = [*map(engine.feed, announced), engine.close()]
     findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
-    return len(exchanges), list(findings), [one for verdict in verdicts for one in verdict.closed], problem
+    journeys = (one for verdict in verdicts for one in verdict.closed)
+    return reported(at or path, len(exchanges), findings, journeys, problem)
 
 
-def quickly(path: Path, project: Project) -> tuple[Any, ...]:
-    judged = judge_capture(path, project, PLAIN)
-    return judged.exchanges, list(judged.findings), list(judged.journeys), judged.problem
+def quickly(path: Path, project: Project, at: Path | None = None, workers: Workers | None = None) -> Report:
+    judged = judge_capture(path, project, PLAIN, workers)
+    return reported(at or path, judged.exchanges, judged.findings, judged.journeys, judged.problem)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "captures").glob("*.[fh][la]*")), ids=lambda path: path.name)
-def test_recorded_captures_come_to_the_same(path: Path) -> None:
-    assert quickly(path, RECORDED) == slowly(path, RECORDED)
+def test_recorded_captures_come_to_the_same(path: Path, tmp_path: Path) -> None:
+    at = tmp_path / "report"
+    report = slowly(path, RECORDED, at)
+    assert report.lines
+    assert quickly(path, RECORDED, at) == report
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "captures").glob("*.flow")), ids=lambda path: path.name)
@@ -132,21 +175,31 @@ def test_flows_of_any_version_come_to_the_same(path: Path, tmp_path: Path) -> No
     older = tmp_path / "older.flow"
     # What mitmproxy 10 wrote differs in fields that an exchange has no use for.
     older.write_bytes(path.read_bytes().replace(b"7:version;2:21#}", b"7:version;2:20#}"))
-    assert quickly(older, RECORDED)[1:3] == slowly(older, RECORDED)[1:3]
+    assert quickly(older, RECORDED).lines == slowly(older, RECORDED).lines
 
 
+@pytest.mark.parametrize("size", [1 << 30, 9_000, 1_000])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("project", [KNOWN, UNKNOWN], ids=["known", "unknown"])
-def test_archives_come_to_the_same(seed: int, project: Project, tmp_path: Path) -> None:
+def test_archives_come_to_the_same(
+    seed: int, project: Project, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "RANGE", size)
     traffic = Traffic(seed)
     records = [record for _ in range(30) for record in (*(traffic.other() for _ in range(5)), *traffic.login())]
     path = tmp_path / "a.flow"
     for order in (records, records[::-1], records[::2] + records[1::2]):
         path.write_bytes(b"".join(order))
-        assert quickly(path, project) == slowly(path, project)
+        report = slowly(path, project)
+        assert quickly(path, project) == report
+        assert quickly(path, project, workers=InTurn()) == report
 
 
-def test_packed_and_broken_archives_come_to_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1 << 30, 9_000, 50])
+def test_packed_and_broken_archives_come_to_the_same(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "RANGE", size)
     traffic = Traffic(9)
     whole = b"".join(record for _ in range(10) for record in (traffic.other(), *traffic.login()))
     contents = (
@@ -156,17 +209,39 @@ def test_packed_and_broken_archives_come_to_the_same(tmp_path: Path) -> None:
     for content in contents:
         path = tmp_path / "a.flow"
         path.write_bytes(content)
-        assert quickly(path, KNOWN) == slowly(path, KNOWN)
+        report = slowly(path, KNOWN)
+        assert quickly(path, KNOWN) == report
+        assert quickly(path, KNOWN, workers=InTurn()) == report
 
 
-@given(st.lists(flows(), min_size=1, max_size=14), st.sampled_from([KNOWN, UNKNOWN]))
+def test_what_looks_like_a_flow_in_a_body_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic = Traffic(7)
+    flow = tflow.tflow(resp=True)
+    assert flow.response
+    flow.response.content = b"".join([ENDING, *traffic.login(), *traffic.login()])
+    inside = written(flow)
+    path = tmp_path / "a.flow"
+    path.write_bytes(b"".join([inside, *traffic.login(), inside, traffic.other()]))
+    report = slowly(path, KNOWN)
+    assert report.exchanges == 8
+    for size in (5_000, 20_000, 50_000):
+        monkeypatch.setattr(ranges, "RANGE", size)
+        assert first_flow(path.read_bytes(), 5_000) < len(inside)
+        assert quickly(path, KNOWN, workers=InTurn()) == report
+
+
+@given(st.data(), st.lists(flows(), min_size=1, max_size=14), st.sampled_from([KNOWN, UNKNOWN]))
 @settings(max_examples=300, deadline=None)
 def test_any_flows_come_to_the_same(
-    tmp_path_factory: pytest.TempPathFactory, held: list[Flow], project: Project
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, held: list[Flow], project: Project
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.flow"
-    path.write_bytes(written(*held))
-    assert quickly(path, project) == slowly(path, project)
+    content = written(*data.draw(st.permutations(held)))
+    path.write_bytes(content)
+    report = slowly(path, project)
+    with mock.patch.object(ranges, "RANGE", data.draw(st.integers(1, len(content)))):
+        assert quickly(path, project) == report
+        assert quickly(path, project, workers=InTurn()) == report
 
 
 def test_most_flows_are_skipped(tmp_path: Path) -> None:

@@ -11,12 +11,11 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from lp_sentinel.captures import open_capture
+from lp_sentinel.captures import open_capture, ranges
 from lp_sentinel.captures.choose import Source, choose
 from lp_sentinel.captures.extract import read_flow
 from lp_sentinel.captures.har_spool import SpooledHar
 from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH
-from lp_sentinel.captures.ranges import RANGE, extracts
 from lp_sentinel.captures.scan import flow_end
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError
@@ -50,7 +49,7 @@ class _Mapped:
         self.survey = Survey()
         self.done = 0.0
         """In bytes: so much of the work that the file makes is done, when a flow's share is as long as it takes."""
-        for part in extracts(buffer, path, workers):
+        for part in ranges.extracts(buffer, path, workers):
             self.survey.extend(part.survey)
             spool.extend(part.packed, part.sizes)
             extracting = len(part.survey.offsets) + _EXTRACTING * len(part.sizes)
@@ -119,7 +118,7 @@ def gather(
 def is_large(path: Path) -> bool:
     """Whether this is a flow file with which several processes may help."""
     with _mapped(path) as buffer:
-        return buffer is not None and len(buffer) > RANGE
+        return buffer is not None and len(buffer) > ranges.RANGE
 
 
 @contextmanager
