@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,31 +20,24 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.fixture
-def captures(tmp_path: Path) -> list[Path]:
-    paths = [tmp_path / name for name in ("a", "b")]
-    for path in paths:
-        path.write_bytes(b"x" * 100)
-    return paths
+SIZES = (100, 100)
 
 
 @pytest.mark.parametrize(
     ("screen", "worth", "has_bar"), [(Screen(), 150, True), (Screen(), 201, False), (io.StringIO(), 150, False)]
 )
-def test_who_sees_a_bar(
-    captures: list[Path], screen: io.StringIO, worth: int, has_bar: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_sees_a_bar(screen: io.StringIO, worth: int, has_bar: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_WORTH_A_BAR", worth)
-    assert list(tracked(lambda _: [1, 2], captures, screen)) == [1, 2]
+    assert list(tracked(lambda _: [1, 2], SIZES, screen)) == [1, 2]
     assert ("capture 1 of 2" in screen.getvalue()) == has_bar
 
 
-def test_a_capture_that_is_not_there_has_its_result(captures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_capture_that_is_not_there_has_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_WORTH_A_BAR", 1)
-    assert list(tracked(lambda _: "xyz", [*captures, Path("nowhere")], Screen())) == ["x", "y", "z"]
+    assert list(tracked(lambda _: "xyz", (*SIZES, 0), Screen())) == ["x", "y", "z"]
 
 
-def test_it_goes_away_when_the_run_breaks_off(captures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_away_when_the_run_breaks_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_WORTH_A_BAR", 1)
 
     def broken(_: object) -> Iterator[int]:
@@ -54,11 +46,11 @@ def test_it_goes_away_when_the_run_breaks_off(captures: list[Path], monkeypatch:
 
     screen = Screen()
     with pytest.raises(ValueError, match="broken"):
-        list(tracked(broken, captures, screen))
+        list(tracked(broken, SIZES, screen))
     assert screen.getvalue().endswith(("\x1b[2K", "\x1b[?25h"))
 
 
-def test_it_moves_within_a_capture_and_not_beyond_it(captures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_moves_within_a_capture_and_not_beyond_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_WORTH_A_BAR", 1)
     monkeypatch.setattr(progress, "_EVERY", 0)
 
@@ -71,6 +63,6 @@ def test_it_moves_within_a_capture_and_not_beyond_it(captures: list[Path], monke
         yield 2
 
     screen = Screen()
-    assert list(tracked(judge, captures, screen)) == [1, 2]
+    assert list(tracked(judge, SIZES, screen)) == [1, 2]
     shown = re.findall(r"(\d+)%", screen.getvalue())
     assert list(dict.fromkeys(shown)) == ["0", "25", "40", "50", "70", "100"]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures.gather import gather, is_large
+from lp_sentinel.captures.gather import Gathered, gather, is_large
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
@@ -83,7 +83,12 @@ def judge_capture(
     advance: Advance | None = None,
 ) -> Judged:
     """Judge what can be read of a capture; ``workers`` help with a large one."""
-    capture = os.fspath(path)
+    with gather(path, project.config, workers, advance) as gathered:
+        return judge_gathered(os.fspath(path), gathered, project, redactor)
+
+
+def judge_gathered(capture: str, gathered: Gathered, project: Project, redactor: Redactor) -> Judged:
+    """Judge what the engine must see of a capture."""
     engine = Engine(project.config, project.book, redactor, capture)
     findings, journeys, places = Shelf[Finding](), Shelf[JourneySummary](), list[tuple[int, str]]()
 
@@ -92,13 +97,12 @@ def judge_capture(
             yield engine.pass_by(exchange) if isinstance(exchange, float) else engine.feed(exchange)
         yield engine.close()
 
-    with gather(path, project.config, workers, advance) as gathered:
-        for verdict in judge():
-            for finding in verdict.findings:
-                findings.add(finding)
-                places.append((finding.index, finding.rule))
-            for journey in verdict.closed:
-                journeys.add(journey)
+    for verdict in judge():
+        for finding in verdict.findings:
+            findings.add(finding)
+            places.append((finding.index, finding.rule))
+        for journey in verdict.closed:
+            journeys.add(journey)
     findings.sort(places)
     return Judged(capture, gathered.held, findings, journeys, gathered.problem)
 

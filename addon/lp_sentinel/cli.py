@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, cast
 import click
 
 from lp_sentinel.captures import find_captures
-from lp_sentinel.check import Judged, Judging, judge_all
+from lp_sentinel.check import Judged, Judging, judge_all, size_of
 from lp_sentinel.completion import complete_rule, completion
 from lp_sentinel.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
@@ -172,7 +172,7 @@ def _judge(
             click.echo(f"lp-authorize: {note}", err=True)
     rows: list[Row] = []
     judge = partial(judge_all, captures, judging, project, options.jobs)
-    for judged in judge() if options.quiet else tracked(judge, captures):
+    for judged in judge() if options.quiet else tracked(judge, [size_of(path) for path in captures]):
         is_sound &= judged.problem is None
         _report(judged, reports, tally)
         if screen:

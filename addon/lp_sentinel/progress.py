@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from lp_sentinel.check import size_of
 from lp_sentinel.workers import Advance
 
 if TYPE_CHECKING:
@@ -21,11 +19,13 @@ _EVERY = 0.1
 
 
 def tracked[T](
-    judge: Callable[[Advance | None], Iterable[T]], captures: Sequence[Path], file: TextIO | None = None
+    judge: Callable[[Advance | None], Iterable[T]], sizes: Sequence[int], file: TextIO | None = None
 ) -> Iterator[T]:
-    """The results that ``judge`` gives, one for each capture in order, with a bar while the next one is awaited."""
+    """The results that ``judge`` gives, one for each capture in order, with a bar while the next one is awaited.
+
+    ``sizes`` are those of the captures, in bytes.
+    """
     stream = file or sys.stderr
-    sizes = [size_of(path) for path in captures]
     if not stream.isatty() or sum(sizes) < _WORTH_A_BAR:
         yield from judge(None)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
@@ -12,19 +13,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lp_sentinel.captures import open_capture, ranges
-from lp_sentinel.captures.choose import Source, choose
+from lp_sentinel.captures.choose import Chosen, Source, choose
 from lp_sentinel.captures.extract import read_flow
 from lp_sentinel.captures.har_spool import SpooledHar
-from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH
+from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Buffer
 from lp_sentinel.captures.scan import flow_end
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
-from lp_sentinel.captures.stream import CaptureError
+from lp_sentinel.captures.stream import CaptureError, Readable
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import Reach
 from lp_sentinel.workers import Advance, Workers
 
+HEAD_SIZE = 1 << 16
+"""Bytes that tell what a file is."""
 _EXTRACTING, _JUDGING = 3, 10
 """How many times as long as a flow that is passed over one takes that belongs to a login."""
 
@@ -66,15 +69,9 @@ class _Mapped:
         return len(self.survey.offsets) - self.survey.others
 
     @property
-    def problems(self) -> list[str]:
-        found = [f"flow {place} cannot be read: {problem}" for place, problem in self.survey.problems]
-        at, size = self.survey.stop, len(self._buffer)
-        if at < size:
-            head = self._buffer[at : at + LONGEST_LENGTH]
-            is_cut = flow_end(self._buffer, at) > size or (head.isdigit() and len(head) < LONGEST_LENGTH)
-            what = "the file ends in the middle of a flow" if is_cut else "no flow begins there"
-            found.append(f"broken after {len(self.survey.offsets)} flows, at byte {size if is_cut else at}: {what}")
-        return found
+    def ahead(self) -> bytes:
+        """What stands where the last whole flow ends."""
+        return self._buffer[self.survey.stop : self.survey.stop + LONGEST_LENGTH]
 
 
 class _Spooled:
@@ -99,19 +96,21 @@ class _Spooled:
 
 @contextmanager
 def gather(
-    path: Path, config: Config, workers: Workers | None = None, advance: Advance | None = None
+    source: Path | Readable, config: Config, workers: Workers | None = None, advance: Advance | None = None
 ) -> Iterator[Gathered]:
-    """What the engine must see of the capture at ``path``; ``workers`` help with a large flow file.
+    """What the engine must see of a capture; ``workers`` help with a large flow file.
 
     ``advance`` is told how many more bytes of the capture are done, also while the exchanges are taken.
     """
+    path = source if isinstance(source, Path) else None
     with Spool() as chosen, _mapped(path) as buffer, ExitStack() as closing:
-        if buffer is not None:
+        if path is not None and buffer is not None:
             mapped = _Mapped(buffer, path, chosen, workers, advance)
+            problem = problem_of_flows(os.fspath(path), mapped.survey, len(buffer), mapped.ahead)
             exchanges = _in_order(mapped, chosen, config, advance, len(buffer) - mapped.done)
-            yield Gathered(exchanges, mapped.held, _summed_up(path, mapped.problems))
+            yield Gathered(exchanges, mapped.held, problem)
         else:
-            spooled, problem = _spool(path, closing, advance)
+            spooled, problem = _spool(source, closing, advance)
             yield Gathered(_in_order(spooled, chosen, config), spooled.held, problem)
 
 
@@ -122,10 +121,10 @@ def is_large(path: Path) -> bool:
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
+def _mapped(path: Path | None) -> Iterator[mmap.mmap | None]:
     """The file, if it holds flows of the usual layout."""
     try:
-        file = path.open("rb", buffering=0) if path.is_file() else None
+        file = path.open("rb", buffering=0) if path and path.is_file() else None
     except OSError:
         file = None
     if file is None:
@@ -139,22 +138,33 @@ def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
             yield None
             return
         with buffer:
-            yield buffer if HEAD.match(buffer) or (LENGTH.match(buffer) and HEAD.search(buffer, 0, 1 << 16)) else None
+            yield buffer if holds_flows(buffer) else None
 
 
-def _summed_up(path: Path, problems: list[str]) -> str | None:
-    if not problems:
-        return None
-    more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    return f"{path}: {problems[0]}{more}"
+def holds_flows(head: Buffer) -> bool:
+    """Whether a file that begins like this holds flows of the usual layout, not packed."""
+    return bool(HEAD.match(head) or (LENGTH.match(head) and HEAD.search(head, 0, HEAD_SIZE)))
 
 
-def _spool(path: Path, closing: ExitStack, advance: Advance | None) -> tuple[_Spooled | SpooledHar, str | None]:
+def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str | None:
+    """What was wrong with a flow file of ``size`` bytes; ``ahead`` stands where its last whole flow ends."""
+    found = [f"flow {place} cannot be read: {problem}" for place, problem in survey.problems]
+    if survey.stop < size:
+        is_cut = survey.stop + flow_end(ahead, 0) > size or (ahead.isdigit() and len(ahead) < LONGEST_LENGTH)
+        what = "the file ends in the middle of a flow" if is_cut else "no flow begins there"
+        found.append(f"broken after {len(survey.offsets)} flows, at byte {size if is_cut else survey.stop}: {what}")
+    more = f" (and {len(found) - 1} more problems)" if len(found) > 1 else ""
+    return f"{name}: {found[0]}{more}" if found else None
+
+
+def _spool(
+    source: Path | Readable, closing: ExitStack, advance: Advance | None
+) -> tuple[_Spooled | SpooledHar, str | None]:
     """What a capture holds that can only be read from its begin to its end, and what was wrong with it."""
     spooled: _Spooled | SpooledHar | None = None
     problem = None
     try:
-        with open_capture(_watched(path, closing, advance) if advance else path) as (stream, kind):
+        with open_capture(_watched(source, closing, advance) if advance else source) as (stream, kind):
             if kind == "har":
                 file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed with the rest)
                 spooled = SpooledHar(stream, closing.enter_context(file))  # type: ignore[arg-type]
@@ -180,11 +190,12 @@ class _Watched:
         return data
 
 
-def _watched(path: Path, closing: ExitStack, advance: Advance) -> Path | _Watched:
+def _watched(source: Path | Readable, closing: ExitStack, advance: Advance) -> Path | Readable:
     try:
-        return _Watched(closing.enter_context(path.open("rb", buffering=0)), advance)
+        opened = closing.enter_context(source.open("rb", buffering=0)) if isinstance(source, Path) else None
     except OSError:
-        return path  # it is told elsewhere why
+        return source  # it is told elsewhere why
+    return _Watched(opened, advance) if opened else source
 
 
 def _in_order(
@@ -192,12 +203,18 @@ def _in_order(
 ) -> Iterator[Exchange | float]:
     chosen = choose(source, spool, Reach(config))
     share = left / max(len(chosen.places), 1)
+    for one in ordered(chosen, spool, source.survey.latest):
+        yield one
+        if advance and isinstance(one, Exchange):
+            advance(share)
+
+
+def ordered(chosen: Chosen, spool: Spool, latest: float | None) -> Iterator[Exchange | float]:
+    """What was chosen, in the order of time; ``latest`` is when the last exchange of all started."""
     for number in sorted(range(len(chosen.places)), key=lambda number: (chosen.times[number], chosen.places[number])):
         exchange, time = spool.read(number, chosen.places[number]), chosen.times[number]
         if exchange.started is None and time > float("-inf"):
             yield time
         yield exchange
-        if advance:
-            advance(share)
-    if source.survey.latest is not None:
-        yield source.survey.latest
+    if latest is not None:
+        yield latest
