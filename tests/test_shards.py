@@ -1,0 +1,110 @@
+"""A capture judged in pieces comes to what one engine comes to."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mitmproxy.flow import Flow
+from mitmproxy.http import HTTPFlow
+from msgspec.structs import replace
+
+from lp_sentinel import check, journey, shards
+from lp_sentinel.captures import in_order
+from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.check import _announced
+from lp_sentinel.config import config_from
+from lp_sentinel.engine import Engine
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.finding import Finding, JourneySummary, by_place
+from lp_sentinel.memory import Ageing
+from lp_sentinel.project import Project
+from lp_sentinel.redact import Redactor
+from lp_sentinel.rules import load_rules
+from lp_sentinel.shards import judge_in_pieces
+from tests.captures.test_gather import KNOWN, UNKNOWN, flows
+from tests.logins import WAYS, Fault, Login, Step
+
+PLAIN = Redactor(on=False)
+BOOK = load_rules()
+APP = {"client_id": "app-1", "redirect_uris": ["https://app1.example/cb", "https://app1.example/other"]}
+SMALL = Project(config_from({"accounts": {"10000001": {"apps": [APP]}}, "limits": {"open_journeys": 3}}), BOOK)
+
+type Stream = list[Exchange | float]
+
+
+def at_once(stream: Stream, project: Project) -> tuple[list[Finding], list[JourneySummary]]:
+    engine = Engine(project.config, project.book, PLAIN, "a")
+    verdicts = [
+        engine.pass_by(one) if isinstance(one, float) else engine.feed(one) for one in _announced(stream, engine)
+    ]
+    verdicts.append(engine.close())
+    findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
+    return list(findings), [one for verdict in verdicts for one in verdict.closed]
+
+
+@given(st.lists(flows(), min_size=1, max_size=25), st.sampled_from([KNOWN, UNKNOWN]), st.integers(1, 4))
+@settings(max_examples=150, deadline=None)
+def test_pieces_of_any_flows_come_to_the_same(held: list[Flow], project: Project, most: int) -> None:
+    stream: Stream = []
+    stream += in_order(exchange_of(flow, index) for index, flow in enumerate(held) if isinstance(flow, HTTPFlow))
+    assert judge_in_pieces(stream, most, project, PLAIN, "a") == at_once(stream, project)
+
+
+LOGINS = st.builds(
+    Login,
+    # Equal numbers: the same state and code again. Numbers 1 and 1001: the same app, whose URIs are registered.
+    number=st.sampled_from([1, 2, 3, 4, 1001, 1002, 2001]),
+    browser=st.sampled_from([(f"10.0.0.{number}", "Chrome") for number in range(5)]),
+    way=st.sampled_from(WAYS),
+    fault=st.sampled_from([None, *get_args(Fault.__value__)]),
+    redeems=st.booleans(),
+)
+
+_DENIED = "https://app1.example/cb?error=access_denied"
+STRAYS = st.builds(
+    lambda browser, url, location: Step((browser, "Chrome"), "GET", url, 302 if location else 200, location),
+    st.sampled_from(["10.0.0.0", "10.0.0.7"]),
+    st.sampled_from([_DENIED, "https://app1.example/", "https://other.example/"]),
+    st.sampled_from([None, _DENIED]),
+)
+"""What is part of no login, and yet leads to where one may end."""
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> Stream:
+    """Logins that are under way at the same time, with moments between and times left out here and there."""
+    scripts = [list(login.steps()) for login in draw(st.lists(LOGINS, min_size=2, max_size=12))]
+    scripts += [[stray] for stray in draw(st.lists(STRAYS, max_size=3))]
+    turns = draw(st.permutations([number for number, script in enumerate(scripts) for _ in script]))
+    steps = [scripts[number].pop(0) for number in turns]
+    waits = draw(st.lists(st.sampled_from([0.0, 1.0, 5.0, 400.0]), min_size=len(steps), max_size=len(steps)))
+    stream: Stream = []
+    for index, (step, now) in enumerate(zip(steps, accumulate(waits, initial=1.7e9), strict=False)):
+        one = step.at(index, now)
+        kind = draw(st.sampled_from(["plain"] * 8 + ["timeless", "injected", "passed"]))
+        if kind == "passed":
+            stream.append(now)
+        if kind == "timeless":
+            one = replace(one, started=None)
+        stream.append(replace(one, injected=True) if kind == "injected" else one)
+    return stream
+
+
+@pytest.fixture
+def cramped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memories that forget soon, as they else do in a capture of many thousand logins."""
+    monkeypatch.setattr(Ageing.__init__, "__defaults__", (3,))
+    monkeypatch.setattr(journey, "_MOST_FINISHED", 2)
+    for module in (check, shards):
+        monkeypatch.setattr(module, "_AHEAD", 4)
+
+
+@pytest.mark.usefixtures("cramped")
+@given(streams(), st.sampled_from([SMALL, UNKNOWN]), st.integers(2, 4))
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_pieces_forget_what_one_engine_forgets(stream: Stream, project: Project, most: int) -> None:
+    assert judge_in_pieces(stream, most, project, PLAIN, "a") == at_once(stream, project)
