@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,11 @@ F2, F3, F4 = "\x1bOQ", "\x1bOR", "\x1bOS"
 _PATIENCE = 30.0
 
 
-def arguments(folder: Path, **options: str) -> list[str | Path]:
+SCRIPT = ROOT / "addon" / "lp_authorize.py"
+
+
+def arguments(folder: Path, script: Path = SCRIPT, /, **options: str) -> list[str | Path]:
     given: Options = {"confdir": folder, "lp_config": CAPTURES / "lp-authorize.yaml", **options}
-    script = ROOT / "addon" / "lp_authorize.py"
     return ["-n", "-r", CAPTURES / "demo.flow", "-s", script, *arguments_of(given)]
 
 
@@ -49,21 +54,28 @@ def until(holds: Callable[[], object], what: Callable[[], str]) -> None:
 @pytest.fixture
 def mitmweb(tmp_path: Path) -> Iterator[str]:
     """Its address, with what is asked for to be let in."""
+    with serving(tmp_path, SCRIPT) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving(folder: Path, script: Path) -> Iterator[tuple[str, Path]]:
+    """The address of mitmweb, and the file that it prints to."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {"web_open_browser": "false", "web_port": str(port), "web_password": "look"}
-    output = tmp_path / "output"
+    output = folder / "output"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [MITMDUMP.with_name("mitmweb"), *arguments(tmp_path, **options)],
+            [MITMDUMP.with_name("mitmweb"), *arguments(folder, script, **options)],
             stdout=file,
             stderr=subprocess.STDOUT,
             env=environment(),
         )
     try:
         until(lambda: "LPA408 callback-failed" in output.read_text("utf-8"), lambda: output.read_text("utf-8"))
-        yield f"http://127.0.0.1:{port}/?token=look"
+        yield f"http://127.0.0.1:{port}/?token=look", output
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(_PATIENCE)
@@ -90,6 +102,12 @@ class Web:
         field.send_keys(Keys.CONTROL, "a")
         field.send_keys(text)
 
+    def views(self) -> list[str]:
+        """Those that can be chosen for what is shown."""
+        self.driver.find_element(By.XPATH, "//a[contains(., 'View:')]").click()
+        self.until(lambda: self.driver.find_elements(By.CSS_SELECTOR, ".dropdown-menu.show li"), "no choice of views")
+        return [one.text for one in self.driver.find_elements(By.CSS_SELECTOR, ".dropdown-menu.show li")]
+
     def tab(self, name: str) -> None:
         self.driver.find_element(By.LINK_TEXT, name).click()
 
@@ -110,6 +128,29 @@ def test_mitmweb(mitmweb: str, browsers: Callable[..., Browser]) -> None:
     web.tab("Comment")
     web.until(lambda: "LPA310 state-lost" in web.browser.text, "no comment")
     assert [line for line in web.browser.console() if "SEVERE" in line and "favicon" not in line] == []
+
+
+def test_the_content_view_is_there_once_after_a_reload(tmp_path: Path, browsers: Callable[..., Browser]) -> None:
+    addon = tmp_path / "addon"
+    addon.mkdir()
+    script = Path(shutil.copy(SCRIPT, addon))
+    (addon / "lp_sentinel").symlink_to(SCRIPT.parent / "lp_sentinel")
+    with serving(tmp_path, script) as (address, output):
+        _look(Web(browsers(), address))
+        time.sleep(1.1)  # mitmproxy looks at the second in which a script was changed
+        script.touch()
+        printed = partial(output.read_text, "utf-8")
+        until(lambda: printed().count("Loading script") == 2, printed)
+        _look(Web(browsers(), address))
+        assert "Error" not in printed()
+
+
+def _look(web: Web) -> None:
+    web.search("~comment LPA120")
+    web.until(lambda: len(web.rows()) == 1, "~comment does not find the flow")
+    web.rows()[0].click()
+    web.until(lambda: "wrong (LPA120)" in web.browser.text, "no content view")
+    assert web.views().count("lp authorize") == 1
 
 
 # The console

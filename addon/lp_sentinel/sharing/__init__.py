@@ -175,7 +175,7 @@ def _write_har(file: IO[bytes], entries: Iterable[dict[str, Any]], cleaner: Clea
     for entry in entries:
         file.write((b",\n" if count else b"\n") + json.dumps(entry).encode())
         count += 1
-    pages = [
+    pages: list[dict[str, Any]] = [
         {"id": page.id, "startedDateTime": page.started, "title": "", "pageTimings": {}}
         for page in cleaner.pages.values()
     ]
