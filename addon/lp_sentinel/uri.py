@@ -93,6 +93,8 @@ def parse_parameters(raw: str | None) -> Parameters:
 @lru_cache(maxsize=1024)
 def _parse_parameters(raw: str) -> Parameters:
     pairs = [piece.partition("=") for piece in raw.split("&")]
+    if "%" not in raw and "+" not in raw:
+        return Parameters(tuple([(name, value) for name, _, value in pairs if name]))
     return Parameters(tuple([(form_decode(name), form_decode(value)) for name, _, value in pairs if name]))
 
 
