@@ -206,9 +206,11 @@ def _headers(pairs: Pairs) -> Headers:
 
 def _first(pairs: Pairs, name: str) -> str | None:
     """As :func:`header`, of headers as they stand in an entry."""
+    size = len(name)
     for pair in pairs or ():
-        key, value = (pair.name, pair.value) if isinstance(pair, Pair) else (*pair, None, None)[:2]
-        if isinstance(key, str) and len(key) == len(name) and key.lower() == name:
+        key = pair.name if isinstance(pair, Pair) else pair[0] if pair else None
+        if isinstance(key, str) and len(key) == size and key.lower() == name:
+            value = pair.value if isinstance(pair, Pair) else pair[1] if len(pair) > 1 else None
             return text_of(value).strip(" \t")
     return None
 
