@@ -15,7 +15,7 @@ TOO_OLD    = lp-authorize needs Python 3.12 or newer with its venv module, but $
 PIP    = .venv/bin/python -m pip --disable-pip-version-check --quiet
 PYTEST = .venv/bin/pytest
 
-.PHONY: help demo play test check docs clean lock
+.PHONY: help demo play test check bench docs clean lock
 .DEFAULT_GOAL = help
 
 help:  ## this list
@@ -35,6 +35,9 @@ check: .venv/installed  ## lint, format and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+bench: .venv/installed  ## measure against mitmproxy's own readers, in ten minutes (more with SIZE=megabytes)
+	.venv/bin/python -m bench $(if $(SIZE),--size $(SIZE))
 
 docs: .venv/installed  ## make rules/README.md from the rule files
 	.venv/bin/lp-authorize rules --markdown > rules/README.md

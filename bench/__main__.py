@@ -1,90 +1,116 @@
-"""Runs the competitors on the same archives, several times in turn, and prints medians and ratios."""
+"""How fast captures are judged, and what the addon costs a proxy: all competitors in one run, as tables."""
 
 from __future__ import annotations
 
-import os
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.archive import write
+import click
 
-ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
-READER = "import sys; from mitmproxy.io import FlowReader\nfor _ in FlowReader(open(sys.argv[1], 'rb')).stream(): pass"
-REALISTIC, WORST, ROUNDS = 1000, 20, 3
-"""Megabytes, and how often each is run."""
+from bench import archive, har
+from bench.competitors import check, measure, of_flows, of_har
+from bench.tables import comparison, machine, put, scaling
 
-
-class Run(NamedTuple):
-    """What one process took."""
-
-    seconds: float
-    megabytes: float
-    """Its peak memory, pages of mapped files included."""
+_ROOT = Path(__file__).resolve().parent.parent
+_DOCUMENTED = _ROOT / "docs" / "performance.md"
 
 
-def competitors(archive: Path) -> dict[str, list[str]]:
-    """The commands, by what they are called in the table; the last one is the limit."""
-    name = str(archive)
-    dump = [str(BIN / "mitmdump"), "-nr", name]
-    return {
-        "lp-authorize check": [str(BIN / "lp-authorize"), "check", "--quiet", name],
-        "mitmdump -nr": dump,
-        "mitmdump -nr -s addon": [*dump, "-s", str(ROOT / "addon" / "lp_authorize.py")],
-        "FlowReader loop": [sys.executable, "-c", READER, name],
-        "cat": ["cat", name],
-    }
+class Sizes(NamedTuple):
+    """How much is measured. Sizes are MB."""
+
+    realistic: int
+    worst: int
+    har: int
+    rounds: int
+    patience: float
 
 
-def run(command: list[str], where: Path) -> Run:
-    """Run a command to its end, its output thrown away."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=where)
-    _, _, used = os.wait4(process.pid, 0)
-    process.returncode = 0
-    return Run(time.perf_counter() - begin, _peak(used))
+def _realistic(sizes: Sizes, folder: Path) -> Iterator[str]:
+    path = folder / "realistic.flow"
+    flows = archive.write(path, sizes.realistic * 1_000_000)
+    results = measure(of_flows(path), folder, sizes.rounds, sizes.patience)
+    yield from comparison("Realistic archive", results, path.stat().st_size, flows, "flows")
 
 
-def _peak(used: resource.struct_rusage) -> float:
-    return used.ru_maxrss / (1 << 10)
+def _worst(sizes: Sizes, folder: Path) -> Iterator[str]:
+    path = folder / "worst.flow"
+    flows = archive.write(path, sizes.worst * 1_000_000, worst=True)
+    results = measure(of_flows(path), folder, sizes.rounds, sizes.patience)
+    yield from comparison("Worst case, nothing but small flows of logins", results, path.stat().st_size, flows, "flows")
 
 
-def table(title: str, archive: Path, flows: int) -> str:
-    """A Markdown table of medians."""
-    commands = competitors(archive)
-    runs: dict[str, list[Run]] = {name: [] for name in commands}
-    for _ in range(ROUNDS):
-        for name, command in commands.items():
-            runs[name].append(run(command, archive.parent))
-    medians = {name: statistics.median(one.seconds for one in found) for name, found in runs.items()}
-    own = medians["lp-authorize check"]
-    lines = [
-        f"{title}: {archive.stat().st_size / 1e6:.0f} MB, {flows} flows, median of {ROUNDS}",
-        "",
-        "| | seconds | flows/s | times as long as check | peak MB |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for name, seconds in medians.items():
-        peak = max(one.megabytes for one in runs[name])
-        lines.append(f"| `{name}` | {seconds:.3f} | {flows / seconds:,.0f} | {seconds / own:.3g} | {peak:.0f} |")
-    return "\n".join(lines)
+def _scaling(sizes: Sizes, folder: Path) -> Iterator[str]:
+    paths = [folder / f"{times}.flow" for times in range(3)]
+    for times, path in enumerate(paths):
+        archive.write(path, times * sizes.realistic * 1_000_000)
+    start, *seconds = (one.seconds for one in measure([check(path, 1) for path in paths], folder, sizes.rounds, 1e9))
+    yield from scaling(start, [path.stat().st_size for path in paths[1:]], seconds)
 
 
-def main() -> None:
-    """Print the tables; the sizes in MB may be given."""
-    realistic, worst = (int(size) for size in sys.argv[1:3]) if sys.argv[2:] else (REALISTIC, WORST)
-    with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
-        for title, size, is_worst in (("Realistic mix", realistic, False), ("Only small login flows", worst, True)):
-            archive = Path(folder) / "archive.flow"
-            flows = write(archive, size * 1_000_000, worst=is_worst)
-            sys.stdout.write(f"{table(title, archive, flows)}\n\n")
-            sys.stdout.flush()
+def _har(sizes: Sizes, folder: Path) -> Iterator[str]:
+    path = folder / "session.har"
+    with path.open("wb", buffering=1 << 20) as file:
+        entries = har.write(file, sizes.har * 1_000_000)
+    results = measure(of_har(path), folder, sizes.rounds, sizes.patience)
+    yield from comparison("HAR as Chrome writes it", results, path.stat().st_size, entries, "entries")
+
+
+def _live(sizes: Sizes, _folder: Path) -> Iterator[str]:
+    from bench import live  # noqa: PLC0415  (mitmproxy is not wanted in the process that starts the others)
+
+    yield f"{live.table(2 * sizes.rounds)}\n"
+
+
+PARTS: Mapping[str, Callable[[Sizes, Path], Iterator[str]]] = {
+    "realistic": _realistic,
+    "worst": _worst,
+    "scaling": _scaling,
+    "har": _har,
+    "live": _live,
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)), metavar="[PART]...")
+@click.option("--size", default=600, type=click.IntRange(1), metavar="MB", help="Of the realistic archive.")
+@click.option("--worst", default=20, type=click.IntRange(1), metavar="MB", help="Of the archive with logins only.")
+@click.option("--har", "har_size", default=200, type=click.IntRange(1), metavar="MB", help="Of the HAR.")
+@click.option("--rounds", default=5, type=click.IntRange(1), metavar="N", help="How often each competitor runs.")
+@click.option(
+    "--patience", default=30.0, metavar="SECONDS", help="A competitor that has run so long in all does not run again."
+)
+@click.option("--folder", type=click.Path(exists=True, file_okay=False), help="Where the archives are made.")
+@click.option("--write", is_flag=True, help="Put the tables into docs/performance.md, too.")
+def main(
+    parts: tuple[str, ...],
+    size: int,
+    worst: int,
+    har_size: int,
+    rounds: int,
+    patience: float,
+    folder: str | None,
+    *,
+    write: bool,
+) -> None:
+    """Measure, and print tables of Markdown. PART: realistic, worst, scaling, har, live; all if none is named.
+
+    The archives are made first, and go away in the end. Other work on the machine spoils the times, less so the ratios.
+    """
+    sizes = Sizes(size, worst, har_size, rounds, patience)
+    click.echo(f"{machine()}\n")
+    for name in parts or PARTS:
+        text = ""
+        with tempfile.TemporaryDirectory(prefix="lp-bench-", dir=folder) as inside:
+            for piece in PARTS[name](sizes, Path(inside)):
+                click.echo(piece, nl=False)
+                text += piece
+        click.echo()
+        if write:
+            put(_DOCUMENTED, name, text)
+    if write:
+        put(_DOCUMENTED, "machine", f"{machine()}\n")
 
 
 if __name__ == "__main__":

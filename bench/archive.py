@@ -18,11 +18,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mitmproxy.io import tnetstring
 
 MEAN_SIZE = 30_000
-"""Bytes of a flow of the realistic mix on average, all told."""
+"""Bytes of a flow of the realistic mix on average: bodies are log-normal, and what is beside them is added."""
 _SPREAD = 1.6
-_OVERHEAD = 6_500
+_OVERHEAD = 4_700
 """Bytes of a flow besides its body."""
+_WITH_BODY = 0.88
+"""The share of responses that have one."""
+_MEAN_BODY = (MEAN_SIZE - _OVERHEAD) / _WITH_BODY
 _LOGIN_SHARE = 0.01
+_LOGIN_FLOWS = 5
 _BEGIN = 1_790_000_000.0
 _SENTINEL = "va.sentinel.liveperson.net"
 _LOGIN = "authentication.liveperson.net"
@@ -49,11 +53,11 @@ class Traffic:
 
     def realistic(self) -> Iterator[bytes]:
         """Flows of all kinds; one in a hundred is of a login."""
+        between = round(_LOGIN_FLOWS / _LOGIN_SHARE) - _LOGIN_FLOWS
         while True:
-            if self._random.random() < _LOGIN_SHARE / 5:
-                yield from self.login()
-            else:
+            for _ in range(self._random.randrange(2 * between + 1)):
                 yield self.other()
+            yield from self.login()
 
     def logins(self) -> Iterator[bytes]:
         """Nothing but logins: the worst that there can be."""
@@ -69,9 +73,9 @@ class Traffic:
         if pick.random() < 0.4:
             path += "?" + urlencode({self._word(): self._word() for _ in range(pick.randint(1, 4))})
         referer = f"https://{page}/" if page != host else f"https://{page}/{self._word()}?page={self._word()}"
-        size = int(pick.lognormvariate(math.log(MEAN_SIZE - _OVERHEAD) - _SPREAD**2 / 2, _SPREAD))
+        size = int(pick.lognormvariate(math.log(_MEAN_BODY) - _SPREAD**2 / 2, _SPREAD))
         headers: tuple[tuple[bytes, bytes], ...]
-        status, headers = pick.choices(((200, ()), (304, ()), (204, ()), (302, ())), (88, 6, 3, 3))[0]
+        status, headers = pick.choices(((200, ()), (304, ()), (204, ()), (302, ())), (100 * _WITH_BODY, 6, 3, 3))[0]
         if status == 302:
             headers = ((b"location", f"https://{pick.choice(self._hosts)}/{self._word()}".encode()),)
         start = pick.randrange(len(self._noise) // 2)
