@@ -124,20 +124,20 @@ def small_entries() -> Iterator[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "make",
+    ("make", "logins"),
     [
-        pytest.param(realistic, id="realistic"),
-        pytest.param(lambda: packed(lambda piece: gzip.compress(piece, 1)), id="gzip"),
-        pytest.param(lambda: packed(zstandard.ZstdCompressor(1).compress), id="zstd"),
-        pytest.param(lambda: long_body(b"QUJD"), id="a long body"),
-        pytest.param(lambda: long_body(rb"{\"a\":\"\\\n\"}"), id="a long body of escapes"),
-        pytest.param(lambda: long_list(MESSAGES, MESSAGE), id="many messages of a WebSocket"),
-        pytest.param(lambda: long_list(COOKIES, COOKIE), id="many cookies"),
-        pytest.param(small_entries, id="many entries"),
+        pytest.param(realistic, 1, id="realistic"),
+        pytest.param(lambda: packed(lambda piece: gzip.compress(piece, 1)), 1, id="gzip"),
+        pytest.param(lambda: packed(zstandard.ZstdCompressor(1).compress), 1, id="zstd"),
+        pytest.param(lambda: long_body(b"QUJD"), 2, id="a long body"),
+        pytest.param(lambda: long_body(rb"{\"a\":\"\\\n\"}"), 2, id="a long body of escapes"),
+        pytest.param(lambda: long_list(MESSAGES, MESSAGE), 1, id="many messages of a WebSocket"),
+        pytest.param(lambda: long_list(COOKIES, COOKIE), 1, id="many cookies"),
+        pytest.param(small_entries, 1, id="many entries"),
     ],
 )
-def test_peak(make: Callable[[], Iterator[bytes]]) -> None:
+def test_peak(make: Callable[[], Iterator[bytes]], logins: int) -> None:
     run = judged(make())
     assert run.status == 1
-    assert "LPA201" in run.rules
+    assert run.rules.count("LPA201") == logins
     assert run.megabytes < MOST
