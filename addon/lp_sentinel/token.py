@@ -31,8 +31,6 @@ class Issued:
     redirect_uri: str | None
     origin: tuple[str, str, int | None]
     """The callback's."""
-    clients: set[str | None]
-    """The addresses of those that were handed it, or called back with it: who else names it did not get it here."""
     leaked: bool = False
     """It was seen in the Referer of a request to another origin: reported once."""
 

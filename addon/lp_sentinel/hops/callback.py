@@ -40,11 +40,9 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
     repeats = history.calls_back(code)
     altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
-    if issued := history.issued(code):
-        issued.clients.add(exchange.client)
     if journey is None:
-        if issued is None:
-            issue(docket, code, None, own.endpoint, exchange.client)
+        if history.issued(code) is None:
+            issue(docket, code, None, own.endpoint)
     else:
         altered = _join(docket, journey, exchange, asked, hop)
     facts = CallbackFacts(
@@ -123,8 +121,6 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Targe
     for name, value in parse_parameters(uri.query).pairs if uri else ():
         issued = docket.history.issued(value)
         if issued is None or issued.leaked or issued.origin == exchange.endpoint.origin:
-            continue
-        if exchange.client not in issued.clients:
             continue
         issued.leaked = True
         facts = LeakFacts(

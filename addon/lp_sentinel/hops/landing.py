@@ -49,13 +49,11 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
     history.tally(request.client_id, landed=1)
     history.expect_callback(target.endpoint, landed=True)
     for landed in dict.fromkeys((code, carried["code"])):
-        issue(docket, landed, journey, target.endpoint, exchange.client)
+        issue(docket, landed, journey, target.endpoint)
 
 
-def issue(
-    docket: Docket, code: str | None, journey: Journey | None, endpoint: Endpoint | None, client: str | None
-) -> None:
-    """Note a code that landed at ``endpoint``, the journey in which it did, and the client that was handed it."""
+def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: Endpoint | None) -> None:
+    """Note a code that landed at ``endpoint``, and the journey in which it did."""
     if code is None or endpoint is None:
         return
     request = journey.request if journey else None
@@ -66,7 +64,6 @@ def issue(
             client_id=request.client_id if request else None,
             redirect_uri=request.redirect_uri if request else None,
             origin=endpoint.origin,
-            clients={client},
         ),
     )
 
