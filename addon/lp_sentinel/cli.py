@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -15,7 +15,7 @@ import click
 
 from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all, size_of
-from lp_sentinel.completion import complete_rule, completion
+from lp_sentinel.completion import complete_cluster, complete_rule, completion
 from lp_sentinel.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.progress import tracked
@@ -28,7 +28,7 @@ from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.rules import load_rules
 from lp_sentinel.wording import visible
-from lp_sentinel.workers import cores
+from lp_sentinel.workers import Advance, cores
 
 FAILED = 1
 UNUSABLE = 2
@@ -51,6 +51,9 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
+type _Judge = Callable[[Advance | None], Iterable[Judged]]
+
+
 class _Options(NamedTuple):
     config: str | None
     reports: tuple[str, ...]
@@ -59,6 +62,7 @@ class _Options(NamedTuple):
     ignore: tuple[str, ...]
     no_redact: bool
     jobs: int
+    cluster: str | None
     quiet: bool
 
 
@@ -128,10 +132,16 @@ main.add_command(completion)
     metavar="N",
     help="Processes for large captures; default: one a core.",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    shell_complete=complete_cluster,
+    help="Judge on the Dask cluster of the scheduler there; local: start one here, of --jobs processes.",
+)
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
-    """Judge captures: flow files, HAR files, folders of both, or - for standard input.
+    """Judge captures: flow files, HAR files, folders of both, or - for standard input; with --cluster URLs, too.
 
     Exit status 0: nothing at or above --fail-on. 1: something. 2: a capture, config or rule file could not be used.
     """
@@ -142,7 +152,11 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
         project = judging.project()
         with ExitStack() as closing:
             reports = _opened(options.reports, Asked(project, fail_on), closing)
-            tally, is_sound = _judge(find_captures(captures), judging, project, reports, options)
+            if options.cluster:
+                sizes, judge = closing.enter_context(_on_cluster(captures, judging, project, options))
+            else:
+                sizes, judge = _here(captures, judging, project, options)
+            tally, is_sound = _judge(sizes, judge, project, reports, options)
     except (DocumentError, ReportError, ValueError) as error:
         _unusable(str(error))
     except BrokenPipeError:
@@ -161,22 +175,36 @@ def _opened(paths: Sequence[str], asked: Asked, closing: ExitStack) -> list[Repo
     return reports
 
 
+def _here(names: Sequence[str], judging: Judging, project: Project, options: _Options) -> tuple[list[int], _Judge]:
+    captures = find_captures(names)
+    return [size_of(path) for path in captures], partial(judge_all, captures, judging, project, options.jobs)
+
+
+def _on_cluster(
+    names: Sequence[str], judging: Judging, project: Project, options: _Options
+) -> AbstractContextManager[tuple[list[int], _Judge]]:
+    try:
+        from lp_sentinel.cluster.foreman import on_cluster  # noqa: PLC0415  (an extra brings what it needs)
+    except ModuleNotFoundError as error:
+        _unusable(f"{error.name} is not installed: --cluster needs pip install 'lp-authorize[cluster]'")
+    return on_cluster(options.cluster or "", names, project, judging.redactor, options.jobs)
+
+
 def _judge(
-    captures: Sequence[Path], judging: Judging, project: Project, reports: Sequence[Report], options: _Options
+    sizes: Sequence[int], judge: _Judge, project: Project, reports: Sequence[Report], options: _Options
 ) -> tuple[Tally, bool]:
-    """What it came to, and whether all captures could be read."""
+    """What the captures of these sizes came to, and whether all of them could be read."""
     tally, is_sound = Tally(), True
     screen = None if options.quiet else Terminal(sys.stderr if STANDARD_OUTPUT in options.reports else sys.stdout)
     if screen:
         for note in project.expired(datetime.now(UTC).date()):
             click.echo(f"lp-authorize: {note}", err=True)
     rows: list[Row] = []
-    judge = partial(judge_all, captures, judging, project, options.jobs)
-    for judged in judge() if options.quiet else tracked(judge, [size_of(path) for path in captures]):
+    for judged in judge(None) if options.quiet else tracked(judge, sizes):
         is_sound &= judged.problem is None
         _report(judged, reports, tally)
         if screen:
-            if len(captures) > 1:
+            if len(sizes) > 1:
                 screen.heading(judged.capture)
                 rows.append(_row(judged))
             screen.capture(judged.journeys, judged.findings)

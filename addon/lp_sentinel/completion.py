@@ -23,6 +23,11 @@ def complete_rule(_context: click.Context, _parameter: click.Parameter, typed: s
     ]
 
 
+def complete_cluster(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """The one address that is known beforehand."""
+    return [CompletionItem("local", help="on this machine, for this run")] if "local".startswith(typed) else []
+
+
 @click.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context

@@ -75,7 +75,7 @@ class Judged(NamedTuple):
 # Which exchanges belong together
 
 
-def ties(exchange: Exchange) -> tuple[set[Tie], set[Tie]]:
+def _ties(exchange: Exchange) -> tuple[set[Tie], set[Tie]]:
     """What ties an exchange to all that have the same; and what does so only where it is certain of another one.
 
     A browser matters where it begins logins: else all that an app's back end redeems would be in one piece. What a
@@ -104,7 +104,7 @@ def _tie(*parts: object) -> Tie:
     return blake2b(repr(parts).encode(), digest_size=8).digest()
 
 
-def pieces(tied: Sequence[tuple[set[Tie], set[Tie]]], most: int) -> list[int]:
+def _pieces(tied: Sequence[tuple[set[Tie], set[Tie]]], most: int) -> list[int]:
     """For each exchange, by its ties, in which of up to ``most`` pieces it is judged."""
     parent = list(range(len(tied)))
 
@@ -133,7 +133,16 @@ def pieces(tied: Sequence[tuple[set[Tie], set[Tie]]], most: int) -> list[int]:
     return [placed[one] for one in roots]
 
 
-def turns(stream: Iterable[Exchange | float]) -> Iterator[Turn]:
+def split(stream: Iterable[Exchange | float], most: int) -> list[list[Turn]]:
+    """What an engine would be fed with in up to ``most`` pieces."""
+    held = list(_turns(stream))
+    parts: list[list[Turn]] = [[] for _ in range(most)]
+    for turn, piece in zip(held, _pieces([_ties(turn.exchange) for turn in held], most), strict=True):
+        parts[piece].append(turn)
+    return parts
+
+
+def _turns(stream: Iterable[Exchange | float]) -> Iterator[Turn]:
     """The exchanges of what an engine would be fed with."""
     now = 0.0
     for place, one in enumerate(stream):
@@ -347,16 +356,12 @@ def judge_in_pieces(
     stream: Iterable[Exchange | float], most: int, project: Project, redactor: Redactor, capture: str
 ) -> tuple[list[Finding], list[JourneySummary]]:
     """What one engine comes to that is fed with ``stream``."""
-    held = list(turns(stream))
-    parts: list[list[Turn]] = [[] for _ in range(most)]
-    for turn, piece in zip(held, pieces([ties(turn.exchange) for turn in held], most), strict=True):
-        parts[piece].append(turn)
+    parts = split(stream, most)
 
     def judge_all(by: Project, heard: Sequence[Event]) -> list[Judged]:
         return [judge_piece(part, heard, by, redactor, capture, piece) for piece, part in enumerate(parts)]
 
-    heard: list[Event] = []
-    by = without_rules(project)
-    while (new := told(judge_all(by, heard))) != heard:
+    heard = told(judge_all(without_rules(project), []))
+    while (new := told(judged := judge_all(project, heard))) != heard:
         heard = new
-    return united(judge_all(project, heard))
+    return united(judged)

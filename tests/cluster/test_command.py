@@ -1,0 +1,124 @@
+"""``lp-authorize check --cluster`` as real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench.archive import Traffic
+from click.testing import CliRunner
+
+from lp_sentinel.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = str(ROOT / "captures" / "lp-authorize.yaml")
+DEMO = str(ROOT / "captures" / "demo.flow")
+COMMAND = [sys.executable, "-c", "from lp_sentinel.cli import main\nif __name__ == '__main__': main()"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "addon")}
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Some seconds' work for two workers."""
+    folder = tmp_path_factory.mktemp("archives")
+    traffic, paths = Traffic(7), [folder / f"{number}.flow" for number in range(6)]
+    for path in paths:
+        path.write_bytes(b"".join(record for _ in range(400) for record in (traffic.other(), *traffic.login())))
+    return paths
+
+
+def run(report: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    command = [*COMMAND, "check", "--config", CONFIG, "--no-redact", "--quiet", "--report", str(report)]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+
+
+def workers(process: subprocess.Popen[str]) -> Iterator[int]:
+    """The processes that do a cluster's work, of that which started it."""
+    for children in Path(f"/proc/{process.pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                yield int(child)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(archives: list[Path], tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone.jsonl", tmp_path / "together.jsonl"
+    expected = run(alone, *archives)
+    said = expected.communicate()
+    process = run(together, "--cluster", "local", "--jobs", "2", *archives)
+    while process.poll() is None and not (together.exists() and together.stat().st_size):
+        time.sleep(0.01)
+    assert process.poll() is None, "it was done before a worker could be killed"
+    assert together.stat().st_size < alone.stat().st_size / 2, "some captures are still to be judged"
+    both = list(workers(process))
+    assert len(both) == 2
+    os.kill(both[0], signal.SIGKILL)
+    assert (process.communicate(), process.returncode) == (said, expected.returncode)
+    assert said == ("", "")
+    assert together.read_bytes() == alone.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_runs_elsewhere_reads_urls_and_keeps_the_exit_status(tmp_path: Path) -> None:
+    """A scheduler and a worker that know nothing of this project's config, and work in another folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--no-dashboard"]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--host", "127.0.0.1", "--no-dashboard"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "cwd": tmp_path, "env": ENVIRONMENT}
+    running = [
+        subprocess.Popen([*dask, "--port", address.rpartition(":")[2]], **quiet),  # type: ignore[call-overload]
+        subprocess.Popen([*worker, "--nthreads", "1", "--no-nanny"], **quiet),  # type: ignore[call-overload]
+    ]
+    try:
+        alone, together = tmp_path / "alone.jsonl", tmp_path / "together.jsonl"
+        expected = run(alone, DEMO)
+        expected.communicate()
+        process = run(together, "--cluster", address, f"file://{DEMO}")
+        assert (process.communicate(timeout=60), process.returncode) == (("", ""), expected.returncode)
+        assert together.read_text().replace(f"file://{DEMO}", DEMO) == alone.read_text()
+    finally:
+        logged = b""
+        for one in running[::-1]:
+            one.terminate()
+            logged += one.communicate()[1]
+    assert b"SplxlOBeZQQYbYS6" not in logged
+    assert b"Traceback" not in logged
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "tcp://127.0.0.1:1", "nonsense", "foo://x:1"])
+def test_a_cluster_that_is_not_there_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lp_sentinel.cluster.connect._PATIENCE", 0.5)
+    done = CliRunner().invoke(main, ["check", "--config", CONFIG, "--cluster", address, DEMO])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"lp-authorize: no cluster at {address}: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_server_that_is_no_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lp_sentinel.cluster.connect._PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        done = CliRunner().invoke(main, ["check", "--config", CONFIG, "--cluster", address, DEMO])
+    assert done.exit_code == 2
+    assert "does not answer as a Dask scheduler" in done.stderr
+
+
+def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "lp_sentinel.cluster.foreman", raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    done = CliRunner().invoke(main, ["check", "--config", CONFIG, "--cluster", "local", DEMO])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        "lp-authorize: distributed is not installed: --cluster needs pip install 'lp-authorize[cluster]'\n"
+    )
