@@ -1,21 +1,15 @@
-"""HAR files to measure with: the traffic of :mod:`bench.archive` as Chrome's export writes it, bodies and all.
-
-``python -m bench.har [MB [ROUNDS]]`` prints how fast one is judged, beside JSON parsers that read it as a whole.
-"""
+"""HAR files to measure with: the traffic of :mod:`bench.archive` as Chrome's export writes it, bodies and all."""
 
 from __future__ import annotations
 
 import base64
 import random
-import statistics
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -46,14 +40,6 @@ _HEAD = b"""{
 _PLAIN_HEAD = b'{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"pages":[],"entries":['
 _TAIL = b"\n    ]\n  }\n}"
 _RESOURCES = {"script": "script", "image": "image", "style": "stylesheet", "empty": "fetch", "document": "document"}
-_BIN = Path(sys.executable).parent
-_MEASURE = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-sys.stderr.write(f"{used.ru_utime + used.ru_stime} {used.ru_maxrss}")
-"""
-"""A process's peak counts what its parent held when it was started: so the parent is a small one."""
 _STATIC = ("mitmproxy.tools.web", "static")
 """Where real scripts and style sheets are, minified as they are in the field."""
 
@@ -176,61 +162,6 @@ def _static(ending: str) -> str:
     return "".join(sorted((file.read_text("utf-8") for file in files if file.name.endswith(ending)), key=len))
 
 
-class Run(NamedTuple):
-    """What one process took."""
-
-    seconds: float
-    """Of the processor."""
-    megabytes: float
-    """Its peak memory."""
-
-
-def competitors(har: Path) -> dict[str, list[str]]:
-    """The commands, by what they are called in the table; the last one is the limit."""
-    whole = "import sys, {0}; {1}(open(sys.argv[1], 'rb').read())"
-    return {
-        "lp-authorize check --jobs 1": [str(_BIN / "lp-authorize"), "check", "--quiet", "--jobs", "1", str(har)],
-        "json.loads of the whole": [sys.executable, "-c", whole.format("json", "json.loads"), str(har)],
-        "msgspec.json.decode of the whole": [
-            sys.executable,
-            "-c",
-            whole.format("msgspec", "msgspec.json.decode"),
-            str(har),
-        ],
-        "cat": ["cat", str(har)],
-    }
-
-
-def report(size: int = 1_000, rounds: int = 3) -> Iterator[str]:
-    """The lines of Markdown tables of medians, for HARs of ``size`` MB: as Chrome exports it, and minified."""
-    for title, pretty in (("HAR as Chrome exports it", True), ("The same without white space", False)):
-        with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
-            har = Path(folder) / "archive.har"
-            with har.open("wb", buffering=1 << 20) as file:
-                count = write(file, size * 1_000_000, pretty=pretty)
-            yield f"{title}: {size} MB, {count} entries, processor time, median of {rounds}"
-            yield from _table(har, size, rounds)
-
-
-def _table(har: Path, size: int, rounds: int) -> Iterator[str]:
-    commands = competitors(har)
-    runs = [{name: _run(command) for name, command in commands.items()} for _ in range(rounds)]
-    medians = {name: statistics.median(run[name].seconds for run in runs) for name in commands}
-    own = next(iter(medians.values()))
-    yield ""
-    yield "| | seconds | MB/s | times as long as check | peak MB |"
-    yield "|---|---:|---:|---:|---:|"
-    for name, seconds in medians.items():
-        peak = max(run[name].megabytes for run in runs)
-        yield f"| `{name}` | {seconds:.2f} | {size / max(seconds, 0.01):,.0f} | {seconds / own:.2g} | {peak:.0f} |"
-    yield ""
-
-
-def _run(command: list[str]) -> Run:
-    done = subprocess.run([sys.executable, "-c", _MEASURE, *command], capture_output=True, check=True)
-    seconds, kilobytes = done.stderr.split()
-    return Run(float(seconds), int(kilobytes) / 1024)
-
-
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{line}\n" for line in report(*map(int, sys.argv[1:])))
+    with Path(sys.argv[1]).open("wb", buffering=1 << 20) as target:
+        sys.stdout.write(f"{write(target, int(float(sys.argv[2]) * 1e6), pretty='minified' not in sys.argv[3:])}\n")

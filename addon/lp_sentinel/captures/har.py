@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -46,7 +47,9 @@ from lp_sentinel.exchange import Exchange, Headers, header
 from lp_sentinel.landing import REDIRECTS
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-_URL = re.compile(r"([A-Za-z]+)://([^/?#]*)(.*)", re.DOTALL)
+# Of a longer authority no host could be looked up, and it must not be kept by the cache.
+_URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
+_named = lru_cache(1 << 12)(split_authority)
 
 
 class Asked(NamedTuple):
@@ -183,7 +186,7 @@ def _asked(request: Request | None) -> Asked | None:
     url = _URL.fullmatch(text_of(request.url)) if request else None
     if request is None or url is None or (scheme := url[1].lower()) not in _PORTS:
         return None
-    named = split_authority(url[2])
+    named = _named(url[2])
     if named is None:
         return None
     method = text_of(request.method)
