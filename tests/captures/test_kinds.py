@@ -50,6 +50,15 @@ def test_kind_and_packing_are_told_by_content(tmp_path: Path, data: bytes, packe
     assert [exchange.index for exchange in read_capture(file)] == [0, 1]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_what_was_redirected_to_a_file_by_powershell(encoding: str) -> None:
+    written = "\ufeff" + HAR.decode().replace("a.example/", "a.example/ü✓😀").replace(",", ",\r\n")
+    found = list(read_capture(io.BytesIO(written.encode(encoding))))
+    assert [exchange.target for exchange in found] == ["/ü✓😀", "/ü✓😀"]
+    with pytest.raises(CaptureError, match=r"at byte [0-9]+: .*truncated data"):
+        list(read_capture(io.BytesIO(written.encode(encoding)[:-1])))
+
+
 @pytest.mark.parametrize(
     ("data", "problem"),
     [

@@ -50,7 +50,9 @@ class Run[T](NamedTuple):
 
 
 def entry_texts(stream: Stream) -> Iterator[bytes]:
-    """The JSON text of each element of ``log.entries``. Strings of many MB may be emptied.
+    """The JSON text of each element of ``log.entries``.
+
+    Strings of many MB may be emptied, and of an element of many MB the members that only its tool knows left out.
 
     Raises EOFError where the text ends too early, and NoEntriesError if there is no ``log.entries``.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import sys
@@ -126,7 +127,10 @@ def reason(error: BaseException) -> str:
 
 
 def _unpacker(packed: Stream) -> Callable[[int], bytes] | None:
-    """What reads ``packed`` unpacked: gzip, zstd, or bare zlib as in mitmproxy's ``.zhar``; ``None`` if it is plain."""
+    """What reads ``packed`` unpacked: gzip, zstd, or bare zlib as in mitmproxy's ``.zhar``; ``None`` if it is plain.
+
+    UTF-16, as PowerShell writes what is redirected to a file, counts as packed too.
+    """
     head = packed.peek(4)
     if head.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=packed).read1  # type: ignore[call-overload,no-any-return]
@@ -134,6 +138,8 @@ def _unpacker(packed: Stream) -> Callable[[int], bytes] | None:
         return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True).read1  # type: ignore[arg-type]
     if head.startswith(_ZLIB_HEADS):
         return _inflater(packed)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _recoder(packed)
     return None
 
 
@@ -149,6 +155,19 @@ def _inflater(packed: Stream) -> Callable[[int], bytes]:
             if not data:
                 message = "the compressed data ends too early"
                 raise EOFError(message)
+        return b""
+
+    return pull
+
+
+def _recoder(packed: Stream) -> Callable[[int], bytes]:
+    decode = codecs.getincrementaldecoder("utf-16")("surrogatepass").decode
+
+    def pull(_size: int) -> bytes:
+        while data := packed.read(_HEAD):
+            if text := decode(data):
+                return text.encode("utf-8", "surrogatepass")
+        decode(b"", final=True)
         return b""
 
     return pull
