@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lp_sentinel.captures.parts import plain_host, split_authority
 from lp_sentinel.captures.spool import Spool, pack
@@ -23,6 +23,14 @@ class Source(Protocol):
         """Any of its exchanges."""
 
 
+class Chosen(NamedTuple):
+    """What was chosen, numbered as in the spool."""
+
+    places: array[int]
+    times: array[float]
+    """Seconds since the epoch; of one whose start is not known that of the one before it, or minus infinity."""
+
+
 def choose(source: Source, spool: Spool, reach: Reach) -> Chosen:
     """Choose until nothing that was chosen makes more relevant; ``spool`` gets all of it, in the order of choice.
 
@@ -31,25 +39,23 @@ def choose(source: Source, spool: Spool, reach: Reach) -> Chosen:
     survey = source.survey
     for place in survey.belonging[len(spool) :]:
         spool.add(pack(source.exchange(place)))
-    chosen = Chosen(source, spool, reach)
-    chosen.take_packed(survey.belonging)
-    chosen.take(survey.crowd)
+    choosing = _Choosing(source, spool, reach)
+    choosing.take_packed(survey.belonging)
+    choosing.take(survey.crowd)
     size = -1
     while size != reach.size:
         size = reach.size
-        chosen.learn_again()
-        chosen.take_by_hosts()
-        chosen.take_by_referers()
-    return chosen
+        choosing.learn_again()
+        choosing.take_by_hosts()
+        choosing.take_by_referers()
+    return Chosen(choosing.places, choosing.times)
 
 
-class Chosen:
-    """What was chosen, and when each of it began, numbered as in the spool."""
+class _Choosing:
+    """What has been chosen so far, and what may still be."""
 
     def __init__(self, source: Source, spool: Spool, reach: Reach) -> None:
-        self.places = array("I")
-        self.times = array("d")
-        """Seconds since the epoch; of one whose start is not known that of the one before it, or minus infinity."""
+        self.places, self.times = array("I"), array("d")
         self._source, self._survey, self._spool, self._reach = source, source.survey, spool, reach
         self._is_chosen = bytearray(len(source.survey.hosts))
         self._undecided: list[int] = []

@@ -19,7 +19,7 @@ class Extract(NamedTuple):
     begin: int
     """Where its first flow begins, counted from the begin of the file."""
     survey: Survey
-    packed: bytes
+    packed: bytearray
     """The exchanges that belong to a login by themselves, packed one behind the other."""
     sizes: array[int]
     """Of each of these the bytes that it takes."""
@@ -41,7 +41,7 @@ def extract(buffer: Buffer, begin: int, stop: int, base: int = 0) -> Extract:
         one = pack(read_flow(buffer, survey.offsets[place] - base, place))
         packed += one
         sizes.append(len(one))
-    return Extract(base + begin, survey, bytes(packed), sizes)
+    return Extract(base + begin, survey, packed, sizes)
 
 
 def first_flow(buffer: Buffer, at: int) -> int:

@@ -30,6 +30,8 @@ HEAD_SIZE = 1 << 16
 """Bytes that tell what a file is."""
 _EXTRACTING, _JUDGING = 3, 10
 """How many times as long as a flow that is passed over one takes that belongs to a login."""
+_READ = 500
+"""After so many exchanges that were read here and there, the pages that hold them are given back."""
 
 
 class Gathered(NamedTuple):
@@ -49,6 +51,7 @@ class _Mapped:
         self, buffer: mmap.mmap, path: Path, spool: Spool, workers: Workers | None, advance: Advance | None
     ) -> None:
         self._buffer = buffer
+        self._read = 0
         self.survey = Survey()
         self.done = 0.0
         """In bytes: so much of the work that the file makes is done, when a flow's share is as long as it takes."""
@@ -62,6 +65,9 @@ class _Mapped:
                 advance(share)
 
     def exchange(self, place: int) -> Exchange:
+        self._read += 1
+        if self._read % _READ == 0:
+            ranges.forget(self._buffer, 0, len(self._buffer))
         return read_flow(self._buffer, self.survey.offsets[place], place)
 
     @property
@@ -211,10 +217,16 @@ def _in_order(
 
 def ordered(chosen: Chosen, spool: Spool, latest: float | None) -> Iterator[Exchange | float]:
     """What was chosen, in the order of time; ``latest`` is when the last exchange of all started."""
-    for number in sorted(range(len(chosen.places)), key=lambda number: (chosen.times[number], chosen.places[number])):
+    for number in _in_time(chosen):
         exchange, time = spool.read(number, chosen.places[number]), chosen.times[number]
         if exchange.started is None and time > float("-inf"):
             yield time
         yield exchange
     if latest is not None:
         yield latest
+
+
+def _in_time(chosen: Chosen) -> array[int]:
+    by_place = sorted(range(len(chosen.places)), key=chosen.places.__getitem__)
+    by_place.sort(key=chosen.times.__getitem__)
+    return array("I", by_place)

@@ -14,7 +14,7 @@ from lp_sentinel.captures.extract import Extract, extract, first_flow
 if TYPE_CHECKING:
     from lp_sentinel.workers import Workers
 
-RANGE = 32 << 20
+RANGE = 64 << 20
 """Bytes that are gone through at a time: no more of a file than this is in a process's memory."""
 
 
@@ -49,7 +49,13 @@ def _guessed(path: Path, begin: int, end: int) -> Extract | None:
 
 def _extract(buffer: mmap.mmap, begin: int, end: int) -> Extract:
     part = extract(buffer, begin, end)
-    page = begin - begin % mmap.PAGESIZE
-    with suppress(OSError, AttributeError):
-        buffer.madvise(mmap.MADV_DONTNEED, page, part.stop - page)
+    forget(buffer, begin, part.stop)
     return part
+
+
+def forget(buffer: mmap.mmap, begin: int, end: int) -> None:
+    """Give back the memory that holds these bytes; they are read again when they are needed."""
+    page = begin - begin % mmap.PAGESIZE
+    if page < end:
+        with suppress(OSError, AttributeError):
+            buffer.madvise(mmap.MADV_DONTNEED, page, end - page)

@@ -48,7 +48,7 @@ class Spool:
         """Take one more."""
         self.extend(packed, (len(packed),))
 
-    def extend(self, packed: bytes, sizes: Iterable[int]) -> None:
+    def extend(self, packed: bytes | bytearray, sizes: Iterable[int]) -> None:
         """Take some that stand one behind the other."""
         self._file.seek(self._ends[-1])
         self._file.write(packed)
