@@ -14,7 +14,8 @@ from bench.competitors import check, measure, of_flows, of_har
 from bench.tables import comparison, machine, put, scaling
 
 _ROOT = Path(__file__).resolve().parent.parent
-_DOCUMENTED = _ROOT / "docs" / "performance.md"
+_DOCUMENTED = {_ROOT / "docs" / "performance.md": None, _ROOT / "README.md": ("machine", "realistic")}
+"""Where tables go: all of them, or those named."""
 
 
 class Sizes(NamedTuple):
@@ -82,7 +83,7 @@ PARTS: Mapping[str, Callable[[Sizes, Path], Iterator[str]]] = {
     "--patience", default=30.0, metavar="SECONDS", help="A competitor that has run so long in all does not run again."
 )
 @click.option("--folder", type=click.Path(exists=True, file_okay=False), help="Where the archives are made.")
-@click.option("--write", is_flag=True, help="Put the tables into docs/performance.md, too.")
+@click.option("--write", is_flag=True, help="Put the tables into the documentation, too.")
 def main(
     parts: tuple[str, ...],
     size: int,
@@ -108,9 +109,15 @@ def main(
                 text += piece
         click.echo()
         if write:
-            put(_DOCUMENTED, name, text)
+            _document(name, text)
     if write:
-        put(_DOCUMENTED, "machine", f"{machine()}\n")
+        _document("machine", f"{machine()}\n")
+
+
+def _document(name: str, text: str) -> None:
+    for path, names in _DOCUMENTED.items():
+        if names is None or name in names:
+            put(path, name, text)
 
 
 if __name__ == "__main__":

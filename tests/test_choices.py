@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 from junitparser import JUnitXml
 
 from lp_sentinel.cli import main
+from tests.world.proxy import Options, replay
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 REGISTERED = yaml.safe_load((CAPTURES / "lp-authorize.yaml").read_text())
 DEMO = CAPTURES / "demo.flow"
+SCRIPT = CAPTURES.parent / "addon" / "lp_authorize.py"
 ALLOW = {"rule": "LPA310", "reason": "known", "until": "2999-01-01"}
 ENDINGS = (".jsonl", ".json", ".sarif", ".xml", ".md", ".html")
 
@@ -78,6 +80,17 @@ def test_severity_decides_the_exit_status(tmp_path: Path, severity: dict[str, st
     assert run["invocations"][0].get("ruleConfigurationOverrides", []) == changed
     [case] = [case for suite in JUnitXml.fromfile(str(tmp_path / "report.xml")) for case in suite]
     assert case.is_passed is (status == 0)
+
+
+@pytest.mark.parametrize(("fail_on", "failing"), [("never", {"LPA310"}), ("warning", {"LPA310", "LPA408"})])
+def test_what_fails_in_mitmproxy(tmp_path: Path, fail_on: str, failing: set[str]) -> None:
+    chosen = config(tmp_path, select=["LPA3", "LPA4"])
+    options: Options = {"lp_config": chosen, "lp_report": tmp_path / "report.xml", "lp_fail_on": fail_on}
+    ended = replay(DEMO, "-s", SCRIPT, options=options)
+    assert ended.status == (fail_on != "never"), ended
+    cases = [case for suite in JUnitXml.fromfile(str(tmp_path / "report.xml")) for case in suite]
+    assert {case.name[:4] for case in cases} == {"LPA3", "LPA4"}
+    assert {case.name[:6] for case in cases if not case.is_passed} == failing
 
 
 def test_what_is_allowed_is_told_and_does_not_count(tmp_path: Path) -> None:
