@@ -16,6 +16,7 @@ from bench.archive import Traffic
 from click.testing import CliRunner
 
 from lp_sentinel.cli import main
+from tests.cluster.storage import bucket
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = str(ROOT / "captures" / "lp-authorize.yaml")
@@ -94,6 +95,26 @@ def test_a_cluster_that_runs_elsewhere_reads_urls_and_keeps_the_exit_status(tmp_
             logged += one.communicate()[1]
     assert b"SplxlOBeZQQYbYS6" not in logged
     assert b"Traceback" not in logged
+
+
+@pytest.mark.slow
+def test_a_bucket_is_read(archives: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ("2026-11-01/a.flow", "2026-11-02/deep/er/b.flow", "2026-12-01/c.flow")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setitem(ENVIRONMENT, name, "made-up")
+    alone, together = tmp_path / "alone.jsonl", tmp_path / "together.jsonl"
+    run(alone, *archives[:2]).communicate()
+    with bucket("captures", {key: path.read_bytes() for key, path in zip(keys, archives, strict=False)}) as url:
+        monkeypatch.setitem(ENVIRONMENT, "FSSPEC_S3_ENDPOINT_URL", url)
+        process = run(
+            together, "--cluster", "local", "--jobs", "1", "s3://captures/2026-11-*/**.flow", "s3://captures/no"
+        )
+        said = process.communicate()
+    assert said == ("", "lp-authorize: s3://captures/no: cannot be read: No such file or directory\n")
+    expected = alone.read_text()
+    for key, path in zip(keys, archives[:2], strict=False):
+        expected = expected.replace(str(path), f"s3://captures/{key}")
+    assert together.read_text() == expected
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "tcp://127.0.0.1:1", "nonsense", "foo://x:1"])
