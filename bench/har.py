@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import random
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -17,7 +16,7 @@ from mitmproxy.io import tnetstring
 
 from bench.archive import Traffic
 
-_HEAD = b"""{
+HEAD = b"""{
   "log": {
     "version": "1.2",
     "creator": {
@@ -37,8 +36,8 @@ _HEAD = b"""{
     ],
     "entries": [
 """
-_PLAIN_HEAD = b'{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"pages":[],"entries":['
-_TAIL = b"\n    ]\n  }\n}"
+_PLAINHEAD = b'{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"pages":[],"entries":['
+TAIL = b"\n    ]\n  }\n}"
 _RESOURCES = {"script": "script", "image": "image", "style": "stylesheet", "empty": "fetch", "document": "document"}
 _STATIC = ("mitmproxy.tools.web", "static")
 """Where real scripts and style sheets are, minified as they are in the field."""
@@ -47,18 +46,16 @@ _STATIC = ("mitmproxy.tools.web", "static")
 class Entries:
     """Makes entries out of flows."""
 
-    def __init__(self, traffic: Traffic, seed: int = 1) -> None:
-        self._traffic = traffic
+    def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)  # noqa: S311  (no secrets, and the same again each time)
         script, style = _static(".js"), _static(".css")
         page = "".join(f'<script nonce="{n}">{script[n * 900 :][:700]}</script>\n\t<p>Grüße…</p>\n' for n in range(900))
         self._texts = {"script": script, "style": style, "document": page, "empty": self._answers()}
 
-    def chrome(self) -> Iterator[bytes]:
-        """The JSON of each entry, without white space."""
-        for record in self._traffic.realistic():
-            flow: Any = tnetstring.loads(record)
-            yield msgspec.json.encode(self._entry(flow))
+    def of(self, record: bytes) -> bytes:
+        """The JSON of the entry for a flow, without white space."""
+        flow: Any = tnetstring.loads(record)
+        return msgspec.json.encode(self._entry(flow))
 
     def _answers(self) -> str:
         """What an API would answer: short values in small objects, so that every few bytes there is a quote."""
@@ -137,19 +134,21 @@ class Entries:
 
 def write(file: IO[bytes], size: int, *, seed: int = 1, pretty: bool = True) -> int:
     """Write a HAR of about ``size`` bytes, as it is exported or without white space; how many entries it has."""
-    written = count = 0
-    file.write(_HEAD if pretty else _PLAIN_HEAD)
-    for entry in Entries(Traffic(seed), seed).chrome():
+    entries, written, count = Entries(seed), 0, 0
+    file.write(HEAD if pretty else b'{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"entries":[')
+    for record in Traffic(seed).realistic():
+        entry = entries.of(record)
         text = b",\n" if count and pretty else b"," if count else b""
-        written += file.write(text + (_indented(entry) if pretty else entry))
+        written += file.write(text + (indented(entry) if pretty else entry))
         count += 1
         if written >= size:
             break
-    file.write(_TAIL if pretty else b"]}}")
+    file.write(TAIL if pretty else b"]}}")
     return count
 
 
-def _indented(entry: bytes) -> bytes:
+def indented(entry: bytes) -> bytes:
+    """As it stands in what Chrome exports."""
     return b"      " + msgspec.json.format(entry, indent=2).replace(b"\n", b"\n      ")
 
 

@@ -6,10 +6,12 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.har import write
+from bench.archive import Traffic
+from bench.har import HEAD, TAIL, Entries, indented, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -20,6 +22,9 @@ from lp_sentinel.captures.har import exchange_of, find_exchanges, pack, read_har
 from lp_sentinel.captures.har_types import ENTRIES
 from lp_sentinel.captures.stream import Stream
 from lp_sentinel.exchange import Exchange
+from lp_sentinel.project import Project
+from tests.captures.test_gather import KNOWN, UNKNOWN, slowly
+from tests.captures.test_gather import quickly as judged_quickly
 from tests.captures.test_har import AUTHORIZE, CALLBACK, DATA, JSON, SENTINEL, TARGET
 
 RECORDED = [entry for name in sorted(DATA.glob("*.har")) for entry in json.loads(name.read_bytes())["log"]["entries"]]
@@ -141,6 +146,34 @@ def test_nearly_all_are_read_at_once(pretty: bool) -> None:
     assert sum(runs) == count - 2
     assert len(runs) < 12
     assert quickly(data) == plainly(texts_of(data)[0])
+
+
+@pytest.mark.parametrize("pretty", [True, False])
+@pytest.mark.parametrize("project", [KNOWN, UNKNOWN], ids=["known", "unknown"])
+def test_archives_come_to_the_same(project: Project, tmp_path: Path, pretty: bool) -> None:
+    traffic, made = Traffic(1), Entries()
+    records = [record for _ in range(30) for record in (*(traffic.other() for _ in range(5)), *traffic.login())]
+    path = tmp_path / "a.har"
+    for order in (records, records[::-1], records[::2] + records[1::2]):
+        texts = [made.of(record) for record in order]
+        path.write_bytes(
+            HEAD + b",\n".join(map(indented, texts)) + TAIL
+            if pretty
+            else b'{"log":{"entries":[%b]}}' % b",".join(texts)
+        )
+        found = judged_quickly(path, project)
+        assert found == slowly(path, project)
+        assert found.lines.count(b'"outcome": "code"') == 30
+
+
+@given(st.lists(entries(), max_size=9), STYLES, st.sampled_from([KNOWN, UNKNOWN]))
+@settings(max_examples=150, deadline=None)
+def test_any_entries_come_to_the_same(
+    tmp_path_factory: pytest.TempPathFactory, parsed: list[Any], style: dict[str, Any], project: Project
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.har"
+    path.write_bytes(json.dumps({"log": {"entries": parsed}}, **style).encode("utf-8", "surrogatepass"))
+    assert judged_quickly(path, project) == slowly(path, project)
 
 
 @given(st.lists(entries(), min_size=1, max_size=4), st.booleans())
