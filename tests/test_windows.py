@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pexpect
 import pyte
 import pytest
 from mitmproxy import flowfilter
+from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -36,9 +38,13 @@ _PATIENCE = 30.0
 SCRIPT = ROOT / "addon" / "lp_authorize.py"
 
 
-def arguments(folder: Path, script: Path = SCRIPT, /, **options: str) -> list[str | Path]:
+DEMO = CAPTURES / "demo.flow"
+HOSTILE = ("<script>document.title='run'</script>", "</svg><img src=x onerror=\"document.title='run'\">")
+
+
+def arguments(folder: Path, script: Path = SCRIPT, capture: Path = DEMO, /, **options: str) -> list[str | Path]:
     given: Options = {"confdir": folder, "lp_config": CAPTURES / "lp-authorize.yaml", **options}
-    return ["-n", "-r", CAPTURES / "demo.flow", "-s", script, *arguments_of(given)]
+    return ["-n", "-r", capture, "-s", script, *arguments_of(given)]
 
 
 def until(holds: Callable[[], object], what: Callable[[], str]) -> None:
@@ -54,27 +60,28 @@ def until(holds: Callable[[], object], what: Callable[[], str]) -> None:
 @pytest.fixture
 def mitmweb(tmp_path: Path) -> Iterator[str]:
     """Its address, with what is asked for to be let in."""
-    with serving(tmp_path, SCRIPT) as (address, _):
+    with serving(tmp_path) as (address, output):
+        until(lambda: "LPA408 callback-failed" in output.read_text("utf-8"), lambda: output.read_text("utf-8"))
         yield address
 
 
 @contextmanager
-def serving(folder: Path, script: Path) -> Iterator[tuple[str, Path]]:
+def serving(folder: Path, script: Path = SCRIPT, capture: Path = DEMO, /, **more: str) -> Iterator[tuple[str, Path]]:
     """The address of mitmweb, and the file that it prints to."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = {"web_open_browser": "false", "web_port": str(port), "web_password": "look"}
+    options = {"web_open_browser": "false", "web_port": str(port), "web_password": "look", **more}
     output = folder / "output"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [MITMDUMP.with_name("mitmweb"), *arguments(folder, script, **options)],
+            [MITMDUMP.with_name("mitmweb"), *arguments(folder, script, capture, **options)],
             stdout=file,
             stderr=subprocess.STDOUT,
             env=environment(),
         )
     try:
-        until(lambda: "LPA408 callback-failed" in output.read_text("utf-8"), lambda: output.read_text("utf-8"))
+        until(lambda: "Web server listening" in output.read_text("utf-8"), lambda: output.read_text("utf-8"))
         yield f"http://127.0.0.1:{port}/?token=look", output
     finally:
         process.send_signal(signal.SIGINT)
@@ -84,18 +91,21 @@ def serving(folder: Path, script: Path) -> Iterator[tuple[str, Path]]:
 class Web:
     """mitmweb in the browser."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
+    def __init__(self, browser: Browser, address: str, flows: int = 4) -> None:
         self.driver = browser.driver
         self.driver.set_window_rect(0, 0, 1500, 1100)
         self.browser = browser
         browser.open(address)
-        self.until(lambda: len(self.rows()) > 3, "there are no flows")
+        self.until(lambda: len(self.rows()) >= flows, "there are no flows")
 
     def rows(self) -> list[WebElement]:
         return [row for row in self.driver.find_elements(By.CSS_SELECTOR, "tbody tr") if "http" in row.text]
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         WebDriverWait(self.driver, _PATIENCE).until(lambda _: holds(), f"{what}\n{self.browser.text}")
+
+    def tells(self, text: str) -> bool:
+        return text in self.browser.text.replace("\xa0", " ")
 
     def search(self, text: str) -> None:
         field = self.driver.find_element(By.CSS_SELECTOR, "input[placeholder=Search]")
@@ -128,6 +138,25 @@ def test_mitmweb(mitmweb: str, browsers: Callable[..., Browser]) -> None:
     web.tab("Comment")
     web.until(lambda: "LPA310 state-lost" in web.browser.text, "no comment")
     assert [line for line in web.browser.console() if "SEVERE" in line and "favicon" not in line] == []
+
+
+def test_nothing_captured_runs_in_mitmweb(tmp_path: Path, browsers: Callable[..., Browser]) -> None:
+    capture = tmp_path / "hostile.flow"
+    with capture.open("wb") as file:
+        for state in HOSTILE:
+            query = urlencode({"v": "1.0", "response_type": state, "client_id": "x", "state": state})
+            flow = tflow.tflow(resp=True)
+            flow.request.url = f"https://va.sentinel.liveperson.net/sentinel/api/account/12345678/authorize?{query}"
+            FlowWriter(file).add(flow)  # type: ignore[no-untyped-call]
+    with serving(tmp_path, SCRIPT, capture, lp_redact="off") as (address, _):
+        web = Web(browsers(), address, 2)
+        title = web.driver.title
+        for row, state in zip(web.rows(), HOSTILE, strict=True):
+            row.click()
+            web.until(partial(web.tells, f"state          in order        {state}"), "the state is not shown")
+            assert web.driver.title == title
+            assert web.driver.find_elements(By.CSS_SELECTOR, ".contentview script, .contentview img") == []
+        assert [line for line in web.browser.console() if "SEVERE" in line and "favicon" not in line] == []
 
 
 def test_the_content_view_is_there_once_after_a_reload(tmp_path: Path, browsers: Callable[..., Browser]) -> None:
