@@ -7,13 +7,14 @@ from mitmproxy import exceptions, types
 from mitmproxy.command import CommandManager
 from mitmproxy.test import taddons
 
+from lp_sentinel.commands import Commands
 from lp_sentinel.mitm import Addon
 
 
 @pytest.fixture
 def commands() -> Iterator[CommandManager]:
     addon = Addon()
-    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon, Commands(addon)) as context:  # type: ignore[no-untyped-call]
         context.configure(addon, lp_show="none")
         yield context.master.commands
         addon.done()

@@ -1,13 +1,11 @@
-"""All that is put into mitmproxy, in the order in which each flow passes it."""
+"""All that is put into mitmproxy."""
 
 from __future__ import annotations
 
-from lp_sentinel.faults.addon import Injecting
+from lp_sentinel.commands import Commands
 from lp_sentinel.mitm import Addon
-from lp_sentinel.page import Page
-from lp_sentinel.simulate.inside import Simulated
 
 
 def all_addons() -> list[object]:
-    judging = Addon()
-    return [Page(judging), Injecting(judging.injector), judging, Simulated(judging.settings)]
+    addon = Addon()
+    return [addon, Commands(addon), addon.simulated]

@@ -5,31 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import mitmproxy.types
-from mitmproxy import command, ctx, exceptions, flow, hooks, http
+from mitmproxy import ctx, exceptions, flow, hooks, http
 from mitmproxy.addonmanager import Loader
 
+from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.explain import explain, find_rule
-from lp_sentinel.faults import Injector, PlanError, preset_index
+from lp_sentinel.failures import Failures
+from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.page import Page
 from lp_sentinel.recent import Recent
 from lp_sentinel.reports import Asked, Report, ReportError, open_report
 from lp_sentinel.session import Session
-from lp_sentinel.settings import OPTIONS, Option, Settings, read_settings
-from lp_sentinel.sharing import SharingError, redact_flows
-from lp_sentinel.suggestions import Suggested
+from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings
+from lp_sentinel.sieve import Sieve
+from lp_sentinel.simulate.inside import Simulated
 from lp_sentinel.view import LoginView, add, remove, show_anew
 
 _TICK = 0.25
 """Seconds between looks at what waits."""
-_MOST_CAUSES = 100
 
 _logger = logging.getLogger(__name__)
 
@@ -47,11 +45,16 @@ class Addon:
         self._injector: Injector | None = None
         """``None``: nothing is ever changed."""
         self._timer: asyncio.TimerHandle | None = None
-        self._causes: set[tuple[object, ...]] = set()
+        self._sieve = Sieve(Config())
+        """The session's, once there is one."""
+        self._may_answer = False
+        """Whether there is more to do with a request than to note it, even if it is not for the live page."""
         self._recent: Recent | None = None
-        self._page: str | None = None
-        """The live page's host."""
+        self._page = Page(self)
+        self._page_host: str | None = None
         self._view = LoginView(lambda: self._session)
+        self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
+        self.simulated = Simulated(self.settings)
 
     def settings(self) -> Settings | None:
         return self._settings
@@ -59,23 +62,11 @@ class Addon:
     # Options
 
     def load(self, loader: Loader) -> None:
-        for option in OPTIONS:
-            self._check_given(option)
-            kind, default = (Sequence[str], list(option.default)) if option.is_list else (str, option.default)
-            loader.add_option(option.name, kind, default, option.help, option.choices or None)
+        try:
+            declare(ctx.options, loader.add_option)
+        except ValueError as error:
+            self._refuse(str(error))
         add(self._view)
-
-    def _check_given(self, option: Option) -> None:
-        """Refuse what is of another type: mitmproxy would drop the addon, and not say so."""
-        given = ctx.options.deferred.get(option.name)
-        values: Any = getattr(given, "val", given)  # from --set they are texts still to be parsed
-        is_text = given is not values or isinstance(given, str | None)
-        if option.is_list:
-            is_right = is_text or (isinstance(given, list) and all(isinstance(value, str) for value in given))
-        else:
-            is_right = is_text and (given is values or len(values) == 1)
-        if not is_right:
-            self._refuse(f"{option.name}: expected {'texts' if option.is_list else 'one text'}, not {values!r}")
 
     def configure(self, updated: set[str]) -> None:
         changed = updated & {option.name for option in OPTIONS}
@@ -121,8 +112,9 @@ class Addon:
                 session.close()
             self._session = self._begin(settings, reports.values())
         _close(report for path, report in self._reports.items() if path not in reports)
-        self._settings, self._reports, self._page = settings, reports, settings.page or None
+        self._settings, self._reports, self._page_host = settings, reports, settings.page or None
         self._arm(settings, earlier)
+        self._may_answer = settings.simulate or self._injector is not None or _is_replay()
 
     def _arm(self, settings: Settings, earlier: Settings | None) -> None:
         if earlier and settings.plan is earlier.plan and settings.project is earlier.project:
@@ -149,6 +141,7 @@ class Addon:
             faults=lambda: self._injector.verdicts() if self._injector else (),
         )
         self._recent = Recent(settings.project.book, session.journey)
+        self._sieve = session.live.sieve
         return session
 
     def _refresh(self, flows: list[http.HTTPFlow]) -> None:
@@ -170,9 +163,9 @@ class Addon:
             self._timer.cancel()
         session, self._session = self._session, None
         if session:
-            self._guarded(session.close)
-            self._guarded(session.summarize)
-        self._guarded(lambda: _close(self._reports.values()))
+            self._failures.guard(session.close)
+            self._failures.guard(session.summarize)
+        self._failures.guard(lambda: _close(self._reports.values()))
         self._failed_at_all = bool(session and self._settings and session.fails(self._settings.fail_on))
         self._reports, self._settings, self._injector, self._recent = {}, None, None, None
 
@@ -191,7 +184,7 @@ class Addon:
 
     def is_page(self, flow: http.HTTPFlow) -> bool:
         """Whether it is for the live page and not for the world."""
-        return flow.request.data.host == self._page and flow.live
+        return flow.request.data.host == self._page_host and flow.live
 
     def _observe(self, exchange: Exchange, verdict: Verdict) -> None:
         if self._recent:
@@ -199,36 +192,62 @@ class Addon:
         if self._injector:
             self._injector.observe(exchange, verdict)
 
-    # Traffic
+    # Traffic: each flow passes here, so what is not needed is not done
 
-    def request(self, flow: http.HTTPFlow) -> None:
-        session = self._session
-        if session is not None:
-            try:
-                if flow.request.data.host == self._page and flow.live:
-                    session.count_other()
-                    return
-                session.request(flow)
-            except Exception as error:  # noqa: BLE001  (the traffic passes)
-                self._report_failure(error)
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Gives something to await only where there is: a delay holds up its own flow and no other."""
+        if self._may_answer or flow.request.data.host == self._page_host:
+            return self._received(flow)
+        self._sieve.begin(flow)
+        return None
 
-    def response(self, flow: http.HTTPFlow) -> None:
-        session = self._session
-        if session is not None:
-            try:
-                if not (flow.request.data.host == self._page and flow.live) and session.response(flow):
-                    self._wait()
-            except Exception as error:  # noqa: BLE001
-                self._report_failure(error)
+    async def _received(self, flow: http.HTTPFlow) -> None:
+        """Let those answer a request that may: the page, a fault, the simulator."""
+        if self.is_page(flow):
+            await self._page.answer(flow)
+            if self._session:
+                self._session.live.leave_out()
+            return
+        if self._injector:
+            await self._injected(self._injector.request(flow))
+        self._sieve.begin(flow)
+        if not (flow.response or flow.error or flow.live):
+            self._ended(flow)  # it was loaded, and nothing else will come
+        elif self._settings and self._settings.simulate:
+            await self.simulated.answer(flow)
+
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        if self._injector:
+            return self._altered(self._injector, flow)
+        self._ended(flow)
+        return None
+
+    async def _altered(self, injector: Injector, flow: http.HTTPFlow) -> None:
+        await self._injected(injector.response(flow))
+        self._ended(flow)
+
+    async def _injected(self, act: Awaitable[None]) -> None:
+        try:
+            await act
+        except Exception as error:  # noqa: BLE001
+            self._failures.report(error)
 
     def error(self, flow: http.HTTPFlow) -> None:
         # A loaded flow that has both has been judged by its response.
         if flow.response is None or flow.live:
-            self.response(flow)
+            self._ended(flow)
+
+    def _ended(self, flow: http.HTTPFlow) -> None:
+        try:
+            if not self._sieve.lets_by(flow) and self._session and not self.is_page(flow):
+                self._session.response(flow)
+                self._wait()
+        except Exception as error:  # noqa: BLE001  (the traffic passes)
+            self._failures.report(error)
 
     def tcp_start(self, _flow: flow.Flow) -> None:
         if self._session:
-            self._session.count_other()
+            self._session.live.count_other()
 
     udp_start = tcp_start
     dns_request = tcp_start
@@ -244,116 +263,32 @@ class Addon:
         session = self._session
         if session is None:
             return
-        self._guarded(lambda: session.tick(is_reading=bool(ctx.master.commands.call("readfile.reading"))))
+        self._failures.guard(lambda: session.tick(is_reading=bool(ctx.master.commands.call("readfile.reading"))))
         self._wait()
 
-    # Failing
+    # For the commands and the live page
 
-    def _guarded(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001
-            self._report_failure(error)
+    def active(self) -> Session:
+        """The session; raises CommandError if there is none."""
+        if self._session is None:
+            raise exceptions.CommandError("lp-authorize is not configured")
+        return self._session
 
-    def _report_failure(self, error: Exception) -> None:
-        """Log what went wrong in here, once for each cause. The text of an error may hold what was captured."""
-        frames = traceback.extract_tb(error.__traceback__)
-        cause = (type(error), *((frame.filename, frame.lineno) for frame in frames[-1:]))
-        if cause in self._causes or len(self._causes) >= _MOST_CAUSES:
-            return
-        self._causes.add(cause)
-        is_plain = isinstance(error, OSError) or (self._settings is not None and not self._settings.redact)
-        text = (
-            f"{type(error).__name__}: {error}"
-            if is_plain
-            else f"{type(error).__name__} (--set lp_redact=off shows its text)"
-        )
-        _logger.error(
-            "lp-authorize failed, and the traffic passes; the same cause is not logged again.\n%s%s",
-            "".join(traceback.format_list(frames)),
-            text,
-        )
-
-    # Commands
-
-    @command.command("lp.findings")  # type: ignore[untyped-decorator]
-    def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
-        """What was found on these flows."""
-        found = self._active().record.of_flows({one.id for one in flows})
-        return [f"{one.severity}: {one.rule} {one.name}: {one.message}" for one in found]
-
-    @command.command("lp.report")  # type: ignore[untyped-decorator]
-    def report(self, path: mitmproxy.types.Path) -> None:
-        """Write a report of what was found so far; the ending says in which format."""
-        session = self._active()
-        try:
-            report = open_report(path, lambda: session.asked)
-            session.write(report)
-            report.close()
-        except (ReportError, OSError) as error:
-            raise exceptions.CommandError(str(error)) from error
-        _logger.info("Written: %s", path)
-
-    @command.command("lp.rules")  # type: ignore[untyped-decorator]
-    def rules(self) -> Sequence[str]:
-        """The ids of the rules."""
-        return sorted(self._active().book.by_id)
-
-    @command.command("lp.explain")  # type: ignore[untyped-decorator]
-    @command.argument("rule", type=Suggested("lp.rules"))  # type: ignore[untyped-decorator,no-untyped-call]
-    def explain(self, rule: str) -> Sequence[str]:
-        """What a rule checks, why, and what to do."""
-        try:
-            return explain(find_rule(self._active().book, rule)).splitlines()
-        except ValueError as error:
-            raise exceptions.CommandError(str(error)) from error
-
-    @command.command("lp.faults.list")  # type: ignore[untyped-decorator]
-    def faults_list(self) -> Sequence[str]:
-        """The faults of the plan: where, whether they are armed, how often they were injected."""
-        rows = self._injector.list() if self._injector else ()
-        return [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
-
-    @command.command("lp.faults.names")  # type: ignore[untyped-decorator]
-    def faults_names(self) -> Sequence[str]:
-        """The faults of the plan and the presets, by name."""
-        of_plan = [row.name for row in self._injector.list()] if self._injector else []
-        return list(dict.fromkeys([*of_plan, *sorted(preset_index())]))
-
-    @command.command("lp.faults.arm")  # type: ignore[untyped-decorator]
-    @command.argument("name", type=Suggested("lp.faults.names"))  # type: ignore[untyped-decorator,no-untyped-call]
     def faults_arm(self, name: str) -> None:
-        """Arm a fault of the plan, or a preset."""
-        self._active()
+        """Arm a fault of the plan, or a preset. Raises CommandError."""
+        self.active()
         if self._injector is None and self._settings:
-            self._injector = self._armed(self._settings)
+            self._injector, self._may_answer = self._armed(self._settings), True
         try:
             if self._injector:
                 self._injector.arm(name)
         except PlanError as error:
             raise exceptions.CommandError(str(error)) from error
 
-    @command.command("lp.faults.off")  # type: ignore[untyped-decorator]
     def faults_off(self) -> None:
         """Inject no more faults."""
         if self._injector:
             self._injector.off()
-
-    @command.command("lp.redact")  # type: ignore[untyped-decorator]
-    def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:
-        """Write flows without their secrets, safe to share: a flow file, or a HAR if the path ends in .har."""
-        if self._settings is None:
-            raise exceptions.CommandError("lp-authorize is not configured")
-        try:
-            redacted = redact_flows(flows, Path(path).expanduser(), self._settings.project.config)
-        except SharingError as error:
-            raise exceptions.CommandError(str(error)) from error
-        _logger.info("%s", "\n  ".join((f"{redacted.exchanges} flows written to {path}", *redacted.lines)))
-
-    def _active(self) -> Session:
-        if self._session is None:
-            raise exceptions.CommandError("lp-authorize is not configured")
-        return self._session
 
 
 class _LastWord:

@@ -7,7 +7,6 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Awaitable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,9 +32,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Page:
-    """Answers on the page's own host, whatever else goes on. Comes before those that judge, inject or simulate."""
-
-    name = "lp-authorize-page"
+    """Answers on the page's own host, whatever else goes on."""
 
     def __init__(self, addon: Addon) -> None:
         self._addon = addon
@@ -44,10 +41,10 @@ class Page:
         self._faults: tuple[object, ...] = ()
         self._faults_version = 0
 
-    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        return self._answer(flow) if self._addon.is_page(flow) and not flow.response and not flow.error else None
-
-    async def _answer(self, flow: http.HTTPFlow) -> None:
+    async def answer(self, flow: http.HTTPFlow) -> None:
+        """Answer a request that is for the page."""
+        if flow.response or flow.error:
+            return
         try:
             flow.response = await self._answered(flow)
         except Exception as error:  # noqa: BLE001  (it is nobody else's flow)
@@ -138,8 +135,8 @@ class Page:
         if wish is None or not secrets.compare_digest(str(wish.get("token")).encode(), self._token.encode()):
             return _text(403, "This page is an old one: load it again.")
         try:
-            if isinstance(wish.get("arm"), str):
-                self._addon.faults_arm(wish["arm"])
+            if isinstance(name := wish.get("arm"), str):
+                self._addon.faults_arm(name)
             elif (off := wish.get("off")) is True or isinstance(off, str):
                 if injector := self._addon.injector():
                     injector.off(None if off is True else off)

@@ -1,8 +1,9 @@
-"""Which traffic may have to do with a login: everything that could change a verdict, and little else."""
+"""What makes traffic relevant: the hosts that logins lead to, and the codes that landed, learnt from what passes."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
@@ -14,36 +15,31 @@ _CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
 """A name with an encoded letter in it may be one of these as well."""
 
 
-def hints_at_login(target: bytes) -> bool:
-    """Whether the bytes of a request's target may be of an authorize or token request, or of a callback.
-
-    Five searches for plain bytes take a fifth of the time of one for a pattern; what they let by is looked at closer.
-    """
-    find = target.lower().find
-    found = find(b"sentinel") >= 0 or find(b"code=") >= 0 or find(b"state=") >= 0 or find(b"error=") >= 0
-    return found or find(b"%") >= 0
-
-
 def carries_login(target: str) -> bool:
     """Whether a URL names a parameter that apps are called back with."""
     return _CARRIES.search(target) is not None
 
 
+class Learnt(NamedTuple):
+    """What is new."""
+
+    host: bool = False
+    code: bool = False
+
+
 class Relevance:
     """Tells what the engine must see. It learns hosts from what passes: where a login leads, its next hops follow.
 
-    What it lets by the engine would have ignored: skipping the rest changes no finding.
+    What it holds to be of no concern the engine would have ignored: skipping it changes no finding.
     """
 
     def __init__(self, config: Config) -> None:
-        # In this form they are looked up in C, which is what the cost of irrelevant traffic comes down to.
+        # In this form they are looked up in C.
         self._login_names = frozenset(config.login_hosts)
         self._login_endings = tuple(pattern[1:] for pattern in config.login_hosts if pattern.startswith("*."))
         self._logins: Ageing[str, bool] = Ageing()
         self._apps: Ageing[str, bool] = Ageing()
         self._codes: Ageing[Digest, bool] = Ageing()
-        self.version = 0
-        """Raised when a host is learnt: what was said of hosts before may no longer hold."""
         for apps in config.accounts.values():
             for app in apps.values():
                 for uri in app.redirect_uris:
@@ -51,51 +47,56 @@ class Relevance:
 
     def concerns(self, host: str) -> bool:
         """Whether a login may lead to this host."""
-        return host in self._apps or self._is_login(host)
+        is_login = host in self._login_names or host in self._logins or host.endswith(self._login_endings)
+        return is_login or host in self._apps
 
-    def _is_login(self, host: str) -> bool:
-        return host in self._login_names or host in self._logins or host.endswith(self._login_endings)
+    def is_of_login(self, page: str) -> bool:
+        """Whether a page is on a host that a login may lead to."""
+        endpoint = endpoint_of(page.strip(" \t"))
+        return endpoint is not None and self.concerns(endpoint.host)
 
-    def matters(self, host: str, target: str, referer: str | None, location: str | None) -> bool:
-        """Whether the engine must see an exchange; learn from those by :meth:`learn`."""
-        if self.concerns(host) or "sentinel" in target.lower() or carries_login(target):
-            return True
-        if location and carries_login(location):
-            return True
-        return referer is not None and self._comes_from_login(referer)
-
-    def _comes_from_login(self, referer: str) -> bool:
-        place, _, query = referer.partition("?")
-        endpoint = endpoint_of(place)
-        if endpoint is not None and self.concerns(endpoint.host):
-            return True
-        if not (query and self._codes):
-            return False
-        pieces = query.partition("#")[0].split("&")
+    def tells_code(self, page: str) -> bool:
+        """Whether a page's address has a code in its query that landed."""
+        pieces = page.partition("?")[2].partition("#")[0].split("&")
         return any(digest(form_decode(piece.partition("=")[2])) in self._codes for piece in pieces)
 
-    @property
-    def knows_codes(self) -> bool:
-        return bool(self._codes)
+    def is_step(self, exchange: Exchange) -> bool:
+        """Whether it goes to where logins lead, or is sent there."""
+        redirect = redirect_target(exchange)
+        return (
+            "sentinel" in exchange.path.lower()
+            or self.concerns(exchange.host)
+            or (redirect is not None and redirect.endpoint is not None and self.concerns(redirect.endpoint.host))
+        )
 
-    def learn(self, exchange: Exchange) -> None:
-        """Note the hosts that this exchange makes part of a login, and the codes it hands on."""
+    def learn(self, exchange: Exchange) -> Learnt:
+        """Note the hosts that a step of a login makes part of it, and the codes that it hands on."""
         redirect = redirect_target(exchange)
         parameters = parse_parameters(exchange.query)
+        is_new = self._learn_host(exchange.host)
+        if redirect and redirect.endpoint:
+            is_new |= self._learn_host(redirect.endpoint.host)
         if "sentinel" in exchange.path.lower():
-            self._learn(self._logins, exchange.host)
-            self._learn_app(parameters.get("redirect_uri") or "")
-        for carried in (parameters, *((redirect.query, redirect.fragment) if redirect else ())):
+            is_new |= self._learn_app(parameters.get("redirect_uri") or "")
+        has_new_code = False
+        for carried in (parameters, redirect.query, redirect.fragment) if redirect else (parameters,):
             if code := carried.get("code"):
-                self._codes[digest(code)] = True
-        endpoint = redirect.endpoint if redirect else None
-        if endpoint and endpoint.host not in self._apps and self.concerns(exchange.host):
-            self._learn(self._logins, endpoint.host)
+                has_new_code |= _learn(self._codes, digest(code))
+        return Learnt(is_new, has_new_code)
 
-    def _learn_app(self, uri: str) -> None:
-        if endpoint := endpoint_of(uri):
-            self._learn(self._apps, endpoint.host)
+    def _learn_host(self, host: str) -> bool:
+        is_new = not self.concerns(host)
+        if host not in self._apps:
+            self._logins[host] = True
+        return is_new
 
-    def _learn(self, hosts: Ageing[str, bool], host: str) -> None:
-        self.version += host not in hosts
-        hosts[host] = True
+    def _learn_app(self, uri: str) -> bool:
+        endpoint = endpoint_of(uri)
+        return endpoint is not None and _learn(self._apps, endpoint.host)
+
+
+def _learn[K](known: Ageing[K, bool], one: K) -> bool:
+    """Whether it is new."""
+    is_new = one not in known
+    known[one] = True
+    return is_new

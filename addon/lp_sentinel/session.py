@@ -48,9 +48,10 @@ class Session:
         ``observe`` is told of each judged exchange, ``faults`` tells how the app took what was injected.
         """
         self.redactor = Redactor(on=settings.redact)
-        self._config = settings.project.config
+        self.config = settings.project.config
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
-        self._live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
+        self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
+        """What flows go to first: most go no further."""
         self._is_replay = replay
         self._capture = capture
         self._prints = prints
@@ -78,28 +79,20 @@ class Session:
 
     # Traffic
 
-    def request(self, flow: HTTPFlow) -> None:
-        self._live.request(flow)
-        if self._is_replay and flow.response is None and flow.error is None and not flow.live:
-            self.response(flow)  # nothing else will come
-
-    def response(self, flow: HTTPFlow) -> bool:
-        """Whether anything had to do with a login."""
-        self._tally.exchanges += 1
+    def response(self, flow: HTTPFlow) -> None:
+        """A flow has ended that does not pass by."""
         self._current = flow
-        exchange = self._live.response(flow)
-        if exchange is not None:
-            self._marks.know(flow)
-            if self._is_replay and (alone := self._judge_alone(exchange)):
-                # What is saved from a replay is saved before the replay is judged, at its end.
-                self._marks.mark_for_now(flow, alone.hop, alone.seen, alone.findings)
+        exchange = self.live.response(flow)
+        self._marks.know(flow)
+        if self._is_replay and (alone := self._judge_alone(exchange)):
+            # What is saved from a replay is saved before the replay is judged, at its end.
+            self._marks.mark_for_now(flow, alone.hop, alone.seen, alone.findings)
         if self._has_judged:
             self._settle()
         self._current = None
-        return exchange is not None
 
     def _judge_alone(self, exchange: Exchange) -> Alone | None:
-        return judge_alone(exchange, self._config, self.book, self.redactor)
+        return judge_alone(exchange, self.config, self.book, self.redactor)
 
     def about(self, flow: HTTPFlow) -> About | None:
         """What a flow was, and what was found on it; by what it alone shows where all is not known yet."""
@@ -114,28 +107,24 @@ class Session:
 
     def app(self, account: str | None, client_id: str | None) -> App | None:
         """What the config registered, if that."""
-        return self._config.app(account, client_id) if account is not None and client_id is not None else None
+        return self.config.app(account, client_id) if account is not None and client_id is not None else None
 
     def journey(self, name: str) -> JourneySummary | None:
         """A journey as it stands, or as it ended."""
         return self._engine.journey(name) or self.record.closed(name)
 
-    def count_other(self) -> None:
-        """Something else than HTTP passed."""
-        self._live.count_other()
-
     @property
     def waits(self) -> bool:
         """Whether :meth:`tick` is to be called in a while."""
-        return self._live.holds_back or self._blocks.waits or (self._is_replay and self._capture is None)
+        return self.live.holds_back or self._blocks.waits or (self._is_replay and self._capture is None)
 
     def tick(self, *, is_reading: bool) -> None:
         """Time has passed. ``is_reading``: the file of a replay is still being read."""
         if self._is_replay and self._capture is None and not is_reading:
             self._is_replay = False
-            self._live.go_live()
-        elif self._live.holds_back:
-            self._live.release()
+            self.live.go_live()
+        elif self.live.holds_back:
+            self.live.release()
         self._settle()
 
     # What comes of it
@@ -185,7 +174,7 @@ class Session:
         failure: Exception | None = None
         while True:
             try:
-                self._live.close()
+                self.live.close()
                 break
             except Exception as error:  # noqa: BLE001  (raised below)
                 failure = failure or error
@@ -202,6 +191,7 @@ class Session:
             report.capture(self._end)
 
     def summarize(self) -> None:
+        self._tally.exchanges = self.live.exchanges
         if self._screen:
             self._screen.summary(self._tally, self._faults())
 
@@ -219,7 +209,7 @@ class Session:
 
     @property
     def _end(self) -> CaptureEnd:
-        return CaptureEnd(self._capture, self._tally.exchanges, faults=self._faults())
+        return CaptureEnd(self._capture, self.live.exchanges, faults=self._faults())
 
 
 def _report(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
 
@@ -70,6 +70,28 @@ class Settings(NamedTuple):
     def asked(self) -> Asked:
         """What reports are told: where nothing is to fail the run, they go by what fails ``check`` by default."""
         return Asked(self.project, self.fail_on or "error")
+
+
+def declare(options: Any, add: Callable[[str, Any, Any, str, Sequence[str] | None], None]) -> None:
+    """Declare the options to mitmproxy.
+
+    Raises ValueError if one is already given with another type: mitmproxy would drop the addon, and not say so.
+    """
+    for option in OPTIONS:
+        _check_given(option, options.deferred.get(option.name))
+        kind, default = (Sequence[str], list(option.default)) if option.is_list else (str, option.default)
+        add(option.name, kind, default, option.help, option.choices or None)
+
+
+def _check_given(option: Option, given: Any) -> None:
+    values: Any = getattr(given, "val", given)  # from --set they are texts still to be parsed
+    is_text = given is not values or isinstance(given, str | None)
+    if option.is_list:
+        is_right = is_text or (isinstance(given, list) and all(isinstance(value, str) for value in given))
+    else:
+        is_right = is_text and (given is values or len(values) == 1)
+    if not is_right:
+        raise ValueError(f"{option.name}: expected {'texts' if option.is_list else 'one text'}, not {values!r}")
 
 
 def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = True) -> Settings:

@@ -10,6 +10,7 @@ from mitmproxy import exceptions
 from mitmproxy.test import taddons
 
 from lp_sentinel.captures import read_capture
+from lp_sentinel.commands import Commands
 from lp_sentinel.mitm import Addon
 from tests.sharing.planted import flows
 from tests.sharing.test_planted import found_in
@@ -30,7 +31,7 @@ def test_flows_are_written_without_their_secrets_and_stay_what_they_are(
 
 async def _redact(given: object, target: Path) -> None:
     addon = Addon()
-    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon, Commands(addon)) as context:  # type: ignore[no-untyped-call]
         context.configure(addon)
         context.master.commands.call("lp.redact", given, str(target))
         with pytest.raises(exceptions.CommandError, match="is there already"):

@@ -22,8 +22,8 @@ from lp_sentinel.faults.match import Hops, Seen, matches, outcome
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
-from lp_sentinel.live import glance
 from lp_sentinel.memory import digest
+from lp_sentinel.sieve import glance
 from lp_sentinel.uri import endpoint_of
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Injector:
         # A flow that is sent again (client replay) still has the marks of its first time.
         flow.metadata.pop(FAULT_KEY, None)
         self._look_at_files()
-        if not self._hops.concerns(*glance(flow)[:2]):
+        if not self._hops.concerns(*glance(flow)):
             return
         exchange = exchange_of(flow, 0)
         if LOOP_LEG in exchange.path and (loop := self._loop()):

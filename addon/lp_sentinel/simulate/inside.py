@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from mitmproxy import ctx, http, tls
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from lp_sentinel.live import glance
+from lp_sentinel.sieve import glance
 from lp_sentinel.uri import host_matches, normal_host
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ _LOOK_UP = re.compile(r"/api/account/([^/?]+)/service/sentinel/baseURI\.json(?:\
 class Simulated:
     """Answers requests to ``sentinel_hosts`` while ``lp_simulate`` is on.
 
-    Comes after the addon that judges and injects: a fault that answers a request is not answered over, and an
-    answer from here passes its response hook like a real one.
+    A fault that answers a request is not answered over, and an answer from here passes the response hook like a
+    real one.
     """
 
     name = "lp-authorize-simulator"
@@ -57,7 +57,8 @@ class Simulated:
         if data.server.address and self._is_sentinel(data.server.address[0]):
             data.server.error = "lp_simulate is on: this host is not dialled"
 
-    async def request(self, flow: http.HTTPFlow) -> None:
+    async def answer(self, flow: http.HTTPFlow) -> None:
+        """Answer a request that is for Sentinel and that nobody has answered yet."""
         if flow.response or flow.error or not flow.live:
             return
         simulator = self._current()
@@ -65,7 +66,7 @@ class Simulated:
             flow.response = await asyncio.to_thread(answer, simulator.wsgi, flow.request)
 
     def _answers(self, simulator: Simulator, flow: http.HTTPFlow) -> bool:
-        host, target, *_ = glance(flow)
+        host, target = glance(flow)
         if self._is_sentinel(host):
             return True
         look_up = _LOOK_UP.fullmatch(target) if host == DOMAIN_API else None

@@ -1,0 +1,98 @@
+"""The commands, for mitmproxy's command line and key bindings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mitmproxy.types
+from mitmproxy import command, exceptions, flow
+
+from lp_sentinel.explain import explain, find_rule
+from lp_sentinel.faults import preset_index
+from lp_sentinel.reports import ReportError, open_report
+from lp_sentinel.sharing import SharingError, redact_flows
+from lp_sentinel.suggestions import Suggested
+
+if TYPE_CHECKING:
+    from lp_sentinel.mitm import Addon
+
+_logger = logging.getLogger(__name__)
+
+
+class Commands:
+    """What people ask of the addon, or tell it, while it runs."""
+
+    name = "lp-authorize-commands"
+
+    def __init__(self, addon: Addon) -> None:
+        self._addon = addon
+
+    @command.command("lp.findings")  # type: ignore[untyped-decorator]
+    def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
+        """What was found on these flows."""
+        found = self._addon.active().record.of_flows({one.id for one in flows})
+        return [f"{one.severity}: {one.rule} {one.name}: {one.message}" for one in found]
+
+    @command.command("lp.report")  # type: ignore[untyped-decorator]
+    def report(self, path: mitmproxy.types.Path) -> None:
+        """Write a report of what was found so far; the ending says in which format."""
+        session = self._addon.active()
+        try:
+            report = open_report(path, lambda: session.asked)
+            session.write(report)
+            report.close()
+        except (ReportError, OSError) as error:
+            raise exceptions.CommandError(str(error)) from error
+        _logger.info("Written: %s", path)
+
+    @command.command("lp.rules")  # type: ignore[untyped-decorator]
+    def rules(self) -> Sequence[str]:
+        """The ids of the rules."""
+        return sorted(self._addon.active().book.by_id)
+
+    @command.command("lp.explain")  # type: ignore[untyped-decorator]
+    @command.argument("rule", type=Suggested("lp.rules"))  # type: ignore[untyped-decorator,no-untyped-call]
+    def explain(self, rule: str) -> Sequence[str]:
+        """What a rule checks, why, and what to do."""
+        try:
+            return explain(find_rule(self._addon.active().book, rule)).splitlines()
+        except ValueError as error:
+            raise exceptions.CommandError(str(error)) from error
+
+    @command.command("lp.faults.list")  # type: ignore[untyped-decorator]
+    def faults_list(self) -> Sequence[str]:
+        """The faults of the plan: where, whether they are armed, how often they were injected."""
+        injector = self._addon.injector()
+        rows = injector.list() if injector else ()
+        return [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
+
+    @command.command("lp.faults.names")  # type: ignore[untyped-decorator]
+    def faults_names(self) -> Sequence[str]:
+        """The faults of the plan and the presets, by name."""
+        injector = self._addon.injector()
+        of_plan = [row.name for row in injector.list()] if injector else []
+        return list(dict.fromkeys([*of_plan, *sorted(preset_index())]))
+
+    @command.command("lp.faults.arm")  # type: ignore[untyped-decorator]
+    @command.argument("name", type=Suggested("lp.faults.names"))  # type: ignore[untyped-decorator,no-untyped-call]
+    def faults_arm(self, name: str) -> None:
+        """Arm a fault of the plan, or a preset."""
+        self._addon.faults_arm(name)
+
+    @command.command("lp.faults.off")  # type: ignore[untyped-decorator]
+    def faults_off(self) -> None:
+        """Inject no more faults."""
+        self._addon.faults_off()
+
+    @command.command("lp.redact")  # type: ignore[untyped-decorator]
+    def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:
+        """Write flows without their secrets, safe to share: a flow file, or a HAR if the path ends in .har."""
+        config = self._addon.active().config
+        try:
+            redacted = redact_flows(flows, Path(path).expanduser(), config)
+        except SharingError as error:
+            raise exceptions.CommandError(str(error)) from error
+        _logger.info("%s", "\n  ".join((f"{redacted.exchanges} flows written to {path}", *redacted.lines)))

@@ -1,0 +1,170 @@
+"""Which flows have nothing to do with a login: nearly all, so they are told from their bytes in under a microsecond."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lp_sentinel.captures.parts import plain_host, split_authority
+from lp_sentinel.landing import REDIRECTS
+from lp_sentinel.reach import leads_back, names_login
+from lp_sentinel.relevance import Learnt, Relevance
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow, RequestData, Response
+
+    from lp_sentinel.config import Config
+    from lp_sentinel.exchange import Exchange
+
+_LONGEST_NAME = 300
+_MOST_KNOWN = 10_000
+_HOST, _REFERER, _LOCATION = len("host"), len("referer"), len("location")
+"""A header's name is only compared where it is as long: most are not."""
+_BEHIND_SCHEME = len("https://")
+
+
+class Sieve:
+    """Lets by what the engine would ignore, told by as little as can be.
+
+    By its path alone a request can belong to a login, and by its Location a response. By its host or Referer only what
+    comes from a client can that was seen to log in, as the others have no login that it could be a step of. But once a
+    code has landed, each Referer may tell it, whoever sends it: then all headers are looked at.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.ended = 0
+        """How many flows have."""
+        self.under_way: set[HTTPFlow] = set()
+        """Requests that wait for their answer."""
+        self._relevance = Relevance(config)
+        self._clients: set[str | None] = set()
+        """Those that were seen to log in last, and before."""
+        self._former: set[str | None] = set()
+        self._has_code = False
+        """Whether any has landed."""
+        self._most_clients = max(_MOST_KNOWN, config.limits.open_journeys)
+        self._hosts: set[str | bytes] = set()
+        """What has been looked into and is of no concern, as long as no more hosts are learnt."""
+        self._origins: set[bytes] = set()
+        """Of Referers: the same."""
+        self._pages: set[bytes] = set()
+        """Whole Referers: the same, and as long as no more codes are."""
+
+    def begin(self, flow: HTTPFlow) -> None:
+        """A request has been read."""
+        if flow.response is None:
+            self.under_way.add(flow)
+
+    def lets_by(self, flow: HTTPFlow) -> bool:
+        """A response has been read, or the connection failed. Whether it certainly has nothing to do with a login."""
+        self.ended += 1
+        self.under_way.discard(flow)
+        request, peer, response = flow.request.data, flow.client_conn.peername, flow.response
+        # As text, a character for each byte: that is searched in less time.
+        target = request.path.decode("latin-1")
+        if "=" in target and ("code=" in target or "state=" in target or "error=" in target or "%" in target):
+            if names_login(target):
+                return False
+        elif "sentinel" in target.lower():
+            return False
+        client = peer[0] if peer else None
+        is_asked = self._has_code or client in self._clients or client in self._former
+        if is_asked and self._touches_login(request):
+            return False
+        return response is None or response.data.status_code not in REDIRECTS or not _leads_back(response)
+
+    def _touches_login(self, request: RequestData) -> bool:
+        """Whether a request goes to where logins lead, or comes from there.
+
+        It may name several hosts; none of them must be of concern.
+        """
+        hosts, pages = self._hosts, self._pages
+        for name, value in request.headers.fields:
+            size = len(name)
+            if size == _REFERER:
+                if value not in pages and name.lower() == b"referer" and self._is_of_login(value):
+                    return True
+            elif size == _HOST and value not in hosts and name.lower() == b"host" and self._is_concerned(value):
+                return True
+        host = request.authority or request.host
+        return host not in hosts and self._is_concerned(host)
+
+    def _is_concerned(self, named: str | bytes) -> bool:
+        """Whether a login may lead to a host. A name that can't be read leaves it open which host counts."""
+        host = plain_host(named) if isinstance(named, str) else asked_host(named)
+        if host is None or self._relevance.concerns(host):
+            return True
+        _note(self._hosts, named)
+        return False
+
+    def _is_of_login(self, referer: bytes) -> bool:
+        """Whether a Referer is of a page of a login, or tells a code."""
+        origin = referer[: referer.find(b"/", _BEHIND_SCHEME) + 1] or referer
+        if origin not in self._origins:
+            if self._relevance.is_of_login(_text(origin.partition(b"?")[0])):
+                return True
+            _note(self._origins, origin)
+        if b"?" in referer and self._relevance.tells_code(_text(referer)):
+            return True
+        _note(self._pages, referer)
+        return False
+
+    def learn(self, exchange: Exchange) -> None:
+        """Note what an exchange that the engine is to see makes relevant."""
+        if self._relevance.is_step(exchange):
+            self.learn_step(exchange)
+
+    def learn_step(self, exchange: Exchange) -> None:
+        """The same of one of which it is known that it is a step of a login."""
+        self._forget(self._relevance.learn(exchange))
+        if len(self._clients) >= self._most_clients:
+            self._clients, self._former = set(), self._clients
+        self._clients.add(exchange.client)
+
+    def _forget(self, learnt: Learnt) -> None:
+        """What was of no concern may be now."""
+        if learnt.host:
+            self._hosts.clear()
+            self._origins.clear()
+        if learnt.host or learnt.code:
+            self._pages.clear()
+        self._has_code |= learnt.code
+
+
+def _note[T](known: set[T], one: T) -> None:
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known.add(one)
+
+
+def _leads_back(response: Response) -> bool:
+    """Whether the Location that is followed, the first, may be a step of a login."""
+    for name, value in response.data.headers.fields:
+        if len(name) == _LOCATION and name.lower() == b"location":
+            return leads_back(_text(value))
+    return False
+
+
+def glance(flow: HTTPFlow) -> tuple[str, str]:
+    """Host and target of a request, read as cheaply as can be."""
+    request = flow.request.data
+    host = asked_host(request.authority) if request.authority else None
+    for name, value in request.headers.fields if host is None else ():
+        if host is None and len(name) == _HOST and name.lower() == b"host":
+            host = asked_host(value)
+    return host or plain_host(request.host), _text(request.path)
+
+
+def asked_host(authority: bytes) -> str | None:
+    """The host of a Host header; ``None`` if it names none."""
+    return _asked_host(authority) if len(authority) <= _LONGEST_NAME else None
+
+
+@lru_cache(maxsize=1024)
+def _asked_host(authority: bytes) -> str | None:
+    named = split_authority(_text(authority))
+    return named[0] if named else None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,242 @@
+"""Live traffic through mitmdump, with the addon and without: the same requests in turn, one in a hundred of a login."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import cycle, islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mitmproxy.io import tnetstring
+
+from bench.archive import Traffic
+
+ROOT = Path(__file__).resolve().parent.parent
+MITMDUMP = Path(sys.executable).with_name("mitmdump")
+HERE = "127.0.0.1"
+ROUNDS, PER_ROUND, BROWSERS = 9, 1500, 12
+"""How often each competitor has its turn, with how many requests, from how many connections at the same time."""
+_LOGIN_SHARE = 0.01
+_LOGIN_STEPS = 5
+_OTHERS = 700
+_LARGEST_BODY = 2_000
+"""Bytes. A large body costs mitmproxy time and us none: with small ones our share is largest."""
+_PATIENCE = 30.0
+_WHICH = b"x-answer"
+
+type Unit = list[bytes]
+"""Requests that are sent one after the other: a login's, or one of another kind."""
+
+
+class Round(NamedTuple):
+    """What one competitor did in its turn."""
+
+    seconds: float
+    processor: float
+    """Seconds of processor time that the proxy took."""
+
+
+class Workload:
+    """Requests and their answers, the same for all competitors; no login comes twice."""
+
+    def __init__(self, rounds: int, per_round: int, seed: int = 1) -> None:
+        self.answers: list[bytes] = []
+        """By number, which a request names in a header."""
+        traffic = Traffic(seed)
+        others = cycle([[self._add(traffic.other())] for _ in range(_OTHERS)])
+        logins = max(1, round(per_round * _LOGIN_SHARE / _LOGIN_STEPS))
+        each = (per_round - logins * _LOGIN_STEPS) // logins
+        self.rounds: list[list[Unit]] = [
+            [unit for _ in range(logins) for unit in (*islice(others, each), [*map(self._add, traffic.login())])]
+            for _ in range(rounds)
+        ]
+
+    def _add(self, record: bytes) -> bytes:
+        flow: dict[str, Any] = tnetstring.loads(record)  # type: ignore[assignment]
+        asked, got = flow["request"], flow["response"]
+        sent, body = asked["content"], got["content"][:_LARGEST_BODY]
+        which = (_WHICH, b"%d" % len(self.answers))
+        length = ((b"content-length", b"%d" % len(sent)),) if sent else ()
+        names = [pair for pair in asked["headers"] if pair[0] != b"Host"]
+        told = [pair for pair in got["headers"] if pair[0] != b"content-length"]
+        status = b"HTTP/1.1 %d Fine" % got["status_code"]
+        self.answers.append(_message(status, [*told, (b"content-length", b"%d" % len(body))], body))
+        line = b"%b %b HTTP/1.1" % (asked["method"], asked["path"])
+        return _message(line, [(b"host", asked["host"].encode()), *names, *length, which], sent)
+
+
+def _message(line: bytes, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:
+    return b"%b\r\n%b\r\n%b" % (line, b"".join(b"%b: %b\r\n" % (name, value) for name, value in headers), body)
+
+
+# The server, in a process of its own
+
+
+class _Answering(asyncio.Protocol):
+    """Answers each request with what it names; a body is taken for part of the next head, and does no harm there."""
+
+    def __init__(self, answers: Sequence[bytes]) -> None:
+        self._answers = answers
+        self._got = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self._got = (self._got + data).split(b"\r\n\r\n")
+        for head in heads:
+            number = head.lower().rpartition(b"\r\n%b: " % _WHICH)[2].partition(b"\r\n")[0]
+            self._transport.write(self._answers[int(number)])
+
+
+def _serve(answers: Sequence[bytes], told: Connection) -> None:
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_server(lambda: _Answering(answers), HERE, 0)
+        told.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+@contextmanager
+def _server(answers: Sequence[bytes]) -> Iterator[int]:
+    own = multiprocessing.get_context("spawn")
+    asks, tells = own.Pipe(duplex=False)
+    process = own.Process(target=_serve, args=(answers, tells), daemon=True)
+    process.start()
+    tells.close()  # so that it is noticed if the process ends
+    try:
+        yield asks.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+# The proxies
+
+
+class Competitor(NamedTuple):
+    """Something that requests are sent to: a proxy, or the server itself."""
+
+    port: int
+    process: int | None = None
+
+    @property
+    def processor(self) -> float:
+        """Seconds of processor time so far, where the system tells."""
+        try:
+            told = Path(f"/proc/{self.process}/stat").read_text("ascii").rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def _proxy(server: int, folder: Path, *options: str) -> Iterator[Competitor]:
+    """A mitmdump before the server."""
+    folder.mkdir()
+    log = folder / "log"
+    command = [
+        str(MITMDUMP), *options, "--mode", f"reverse:http://{HERE}:{server}", "--listen-host", HERE,
+        "--listen-port", "0", "--set", "keep_host_header=true", "--set", "flow_detail=0", "--set", f"confdir={folder}",
+    ]  # fmt: skip
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder)
+    try:
+        yield Competitor(_listening(process, log), process.pid)
+    finally:
+        process.terminate()
+        process.wait(_PATIENCE)
+
+
+def _listening(process: subprocess.Popen[bytes], log: Path) -> int:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        _, found, rest = log.read_text("utf-8").partition("listening at ")
+        if found and "\n" in rest:
+            return int(rest.partition("\n")[0].rstrip(".").rpartition(":")[2])
+        time.sleep(0.05)
+    raise RuntimeError(f"mitmdump does not listen: {log.read_text('utf-8')}")
+
+
+# The browsers
+
+
+async def _browse(competitor: Competitor, units: Sequence[Unit]) -> None:
+    reader, writer = await asyncio.open_connection(HERE, competitor.port)
+    for unit in units:
+        for request in unit:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().rpartition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length))
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _turn(competitor: Competitor, units: Sequence[Unit]) -> Round:
+    begin, before = time.perf_counter(), competitor.processor
+    async with asyncio.TaskGroup() as browsers:
+        for number in range(BROWSERS):
+            browsers.create_task(_browse(competitor, units[number::BROWSERS]))
+    return Round(time.perf_counter() - begin, competitor.processor - before)
+
+
+def measure(rounds: int = ROUNDS, per_round: int = PER_ROUND) -> dict[str, list[Round]]:
+    """What each competitor did, round by round; the first round, in which all is new to them, is left out."""
+    work = Workload(rounds + 1, per_round)
+    script = str(ROOT / "addon" / "lp_authorize.py")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lp-bench-")))
+        server = stack.enter_context(_server(work.answers))
+        competitors = {
+            "no proxy": Competitor(server),
+            "mitmdump": stack.enter_context(_proxy(server, folder / "bare")),
+            "mitmdump -s addon": stack.enter_context(_proxy(server, folder / "addon", "-s", script)),
+        }
+        found: dict[str, list[Round]] = {name: [] for name in competitors}
+        for units in work.rounds:
+            for name, competitor in competitors.items():
+                found[name].append(asyncio.run(_turn(competitor, units)))
+    return {name: all_rounds[1:] for name, all_rounds in found.items()}
+
+
+def table(rounds: int = ROUNDS, per_round: int = PER_ROUND) -> str:
+    """A Markdown table of medians; the ratio is that of the throughput with the addon to the one without."""
+    found = measure(rounds, per_round)
+    what = f"{per_round} requests a round, 1 % of logins, {BROWSERS} connections, median of {rounds} rounds in turn"
+    lines = [
+        f"Live through mitmdump: {what}",
+        "",
+        "| | requests/s | processor time a request | throughput to mitmdump's |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, turns in found.items():
+        seconds = statistics.median(turn.seconds for turn in turns)
+        processor = statistics.median(turn.processor for turn in turns) / per_round
+        against = zip(found["mitmdump"], turns, strict=True)
+        ratio = statistics.median(_ratio(bare, turn) for bare, turn in against)
+        used = f"{processor * 1e6:,.0f} µs" if processor else ""
+        lines.append(f"| `{name}` | {per_round / seconds:,.0f} | {used} | {ratio:.3f} |")
+    return "\n".join(lines)
+
+
+def _ratio(bare: Round, turn: Round) -> float:
+    """By processor time, which tells the same where the proxy is busy all the time, whatever else the machine does."""
+    if bare.processor and turn.processor:
+        return bare.processor / turn.processor
+    return bare.seconds / turn.seconds
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{table(*map(int, sys.argv[1:3]))}\n")
