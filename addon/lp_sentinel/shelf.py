@@ -31,6 +31,7 @@ class Shelf[T](Collection[T]):
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed when nobody has the shelf any more)
             weakref.finalize(self, self._file.close)
+        self._file.seek(self._ends[-1])
         size: int = self._file.write(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))
         self._ends.append(self._ends[-1] + size)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
-from lp_sentinel.captures.layout import ENDING, HEAD, Buffer, Unusual, read_exchange
-from lp_sentinel.captures.scan import flow_end, survey_flows
+from lp_sentinel.captures.layout import ENDING, HEAD, Buffer, Unusual, flow_end, read_exchange
+from lp_sentinel.captures.scan import survey_flows
 from lp_sentinel.captures.spool import pack
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.captures.unusual import read_unusual
@@ -61,7 +61,7 @@ def read_flow(buffer: Buffer, start: int, place: int) -> Exchange:
     try:
         return read_exchange(buffer, start, place)
     except Unusual:
-        exchange = read_unusual(bytes(buffer[start : flow_end(buffer, start)]), place)
+        exchange = read_unusual(buffer, start, flow_end(buffer, start), place)
         if exchange is None:
             raise
         return exchange

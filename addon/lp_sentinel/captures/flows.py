@@ -10,6 +10,7 @@ from mitmproxy import http
 from mitmproxy.io import FlowReader
 
 from lp_sentinel.captures.parts import (
+    LARGEST_BODY,
     asked_host,
     is_injected,
     may_have_token,
@@ -124,7 +125,7 @@ def _body(message: http.Message, headers: Headers) -> bytes | None:
     raw = message.raw_content
     if raw is None or (not raw and was_taken_out(headers)):
         return None
-    if "content-encoding" in message.headers and len(raw) > _LARGEST_ENCODED:
+    if len(raw) > (_LARGEST_ENCODED if "content-encoding" in message.headers else LARGEST_BODY):
         return None
     try:
         return message.get_content(strict=True)

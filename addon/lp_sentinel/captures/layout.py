@@ -133,6 +133,12 @@ def read_exchange(buffer: Buffer, start: int, index: int) -> Exchange:
     )
 
 
+def flow_end(buffer: Buffer, at: int) -> int:
+    """Behind the flow, or any other value, that begins at ``at``; negative if none does."""
+    length = LENGTH.match(buffer[at : at + LONGEST_LENGTH])
+    return at + length.end() + int(length[1]) + 1 if length else -1
+
+
 @lru_cache(256)
 def _asked(
     address: bytes, port: bytes, scheme: str, header: str | None, authority: bytes, version: bytes

@@ -10,6 +10,8 @@ from lp_sentinel.uri import DEFAULT_PORTS, normal_host, parse_uri
 
 # Longer ones can't be looked up, and text of any length would be kept by the caches.
 _LONGEST_AUTHORITY = 300
+LARGEST_BODY = 1 << 20
+"""Bytes; a longer one is no token request or answer."""
 _LAST_PORT = 65535
 _ABSOLUTE_FORM = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 _NO_AUTHORITY = re.compile(r"[/?#\\]")

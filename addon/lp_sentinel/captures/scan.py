@@ -10,12 +10,11 @@ from lp_sentinel.captures.layout import (
     BY_AUTHORITY,
     ENDING,
     HEAD,
-    LENGTH,
-    LONGEST_LENGTH,
     PLAIN,
     REQUEST,
     TIMES,
     Buffer,
+    flow_end,
     redirects_to,
 )
 from lp_sentinel.captures.parts import split_authority
@@ -167,12 +166,6 @@ def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 
     found.stop = base + at
 
 
-def flow_end(buffer: Buffer, at: int) -> int:
-    """Behind the flow that begins at ``at``; negative if none does."""
-    length = LENGTH.match(buffer[at : at + LONGEST_LENGTH])
-    return at + length.end() + int(length[1]) + 1 if length else -1
-
-
 def _asked_carefully(buffer: Buffer, at: int) -> _Asked | None:
     """The request that begins at ``at``, whatever its path is; ``None`` if it does not have the usual layout."""
     begin = REQUEST.match(buffer, at)
@@ -200,7 +193,7 @@ def _pass_unusual(found: Survey, buffer: Buffer, at: int, before: bytes, base: i
     place = len(found.offsets)
     found.offsets.append(base + at)
     try:
-        exchange = read_unusual(bytes(buffer[at:end]), place)
+        exchange = read_unusual(buffer, at, end, place)
     except Unreadable as error:
         found.problems.append((place, str(error)))
         exchange = None

@@ -1,0 +1,128 @@
+"""A flow file of any size is judged in little memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from bench.archive import Traffic
+from mitmproxy.flow import Flow
+from mitmproxy.http import HTTPFlow
+from mitmproxy.tcp import TCPMessage
+from mitmproxy.test import tflow
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
+
+from lp_sentinel.captures import read_capture
+from lp_sentinel.captures.gather import gather
+from lp_sentinel.captures.parts import LARGEST_BODY
+from lp_sentinel.captures.unusual import read_unusual
+from lp_sentinel.config import config_from
+from lp_sentinel.exchange import Exchange
+from tests.captures.test_flows import written
+from tests.captures.test_har_memory import MEASURE, UNIT
+
+MOST = 150
+"""Megabytes of memory."""
+TOKEN = "/sentinel/api/account/1/token"
+
+
+def peak(path: Path, journeys: int) -> float:
+    """Megabytes, while one process judges it, the pages of the file among them; there are at least so many journeys."""
+    report = path.with_suffix(".jsonl")
+    command = [
+        str(Path(sys.executable).with_name("lp-authorize")),
+        "check",
+        "--quiet",
+        "--jobs",
+        "1",
+        "--fail-on",
+        "never",
+    ]
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURE, *command, "--report", str(report), str(path)],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    status, most = ended.stderr.split()[-2:]
+    assert status == "0", ended.stderr
+    assert report.read_text("utf-8").count('"outcome"') >= journeys
+    return int(most) / UNIT
+
+
+@pytest.mark.slow
+def test_a_realistic_archive(tmp_path: Path) -> None:
+    traffic, path = Traffic(1), tmp_path / "large.flow"
+    others = b"".join(traffic.other() for _ in range(2_000))
+    with path.open("wb") as file:
+        for _ in range(10):
+            file.write(others)
+            file.writelines(islice(traffic.logins(), 200))
+    assert path.stat().st_size > 400_000_000
+    assert peak(path, 390) < MOST
+
+
+@pytest.mark.slow
+def test_nothing_but_logins(tmp_path: Path) -> None:
+    path = tmp_path / "large.flow"
+    with path.open("wb") as file:
+        file.writelines(islice(Traffic(1).logins(), 20_000))
+    assert peak(path, 3_900) < MOST
+
+
+@pytest.mark.slow
+def test_large_flows_of_an_unusual_layout(tmp_path: Path) -> None:
+    flow = unusual("marked", 300_000_000)
+    path = tmp_path / "large.flow"
+    path.write_bytes(b"".join([*islice(Traffic(1).logins(), 100), written(flow)]))
+    assert peak(path, 20) < MOST
+
+
+def unusual(kind: str, size: int) -> Flow:
+    """A flow that mitmproxy must be asked about, with something of this size in it."""
+    if kind == "tcp":
+        messages = tflow.ttcpflow()
+        messages.messages = [TCPMessage(True, b"x" * (size // 2)), TCPMessage(False, b"x" * (size // 2))]
+        return messages
+    flow: HTTPFlow = tflow.tflow(resp=True)
+    assert flow.response
+    if kind == "websocket":
+        flow.websocket = WebSocketData(messages=[WebSocketMessage(2, True, b"x" * size)])
+        return flow
+    flow.comment, flow.marked = "what a person wrote", ":star:"
+    if kind == "sent":
+        flow.request.method, flow.request.path = "POST", TOKEN
+        flow.request.content = b"x" * size
+    elif kind == "token":
+        flow.request.path = TOKEN
+        flow.response.content = b'{"access_token": "%b"}' % (b"x" * size)
+    else:
+        flow.response.content = b"x" * size
+    return flow
+
+
+@pytest.mark.parametrize("size", [100, LARGEST_BODY - 30, LARGEST_BODY, LARGEST_BODY + 1, LARGEST_BODY + 40, 3_000_000])
+@pytest.mark.parametrize("kind", ["marked", "websocket", "tcp", "sent", "token"])
+def test_what_is_large_in_a_flow_is_passed_over(kind: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.flow"
+    path.write_bytes(content := written(unusual(kind, size)))
+    expected = list(read_capture(path))
+    found = read_unusual(content, 0, len(content), 0)
+    assert ([found] if found else []) == expected
+    with gather(path, config_from({})) as gathered:
+        chosen = [one for one in gathered.exchanges if isinstance(one, Exchange)]
+    assert chosen == (expected if kind in {"sent", "token"} else [])
+
+
+@pytest.mark.parametrize("broken", [b"7:content;99:x", b"7:content;", b"x", b"1:a;"])
+def test_a_broken_one_is_left_to_mitmproxy(broken: bytes, tmp_path: Path) -> None:
+    held = b"1:a;2000000:" + b"x" * 2_000_000 + b"," + broken
+    path = tmp_path / "a.flow"
+    path.write_bytes(b"%d:%b}" % (len(held), held) + Traffic(1).other())
+    with gather(path, config_from({})) as gathered:
+        assert gathered.held == 1
+        assert gathered.problem is not None
+        assert "flow 0 cannot be read" in gathered.problem
