@@ -11,7 +11,6 @@ import pytest
 from bench.archive import Traffic
 from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
-from mitmproxy.tcp import TCPMessage
 from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
@@ -85,7 +84,7 @@ def unusual(kind: str, size: int) -> Flow:
     """A flow that mitmproxy must be asked about, with something of this size in it."""
     if kind == "tcp":
         messages = tflow.ttcpflow()
-        messages.messages = [TCPMessage(True, b"x" * (size // 2)), TCPMessage(False, b"x" * (size // 2))]
+        messages.messages[0].content = messages.messages[1].content = b"x" * (size // 2)
         return messages
     flow: HTTPFlow = tflow.tflow(resp=True)
     assert flow.response

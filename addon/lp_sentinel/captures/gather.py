@@ -16,8 +16,7 @@ from lp_sentinel.captures import open_capture, ranges
 from lp_sentinel.captures.choose import Chosen, Source, choose
 from lp_sentinel.captures.extract import read_flow
 from lp_sentinel.captures.har_spool import SpooledHar
-from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Buffer
-from lp_sentinel.captures.scan import flow_end
+from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Buffer, flow_end
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError, Readable
 from lp_sentinel.captures.survey import Survey

@@ -37,7 +37,7 @@ def _without_bodies(buffer: Buffer, start: int, end: int) -> bytes:
     """A dictionary without what is large in it; as it is if it is small, broken, or something else."""
     if end - start <= _LARGE or buffer[end - 1] != ord("}"):
         return buffer[start:end]
-    pieces = []
+    pieces: list[bytes] = []
     length = LENGTH.match(buffer, start)
     at = length.end() if length else end
     while at < end - 1:
