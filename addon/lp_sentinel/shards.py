@@ -54,8 +54,11 @@ class Turn(NamedTuple):
     exchange: Exchange
 
 
+_OF_JOURNEYS = frozenset({"begun", "landed", "moved"})
+
+
 class Event(NamedTuple):
-    """What others must hear of."""
+    """What others must hear of: of journeys, else of what else is remembered."""
 
     when: When
     piece: int
@@ -204,16 +207,16 @@ class _History(History):
             self._log.tell("tallied", client_id, begun, landed)
         super().tally(client_id, begun=begun, landed=landed)
 
-    def hear(self, event: Event) -> None:
-        match event.what, event.about:
-            case "kept", (name, number):
-                vars(self)[name].hear(event.piece, number)
-            case "expected", (endpoint, landed):
-                super().expect_callback(endpoint, landed=landed)
-            case "tallied", (client_id, begun, landed):
-                super().tally(client_id, begun=begun, landed=landed)
-            case _:
-                pass
+    def hear(self, piece: int, what: str, about: tuple[Any, ...]) -> None:
+        if what == "kept":
+            name, number = about
+            vars(self)[name].hear(piece, number)
+        elif what == "expected":
+            endpoint, landed = about
+            super().expect_callback(endpoint, landed=landed)
+        else:
+            client_id, begun, landed = about
+            super().tally(client_id, begun=begun, landed=landed)
 
 
 class _Other(NamedTuple):
@@ -261,20 +264,16 @@ class _Journeys(Journeys):
                 self.made_room[journey.id] = self._removed
                 yield journey
 
-    def hear(self, event: Event) -> None:
-        other = cast("Journey", _Other(f"{event.piece}.{event.about[0]}"))
-        match event.what:
-            case "begun":
-                self._waiting[other.id] = other
-            case "landed":
-                if self._waiting.pop(other.id, None):
-                    self._finished[other.id] = other
-            case "moved":
-                for journeys in (self._waiting, self._finished):
-                    if other.id in journeys:
-                        journeys.move_to_end(other.id)
-            case _:
-                pass
+    def hear(self, name: str, what: str) -> None:
+        if what == "begun":
+            self._waiting[name] = cast("Journey", _Other(name))
+        elif what == "landed":
+            if other := self._waiting.pop(name, None):
+                self._finished[name] = other
+        else:
+            for journeys in (self._waiting, self._finished):
+                if name in journeys:
+                    journeys.move_to_end(name)
 
 
 class _Engine(Engine):
@@ -310,11 +309,14 @@ class _Engine(Engine):
         )
 
     def _hear(self, event: Event) -> None:
-        self._history.hear(event)
-        self._journeys.hear(event)
-        if event.what == "moved":
-            for journey in self._journeys.overflow():
-                self._close(journey, had_to_make_room=True)
+        _, piece, what, about = event
+        if what in _OF_JOURNEYS:
+            self._journeys.hear(f"{piece}.{about[0]}", what)
+            if what == "moved":
+                for journey in self._journeys.overflow():
+                    self._close(journey, had_to_make_room=True)
+        else:
+            self._history.hear(piece, what, about)
 
 
 def judge_piece(
