@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+from bench.archive import Traffic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mitmproxy import http
+from mitmproxy import http, io
 from mitmproxy.flow import Flow
+from mitmproxy.test import tflow
 
-from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.flows import exchange_of, load_flow
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.finding import by_place
 from lp_sentinel.live import LiveSession
 from lp_sentinel.project import Project
-from tests.captures.test_gather import KNOWN, PLAIN, UNKNOWN, flows
+from lp_sentinel.sieve import Sieve
+from tests.captures.test_gather import KNOWN, PLAIN, RECORDED, UNKNOWN, flows
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 
@@ -72,3 +76,73 @@ def test_any_flows_come_to_the_same(held: list[tuple[Flow, float]], project: Pro
                 flow.response.timestamp_start = now + 1
     given = [flow for flow, _ in held]
     assert through_the_sieve(given, project)[0] == whole(given, project)
+
+
+@pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.flow")), ids=lambda path: path.name)
+def test_recorded_captures_come_to_the_same(path: Path) -> None:
+    with path.open("rb") as file:
+        given = list(io.FlowReader(file).stream())
+    assert through_the_sieve(given, RECORDED)[0] == whole(given, RECORDED)
+
+
+@pytest.mark.parametrize("project", [KNOWN, UNKNOWN], ids=["known", "unknown"])
+def test_most_flows_are_let_by(project: Project) -> None:
+    traffic = Traffic(6)
+    records = [record for _ in range(20) for record in (*(traffic.other() for _ in range(30)), *traffic.login())]
+    given = [load_flow(record) for record in records]
+    found, let_by = through_the_sieve(given, project)
+    assert found == whole(given, project)
+    assert let_by > 0.95 * 30 * 20
+
+
+AUTHORIZE = (
+    "/sentinel/api/account/12345678/authorize?client_id=my-app&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=s1"
+)
+
+
+def asked(
+    host: str, target: str, client: str = "10.0.0.1", location: str | None = None, **headers: str
+) -> http.HTTPFlow:
+    flow = tflow.tflow(resp=True)
+    flow.client_conn.peername = (client, 50_000)
+    flow.request.data.host, flow.request.data.path = host, target.encode()
+    flow.request.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
+    assert flow.response
+    flow.response.status_code = 302 if location else 200
+    flow.response.headers = http.Headers([(b"Location", location.encode())] if location else [])
+    return flow
+
+
+LOGIN_PAGE = asked("login.liveperson.net", "/login")
+LANDED = asked("va.sentinel.liveperson.net", AUTHORIZE, location="https://app.example/cb?code=c0de&state=s1")
+
+
+@pytest.mark.parametrize(
+    ("before", "flow", "is_let_by"),
+    [
+        ([], asked("cdn.example", "/x.js"), True),
+        ([], asked("cdn.example", "/x.js?e=code&u=a%3Dcode%3D1"), True),
+        ([], asked("any.example", "/SenTinel/x"), False),
+        ([], asked("any.example", "/x?state=1"), False),
+        ([], asked("any.example", "/x?%63ode=1"), False),
+        ([], asked("any.example", "/x", location="https://b.example/?code=1"), False),
+        ([], asked("any.example", "/x", location="https://b.example/?co\tde=1"), False),
+        ([], asked("any.example", "/x", location="https://b.example/"), True),
+        ([], LOGIN_PAGE, True),
+        ([asked("va.sentinel.liveperson.net", AUTHORIZE)], LOGIN_PAGE, False),
+        ([asked("va.sentinel.liveperson.net", AUTHORIZE, client="10.0.0.2")], LOGIN_PAGE, True),
+        ([LANDED], asked("cdn.example", "/x.js", REFERER="https://app.example/page"), False),
+        ([LANDED], asked("cdn.example", "/x.js", referer="https://b.example/?code=c0de", client="10.0.0.2"), False),
+        ([LANDED], asked("cdn.example", "/x.js", referer="https://b.example/?code=other", client="10.0.0.2"), True),
+        ([LANDED], asked("192.0.2.1", "/x", Host="cdn.example"), True),
+        ([LANDED], asked("192.0.2.1", "/x", HOST="app.example"), False),
+        ([LANDED], asked("192.0.2.1", "/x", Host="app.example/not-a-host"), False),
+    ],
+)
+def test_what_is_let_by(before: Sequence[http.HTTPFlow], flow: http.HTTPFlow, *, is_let_by: bool) -> None:
+    sieve = Sieve(KNOWN.config)
+    for earlier in before:
+        assert not sieve.lets_by(earlier)
+        sieve.learn(exchange_of(earlier, 0))
+    assert sieve.lets_by(flow) == is_let_by
+    assert sieve.lets_by(flow) == is_let_by, "what has been looked into is judged alike"

@@ -19,7 +19,7 @@ _SETTLED = ("refused", "no-response", "elsewhere")
 class _Progress:
     """How much of a journey has been printed."""
 
-    __slots__ = ("active", "findings", "hops", "outcome")
+    __slots__ = ("active", "findings", "hops", "journey", "outcome")
 
     def __init__(self) -> None:
         self.hops = 0
@@ -29,6 +29,8 @@ class _Progress:
         """Not printed yet."""
         self.active = 0.0
         """When something last happened."""
+        self.journey: JourneySummary | None = None
+        """As it stood then, until it is looked at."""
 
 
 class Blocks:
@@ -55,8 +57,8 @@ class Blocks:
         """Whether something may have to be printed in a while: call :meth:`show`."""
         return bool(self._waiting)
 
-    def take(self, verdict: Verdict) -> None:
-        """Note what came of an exchange."""
+    def take(self, verdict: Verdict, journey: JourneySummary | None = None) -> None:
+        """Note what came of an exchange, and how its journey stands if that is known."""
         if verdict.journey:
             self._of(verdict.journey)
         for finding in verdict.findings:
@@ -64,11 +66,13 @@ class Blocks:
                 self._of(finding.journey).findings.append(finding)
             else:
                 self._apart.append(finding)
+        if verdict.journey:
+            self._progress[verdict.journey].journey = journey
         self._closed += verdict.closed
 
     def _of(self, journey: str) -> _Progress:
         progress = self._progress.setdefault(journey, _Progress())
-        progress.active = self._clock()
+        progress.active, progress.journey = self._clock(), None
         self._touched[journey] = progress
         return progress
 
@@ -92,7 +96,7 @@ class Blocks:
         touched, self._touched = self._touched, {}
         for name, progress in touched.items():
             self._waiting.pop(name, None)
-            journey = self._now(name)
+            journey, progress.journey = progress.journey or self._now(name), None
             if journey and _has_settled(journey):
                 self._show(screen, journey, progress)
             elif journey:

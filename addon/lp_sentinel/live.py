@@ -39,6 +39,8 @@ class LiveSession:
         self._sink = sink
         self._replay = replay
         self._held: list[tuple[float, int, Exchange]] = []
+        self._unexplained: set[int] = set()
+        """Places of those held of which it is not known yet whether they are steps of a login."""
         self._awaited: dict[str, float] = {}
         """Requests under way that belong to a login: when they started, by flow id."""
         self._others = 0
@@ -66,7 +68,8 @@ class LiveSession:
         """A flow has just ended that the sieve does not let by: it is judged when its turn comes."""
         # Live, its place is the one that it has in a file to which all is written meanwhile.
         exchange = exchange_of(flow, self.sieve.ended - 1)
-        self.sieve.learn(exchange)
+        if not self.sieve.learn(exchange):
+            self._unexplained.add(exchange.index)
         self._engine.announce(exchange)
         heapq.heappush(self._held, (exchange.started or 0.0, exchange.index, exchange))
         self._awaited.pop(flow.id, None)
@@ -97,8 +100,10 @@ class LiveSession:
     def _judge(self) -> None:
         _, _, exchange = heapq.heappop(self._held)
         verdict = self._engine.feed(exchange)
-        if verdict.journey:
-            self.sieve.learn_step(exchange)
+        if exchange.index in self._unexplained:
+            self._unexplained.discard(exchange.index)
+            if verdict.journey:
+                self.sieve.learn_step(exchange)
         self._sink(exchange, verdict)
 
 

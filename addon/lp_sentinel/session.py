@@ -131,18 +131,18 @@ class Session:
 
     def _take(self, exchange: Exchange, verdict: Verdict) -> None:
         self._has_judged = True
+        journey = self._engine.journey(verdict.journey) if verdict.journey else None
         if verdict.hop and exchange.flow:
             if self._current and self._current.id == exchange.flow:
                 self._marks.know(self._current)
-            journey = self._engine.journey(verdict.journey) if verdict.journey else None
             self._marks.tell(exchange.flow, verdict.hop, journey)
-        self._hand_on(verdict)
+        self._hand_on(verdict, journey)
         self._observe(exchange, verdict)
 
-    def _hand_on(self, verdict: Verdict) -> None:
+    def _hand_on(self, verdict: Verdict, journey: JourneySummary | None = None) -> None:
         if verdict.journey:
             self.record.see(verdict.journey)
-        self._blocks.take(verdict)
+        self._blocks.take(verdict, journey)
         for finding in verdict.findings:
             self._marks.finding(finding)
         if self._capture is None:

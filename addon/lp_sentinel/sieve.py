@@ -28,7 +28,7 @@ class Sieve:
 
     By its path alone a request can belong to a login, and by its Location a response. By its host or Referer only what
     comes from a client can that was seen to log in, as the others have no login that it could be a step of. But once a
-    code has landed, each Referer may tell it, whoever sends it: then all headers are looked at.
+    code has landed, any Referer may tell it, whoever sends it.
     """
 
     def __init__(self, config: Config) -> None:
@@ -68,8 +68,10 @@ class Sieve:
         elif "sentinel" in target.lower():
             return False
         client = peer[0] if peer else None
-        is_asked = self._has_code or client in self._clients or client in self._former
-        if is_asked and self._touches_login(request):
+        if client in self._clients or client in self._former:
+            if self._touches_login(request):
+                return False
+        elif self._has_code and self._comes_from_login(request):
             return False
         return response is None or response.data.status_code not in REDIRECTS or not _leads_back(response)
 
@@ -88,6 +90,13 @@ class Sieve:
                 return True
         host = request.authority or request.host
         return host not in hosts and self._is_concerned(host)
+
+    def _comes_from_login(self, request: RequestData) -> bool:
+        """Whether a request names a page of a login, or a code: in its Referer, the first if there are several."""
+        for name, value in request.headers.fields:
+            if len(name) == _REFERER and name.lower() == b"referer":
+                return value not in self._pages and self._is_of_login(value)
+        return False
 
     def _is_concerned(self, named: str | bytes) -> bool:
         """Whether a login may lead to a host. A name that can't be read leaves it open which host counts."""
@@ -109,13 +118,15 @@ class Sieve:
         _note(self._pages, referer)
         return False
 
-    def learn(self, exchange: Exchange) -> None:
-        """Note what an exchange that the engine is to see makes relevant."""
-        if self._relevance.is_step(exchange):
+    def learn(self, exchange: Exchange) -> bool:
+        """Note what an exchange makes relevant if it is seen to be a step of a login; whether it is."""
+        is_step = self._relevance.is_step(exchange)
+        if is_step:
             self.learn_step(exchange)
+        return is_step
 
     def learn_step(self, exchange: Exchange) -> None:
-        """The same of one of which it is known that it is a step of a login."""
+        """Note what a step of a login makes relevant."""
         self._forget(self._relevance.learn(exchange))
         if len(self._clients) >= self._most_clients:
             self._clients, self._former = set(), self._clients

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lp_sentinel.finding import Finding, JourneySummary
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
 
 def finding_record(finding: Finding) -> dict[str, object]:
     """A finding with all keys; what is not known is ``None``."""
@@ -50,4 +52,4 @@ def journey_record(journey: JourneySummary) -> dict[str, object]:
 
 def as_line(record: dict[str, object]) -> str:
     """One line of JSON. Values that JSON does not have are no part of a finding."""
-    return json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+    return _ENCODE(record) + "\n"
