@@ -76,7 +76,7 @@ PARTS: Mapping[str, Callable[[Sizes, Path], Iterator[str]]] = {
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)), metavar="[PART]...")
 @click.option("--size", default=600, type=click.IntRange(1), metavar="MB", help="Of the realistic archive.")
-@click.option("--worst", default=20, type=click.IntRange(1), metavar="MB", help="Of the archive with logins only.")
+@click.option("--worst", default=60, type=click.IntRange(1), metavar="MB", help="Of the archive with logins only.")
 @click.option("--har", "har_size", default=200, type=click.IntRange(1), metavar="MB", help="Of the HAR.")
 @click.option("--rounds", default=5, type=click.IntRange(1), metavar="N", help="How often each competitor runs.")
 @click.option(
