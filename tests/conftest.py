@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.world.app import App, Habits, installed
 from tests.world.behaviour import Behaviour
@@ -15,6 +16,10 @@ from tests.world.browser import Browser, chromium
 from tests.world.proxy import Mitmdump, mitmdump
 from tests.world.sentinel import Sentinel
 from tests.world.serving import Authority
+
+# How long one example takes says more of the machine than of the code; pytest's time limit holds for all of them.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

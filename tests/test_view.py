@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import contentviews, http, io
 from mitmproxy.contentviews import Metadata
@@ -144,7 +144,6 @@ def test_it_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
 SESSION = session_of()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.binary(max_size=40), st.binary(max_size=60))
 def test_whatever_was_captured(query: bytes, location: bytes, body: bytes) -> None:
     for path in (AUTHORIZE, AUTHORIZE.replace("authorize", "token")):
