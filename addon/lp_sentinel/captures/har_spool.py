@@ -10,6 +10,9 @@ from lp_sentinel.captures.stream import Stream
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.exchange import Exchange
 
+_AT_ONCE = 1 << 18
+"""Bytes of records that are written together."""
+
 
 class SpooledHar:
     """The exchanges of a HAR, each made when it is asked for."""
@@ -19,16 +22,20 @@ class SpooledHar:
         """How many there are."""
         self.survey = survey = Survey()
         self._file = file
-        self._begins = array("Q", [0])
+        self._begins = begins = array("Q", [0])
         """Where the record of each entry begins; that of an entry without an exchange is empty."""
-        end = 0
+        records, written, end = list[bytes](), 0, 0
         for found in find_exchanges(stream):
             self.held += 1
             asked, place = found.asked, found.place
             survey.note(place, found.started, asked.host, asked.target, found.location, found.referer)
-            self._begins.extend([end] * (place + 1 - len(self._begins)))
-            end += file.write(pack(found))
-            self._begins.append(end)
+            records.append(record := pack(found))
+            begins.extend([end] * (place + 1 - len(begins)))
+            begins.append(end := end + len(record))
+            if end - written > _AT_ONCE:
+                written += file.write(b"".join(records))
+                records.clear()
+        file.write(b"".join(records))
 
     def exchange(self, place: int) -> Exchange:
         begin, end = self._begins[place : place + 2]
