@@ -30,19 +30,11 @@ RESPONSE_HEADERS = frozenset({"location", FAULT_HEADER})
 _SUBRESOURCES = frozenset({"style", "script", "image", "font", "audio", "video", "track", "manifest"})
 
 
-class Exchange(Struct, frozen=True, kw_only=True, gc=False):
+class Exchange(Struct, frozen=True, gc=False):
     """A request and what came back. Text that is not UTF-8 is kept as lone surrogates. ``None`` is "not known"."""
 
     index: int
     """Its place in its capture, from 0."""
-    flow: str | None = None
-    """mitmproxy's id of the flow."""
-    started: float | None = None
-    """When the request started: seconds since the epoch."""
-    answered: float | None = None
-    """When the response started, or the connection failed: seconds since the epoch."""
-    client: str | None = None
-    """The client's address, without its port."""
     method: str
     scheme: str
     """Lower-cased."""
@@ -51,6 +43,14 @@ class Exchange(Struct, frozen=True, kw_only=True, gc=False):
     port: int
     target: str
     """Path and query as sent."""
+    flow: str | None = None
+    """mitmproxy's id of the flow."""
+    started: float | None = None
+    """When the request started: seconds since the epoch."""
+    answered: float | None = None
+    """When the response started, or the connection failed: seconds since the epoch."""
+    client: str | None = None
+    """The client's address, without its port."""
     request_headers: Headers = ()
     """At least those of REQUEST_HEADERS."""
     request_body: bytes | None = None

@@ -7,13 +7,14 @@ stand before it. So this only grows, and who asks, asks again until nothing new 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from lp_sentinel.authorize import authorize_path
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.landing import Key, Target, key_of, redirect_target
+from lp_sentinel.landing import REDIRECTS, Key, key_of
 from lp_sentinel.relevance import carries_login
-from lp_sentinel.uri import Endpoint, Uri, endpoint_of, host_matches, parse_parameters
+from lp_sentinel.uri import Endpoint, Uri, endpoint_of, host_matches, parse_parameters, parse_uri, resolve
 
 _CONTROL = re.compile(r"[\x00-\x20]")
 """Dropped from a Location when it is resolved."""
@@ -81,15 +82,15 @@ class Reach:
         """
         path, _, query = exchange.target.partition("?")
         endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, path or "/")
-        redirect = redirect_target(exchange) if exchange.response_headers else None
+        redirect = _redirect(exchange) if exchange.response_headers else None
         is_authorize = authorize_path(path) is not None
         if is_authorize:
             self._learn_app(parse_parameters(query).get("redirect_uri") or "")
-        # A letter of a name may be encoded.
-        own = parse_parameters(query) if "code" in query or "%" in query else None
-        for carried in (own, *((redirect.query, redirect.fragment) if redirect else ())):
-            if code := carried and carried.get("code"):
-                self._codes.add(hash(code))
+        if carries_login(exchange.target):
+            self._learn_code(query)
+        if redirect and redirect.carries:
+            self._learn_code(redirect.uri.query)
+            self._learn_code(redirect.uri.fragment)
         if is_authorize or self._may_be_step(exchange, endpoint, query, redirect):
             self._logins.add(endpoint.host)
             if endpoint.path == "/" and not query:
@@ -103,10 +104,10 @@ class Reach:
     def _is_login(self, host: str) -> bool:
         return host in self._logins or host_matches(host, self._login_hosts)
 
-    def _may_be_step(self, exchange: Exchange, own: Endpoint, query: str, redirect: Target | None) -> bool:
+    def _may_be_step(self, exchange: Exchange, own: Endpoint, query: str, redirect: _Redirect | None) -> bool:
         if self._is_login(own.host) or key_of(Uri(own, query, None)) in self._awaited:
             return True
-        if redirect and redirect.endpoint in self._endpoints:
+        if redirect and redirect.uri.endpoint in self._endpoints:
             return True
         referer = header(exchange.request_headers, "referer")
         page = endpoint_of(referer)
@@ -115,19 +116,21 @@ class Reach:
         is_front = page.path == "/" and "?" not in (referer or "")
         return page.host in self._rooted if is_front else self._is_login(page.host)
 
-    def _learn_redirect(self, redirect: Target) -> None:
-        endpoint = redirect.endpoint
-        if endpoint is None:
-            return
+    def _learn_redirect(self, redirect: _Redirect) -> None:
+        endpoint, query, fragment = redirect.uri
         self._apps.add(endpoint.host)
         if endpoint in self._endpoints:
             return
-        if redirect.query.has("code", "error") or redirect.fragment.has("code", "error"):
+        if redirect.carries and any(parse_parameters(raw).has("code", "error") for raw in (query, fragment)):
             self._endpoints.add(endpoint)
         if not self._is_login(endpoint.host):
-            self._awaited.add(redirect.key)
-        if _is_front(redirect):
+            self._awaited.add(key_of(redirect.uri))
+        if endpoint.path == "/" and not query:
             self._rooted.add(endpoint.host)
+
+    def _learn_code(self, query: str | None) -> None:
+        if code := parse_parameters(query).get("code"):
+            self._codes.add(hash(code))
 
     def _learn_app(self, uri: str) -> None:
         if endpoint := endpoint_of(uri):
@@ -135,5 +138,17 @@ class Reach:
             self._endpoints.add(endpoint)
 
 
-def _is_front(target: Target) -> bool:
-    return target.uri is not None and target.uri.endpoint.path == "/" and not target.uri.query
+class _Redirect(NamedTuple):
+    uri: Uri
+    carries: bool
+    """Whether it may carry a code or an error."""
+
+
+def _redirect(exchange: Exchange) -> _Redirect | None:
+    """As :func:`lp_sentinel.landing.redirect_target`, with no more read of it than is needed here."""
+    location = header(exchange.response_headers, "location") if exchange.status in REDIRECTS else None
+    if not location:
+        return None
+    url = resolve(exchange.url, location)
+    uri = parse_uri(url)
+    return _Redirect(uri, carries_login(url)) if uri else None

@@ -8,24 +8,22 @@ from array import array
 from collections.abc import Iterable
 from typing import Self
 
-from msgspec.structs import astuple, fields
+from msgspec.structs import astuple
 
 from lp_sentinel.exchange import Exchange
 
 IN_MEMORY = 16 << 20
 """Bytes of a temporary file that are kept in memory."""
-_NAMES = tuple(field.name for field in fields(Exchange))[1:]
 
 
 def pack(exchange: Exchange) -> bytes:
-    """An exchange but for its place."""
+    """An exchange but for its place, which is the first of its fields."""
     return marshal.dumps(astuple(exchange)[1:])
 
 
 def unpack(packed: bytes, index: int) -> Exchange:
     """The exchange again, with its place in the capture."""
-    values = marshal.loads(packed)  # noqa: S302  (packed by this program, in this run)
-    return Exchange(index=index, **dict(zip(_NAMES, values, strict=True)))
+    return Exchange(index, *marshal.loads(packed))  # noqa: S302  (packed by this program, in this run)
 
 
 class Spool:
