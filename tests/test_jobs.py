@@ -21,10 +21,19 @@ main()
 """
 
 
-def judged(captures: list[Path], jobs: int, size: int) -> tuple[int, bytes, bytes]:
-    """Status, JSON Lines, and what was said, with flow files split into ranges of ``size`` bytes."""
+def judged(captures: list[Path], jobs: int, size: int, given: Path | None = None) -> tuple[int, bytes, bytes]:
+    """Status, JSON Lines, and what was said, with flow files split into ranges of ``size`` bytes.
+
+    ``given`` is what stands on standard input.
+    """
     command = [sys.executable, "-c", COMMAND, str(size), "check", "--no-redact", "--report", "-", "--jobs", str(jobs)]
-    ended = subprocess.run([*command, *map(str, captures)], capture_output=True, check=False, cwd=captures[0].parent)
+    ended = subprocess.run(
+        [*command, *map(str, captures)],
+        capture_output=True,
+        check=False,
+        cwd=captures[0].parent,
+        input=given.read_bytes() if given else b"",
+    )
     return ended.returncode, ended.stdout, ended.stderr
 
 
@@ -64,3 +73,10 @@ def test_many_captures(archives: list[Path]) -> None:
     assert alone[1].count(b'"rule"') > 10
     assert judged(several, 2, 40_000) == alone
     assert judged(several, 4, 1 << 30) == alone
+
+
+def test_standard_input_among_others(archives: list[Path]) -> None:
+    several = [archives[1], Path("-"), archives[2]]
+    alone = judged(several, 1, 1 << 30, archives[0])
+    assert b'"capture": "-"' in alone[1]
+    assert judged(several, 2, 40_000, archives[0]) == alone

@@ -116,10 +116,13 @@ def size_of(path: Path) -> int:
 
 
 def _judge_by(workers: Workers, captures: Sequence[Path], judge_here: Callable[[Path], Judged]) -> Iterator[Judged]:
-    """A large flow file is judged here, with the help of all workers; of other captures each by one of them."""
+    """A large flow file is judged here, with the help of all workers; of other files each by one of them.
+
+    What is no file (``-``, a pipe) may be open in this process only.
+    """
     under_way: deque[tuple[Path, Future[Judged] | None]] = deque()
     for path in captures:
-        here = len(captures) == 1 or is_large(path)
+        here = len(captures) == 1 or not path.is_file() or is_large(path)
         under_way.append((path, None if here else workers.submit(_judge, path)))
         if len(under_way) > workers.ahead:
             yield _result(*under_way.popleft(), judge_here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Self
@@ -41,7 +42,7 @@ class Workers:
         if self._pool is None:
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
 
-            self._pool = ProcessPoolExecutor(self._jobs, initializer=self._begin, initargs=self._arguments)
+            self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, *self._arguments))
         return self._pool.submit(task, *arguments)
 
     def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
@@ -64,3 +65,9 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+
+def _work(begin: Callable[..., object], *arguments: object) -> None:
+    # Ctrl-C is for whoever waits for the results.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin(*arguments)
