@@ -186,8 +186,14 @@ class _Walk:
         return Run(entries, memoryview(window)[begin:end])
 
     def _next_mark(self) -> int:
-        places = (self._window.find(mark, self._at, self._end) for mark in self._marks)
-        return min((place for place in places if place >= 0), default=-1)
+        """Where the first mark is; negative if there is none."""
+        first, stop = -1, self._end
+        for mark in self._marks:
+            place = self._window.find(mark, self._at, stop)
+            if place >= 0:
+                # What another mark may be found in, if it is to be before this one.
+                first, stop = place, place + len(mark)
+        return first
 
     def _learn_mark(self) -> None:
         mark = _MARK.match(self._window, self._at - 1, self._end)
