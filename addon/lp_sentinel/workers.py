@@ -42,7 +42,7 @@ class Workers:
         if self._pool is None:
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
 
-            self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, *self._arguments))
+            self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, self._arguments))
         return self._pool.submit(task, *arguments)
 
     def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
@@ -67,7 +67,7 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
 
-def _work(begin: Callable[..., object], *arguments: object) -> None:
+def _work(begin: Callable[..., object], arguments: tuple[object, ...]) -> None:
     # Ctrl-C is for whoever waits for the results.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     begin(*arguments)
