@@ -31,7 +31,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("archives")
     traffic, paths = Traffic(7), [folder / f"{number}.flow" for number in range(6)]
     for path in paths:
-        path.write_bytes(b"".join(record for _ in range(400) for record in (traffic.other(), *traffic.login())))
+        path.write_bytes(b"".join(record for _ in range(250) for record in (traffic.other(), *traffic.login())))
     return paths
 
 
@@ -104,13 +104,14 @@ def test_a_bucket_is_read(archives: list[Path], tmp_path: Path, monkeypatch: pyt
         monkeypatch.setitem(ENVIRONMENT, name, "made-up")
     alone, together = tmp_path / "alone.jsonl", tmp_path / "together.jsonl"
     run(alone, *archives[:2]).communicate()
-    with bucket("captures", {key: path.read_bytes() for key, path in zip(keys, archives, strict=False)}) as url:
+    objects = {key: path.read_bytes() for key, path in zip(keys, archives, strict=False)}
+    with bucket("captures", objects | {"empty.flow": b""}) as url:
         monkeypatch.setitem(ENVIRONMENT, "FSSPEC_S3_ENDPOINT_URL", url)
-        process = run(
-            together, "--cluster", "local", "--jobs", "1", "s3://captures/2026-11-*/**.flow", "s3://captures/no"
-        )
+        asked = [f"s3://captures/{key}" for key in ("2026-11-*/**.flow", "no", "empty.flow")]
+        process = run(together, "--cluster", "local", "--jobs", "1", *asked)
         said = process.communicate()
-    assert said == ("", "lp-authorize: s3://captures/no: cannot be read: No such file or directory\n")
+    problems = ["s3://captures/no: cannot be read: No such file or directory", "s3://captures/empty.flow: is empty"]
+    assert said == ("", "".join(f"lp-authorize: {problem}\n" for problem in problems))
     expected = alone.read_text()
     for key, path in zip(keys, archives[:2], strict=False):
         expected = expected.replace(str(path), f"s3://captures/{key}")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from fsspec import AbstractFileSystem
@@ -60,8 +61,8 @@ class Source(NamedTuple):
             about = filesystem.info(path)
             if about["type"] == "directory":
                 raise UnreadableError(f"{self.name}: no captures in this folder")
-            with filesystem.open(path, "rb") as file:
-                return int(about["size"] or 0), holds_flows(file.read(HEAD_SIZE))
+            size = int(about["size"] or 0)
+            return size, size > 0 and holds_flows(_head(filesystem, path))
 
     @contextmanager
     def opened(self) -> Iterator[Readable]:
@@ -142,6 +143,12 @@ def _spelt_out(glob: str) -> str:
     )
 
 
+def _head(filesystem: AbstractFileSystem, path: str) -> bytes:
+    """How a file begins: without the much larger blocks that opened files are read in."""
+    head: bytes = filesystem.cat_file(path, 0, HEAD_SIZE)
+    return head
+
+
 def _within(filesystem: AbstractFileSystem, folder: str) -> dict[str, int]:
     """The captures in a folder, told by content, and their sizes; hidden files are passed over."""
     root = len(folder.rstrip("/"))
@@ -152,8 +159,7 @@ def _within(filesystem: AbstractFileSystem, folder: str) -> dict[str, int]:
     }
 
     def is_capture(path: str) -> bool:
-        with filesystem.open(path, "rb") as file:
-            _, head = open_stream(file)
+        _, head = open_stream(BytesIO(_head(filesystem, path) if sizes[path] else b""))
         return head.kind == "flows" or (head.kind == "har" and head.is_log)
 
     with ThreadPoolExecutor(_AT_A_TIME) as readers:

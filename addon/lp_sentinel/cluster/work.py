@@ -16,8 +16,7 @@ from lp_sentinel import shards
 from lp_sentinel.captures.choose import choose
 from lp_sentinel.captures.extract import Extract, extract, first_flow, read_flow
 from lp_sentinel.captures.gather import Gathered, gather, ordered, problem_of_flows
-from lp_sentinel.captures.layout import ENDING, LONGEST_LENGTH
-from lp_sentinel.captures.scan import flow_end
+from lp_sentinel.captures.layout import ENDING, LONGEST_LENGTH, flow_end
 from lp_sentinel.captures.spool import Spool, pack, unpack
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.check import Judged, judge_gathered
