@@ -114,6 +114,10 @@ def long_body(text: bytes) -> Iterator[bytes]:
     return log(filled(LOGIN, "BODY", many(text)))
 
 
+def broken_body() -> Iterator[bytes]:
+    return log(filled(LOGIN, "BODY", chain([rb"\ud800", "😀".encode()], repeat(b"x" * 1_000_000, 30))))
+
+
 def long_list(entry: Any, element: bytes) -> Iterator[bytes]:
     return log(filled(entry, '"MANY"', chain(many(element + b","), [element])))
 
@@ -131,6 +135,7 @@ def small_entries() -> Iterator[bytes]:
         pytest.param(lambda: packed(zstandard.ZstdCompressor(1).compress), 1, id="zstd"),
         pytest.param(lambda: long_body(b"QUJD"), 2, id="a long body"),
         pytest.param(lambda: long_body(rb"{\"a\":\"\\\n\"}"), 2, id="a long body of escapes"),
+        pytest.param(broken_body, 2, id="a long body that only Python can parse"),
         pytest.param(lambda: long_list(MESSAGES, MESSAGE), 1, id="many messages of a WebSocket"),
         pytest.param(lambda: long_list(COOKIES, COOKIE), 1, id="many cookies"),
         pytest.param(small_entries, 1, id="many entries"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import msgspec
 
@@ -100,6 +101,9 @@ ENTRIES = msgspec.json.Decoder(list[Entry])
 BODIES = msgspec.json.Decoder(Bodies)
 TEXTS = msgspec.json.Decoder(list[msgspec.Raw])
 
+_LONGEST_LENIENT, _LONGEST_STRING = 4 << 20, 1 << 20
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What :func:`decode` raises."""
 
@@ -112,8 +116,15 @@ def decode[T](decoder: msgspec.json.Decoder[T], text: bytes) -> T:
         if isinstance(error, msgspec.ValidationError):
             raise
         # Lone surrogates and bytes that are not UTF-8 are no JSON, but tools write them for what was really sent.
-        lenient = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
+        lenient = json.loads(_bounded(text).decode("utf-8", "surrogateescape"), strict=False)
         return msgspec.convert(lenient, decoder.type)
+
+
+def _bounded(text: bytes) -> bytes:
+    """Of a text of many MB, what Python can parse in little memory: long strings are emptied."""
+    if len(text) <= _LONGEST_LENIENT:
+        return text
+    return _STRING.sub(lambda found: found[0] if len(found[0]) <= _LONGEST_STRING else b'""', text)
 
 
 def encode(value: Entry | Bodies, *, plain: bool) -> bytes:
