@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench import __main__ as command
+from bench import live
 from bench.archive import MEAN_SIZE, Traffic, write
 from bench.competitors import OWN, Competitor, Result, measure
 from bench.processes import FailedError, Memory, Run, run
@@ -120,6 +121,15 @@ def test_all_competitors_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [line for line in result.output.splitlines() if line not in written] == []
     assert machine() in written
     assert list(tmp_path.iterdir()) == [page], "archives are left"
+
+
+def test_live_traffic_passes_all_competitors() -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in live.table(2, 120).splitlines()[4:]]
+    assert [row[0] for row in rows] == ["`no proxy`", "`mitmdump`", "`mitmdump -s addon`"]
+    assert rows[1][3:] == ["1.000", "1.000"]
+    without, bare, judging = (int(row[1].replace(",", "")) for row in rows)
+    assert without > bare
+    assert judging > 0
 
 
 def test_every_part_has_its_place() -> None:
