@@ -62,12 +62,10 @@ class Relevance:
 
     def is_step(self, exchange: Exchange) -> bool:
         """Whether it goes to where logins lead, or is sent there."""
+        if "sentinel" in exchange.path.lower() or self.concerns(exchange.host):
+            return True
         redirect = redirect_target(exchange)
-        return (
-            "sentinel" in exchange.path.lower()
-            or self.concerns(exchange.host)
-            or (redirect is not None and redirect.endpoint is not None and self.concerns(redirect.endpoint.host))
-        )
+        return redirect is not None and redirect.endpoint is not None and self.concerns(redirect.endpoint.host)
 
     def learn(self, exchange: Exchange) -> Learnt:
         """Note the hosts that a step of a login makes part of it, and the codes that it hands on."""
