@@ -17,7 +17,7 @@ import pytest
 import zstandard
 from bench.har import write
 
-from tests.captures.test_har import AUTHORIZE, SENTINEL
+from tests.captures.test_har import AUTHORIZE, SENTINEL, TARGET
 
 MOST = 300
 """Megabytes of memory."""
@@ -118,6 +118,11 @@ def broken_body() -> Iterator[bytes]:
     return log(filled(LOGIN, "BODY", chain([rb"\ud800", "😀".encode()], repeat(b"x" * 1_000_000, 30))))
 
 
+def token_answer() -> Iterator[bytes]:
+    entry = {**LOGIN, "request": {"method": "POST", "url": TARGET, "headers": []}}
+    return log(filled(entry, "BODY", chain(["😀".encode()], repeat(b"x" * 1_000_000, 30))))
+
+
 def long_list(entry: Any, element: bytes) -> Iterator[bytes]:
     return log(filled(entry, '"MANY"', chain(many(element + b","), [element])))
 
@@ -136,6 +141,7 @@ def small_entries() -> Iterator[bytes]:
         pytest.param(lambda: long_body(b"QUJD"), 2, id="a long body"),
         pytest.param(lambda: long_body(rb"{\"a\":\"\\\n\"}"), 2, id="a long body of escapes"),
         pytest.param(broken_body, 2, id="a long body that only Python can parse"),
+        pytest.param(token_answer, 1, id="a long token answer"),
         pytest.param(lambda: long_list(MESSAGES, MESSAGE), 1, id="many messages of a WebSocket"),
         pytest.param(lambda: long_list(COOKIES, COOKIE), 1, id="many cookies"),
         pytest.param(small_entries, 1, id="many entries"),

@@ -101,7 +101,8 @@ ENTRIES = msgspec.json.Decoder(list[Entry])
 BODIES = msgspec.json.Decoder(Bodies)
 TEXTS = msgspec.json.Decoder(list[msgspec.Raw])
 
-_LONGEST_LENIENT, _LONGEST_STRING = 4 << 20, 1 << 20
+_LONGEST_STRING, _LONGEST_LENIENT = 8 << 20, 1 << 20
+"""The second for what Python parses, in many times the memory."""
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -110,21 +111,22 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 def decode[T](decoder: msgspec.json.Decoder[T], text: bytes) -> T:
     """Decode JSON, or what comes near to it."""
+    text = _emptied(text, _LONGEST_STRING)
     try:
         return decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if isinstance(error, msgspec.ValidationError):
             raise
         # Lone surrogates and bytes that are not UTF-8 are no JSON, but tools write them for what was really sent.
-        lenient = json.loads(_bounded(text).decode("utf-8", "surrogateescape"), strict=False)
+        lenient = json.loads(_emptied(text, _LONGEST_LENIENT).decode("utf-8", "surrogateescape"), strict=False)
         return msgspec.convert(lenient, decoder.type)
 
 
-def _bounded(text: bytes) -> bytes:
-    """Of a text of many MB, what Python can parse in little memory: long strings are emptied."""
-    if len(text) <= _LONGEST_LENIENT:
+def _emptied(text: bytes, longest: int) -> bytes:
+    """JSON without what its longer strings hold: no token answer is that long."""
+    if len(text) <= longest:
         return text
-    return _STRING.sub(lambda found: found[0] if len(found[0]) <= _LONGEST_STRING else b'""', text)
+    return _STRING.sub(lambda found: found[0] if len(found[0]) <= longest else b'""', text)
 
 
 def encode(value: Entry | Bodies, *, plain: bool) -> bytes:
