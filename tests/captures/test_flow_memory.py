@@ -57,19 +57,19 @@ def test_a_realistic_archive(tmp_path: Path) -> None:
     traffic, path = Traffic(1), tmp_path / "large.flow"
     others = b"".join(traffic.other() for _ in range(2_000))
     with path.open("wb") as file:
-        for _ in range(10):
+        for _ in range(6):
             file.write(others)
             file.writelines(islice(traffic.logins(), 200))
-    assert path.stat().st_size > 400_000_000
-    assert peak(path, 390) < MOST
+    assert path.stat().st_size > 250_000_000
+    assert peak(path, 230) < MOST
 
 
 @pytest.mark.slow
 def test_nothing_but_logins(tmp_path: Path) -> None:
     path = tmp_path / "large.flow"
     with path.open("wb") as file:
-        file.writelines(islice(Traffic(1).logins(), 20_000))
-    assert peak(path, 3_900) < MOST
+        file.writelines(islice(Traffic(1).logins(), 10_000))
+    assert peak(path, 1_900) < MOST
 
 
 @pytest.mark.slow

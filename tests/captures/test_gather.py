@@ -178,8 +178,8 @@ def test_flows_of_any_version_come_to_the_same(path: Path, tmp_path: Path) -> No
     assert quickly(older, RECORDED).lines == slowly(older, RECORDED).lines
 
 
-@pytest.mark.parametrize("size", [1 << 30, 9_000, 1_000])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("size", [1 << 30, 3_000])
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("project", [KNOWN, UNKNOWN], ids=["known", "unknown"])
 def test_archives_come_to_the_same(
     seed: int, project: Project, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

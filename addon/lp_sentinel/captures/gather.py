@@ -29,7 +29,7 @@ HEAD_SIZE = 1 << 16
 """Bytes that tell what a file is."""
 _EXTRACTING, _JUDGING = 3, 10
 """How many times as long as a flow that is passed over one takes that belongs to a login."""
-_READ = 500
+_READ = 20
 """After so many exchanges that were read here and there, the pages that hold them are given back."""
 
 
