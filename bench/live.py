@@ -24,8 +24,11 @@ from bench.archive import Traffic
 ROOT = Path(__file__).resolve().parent.parent
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 HERE = "127.0.0.1"
-ROUNDS, PER_ROUND, BROWSERS = 9, 1500, 12
-"""How often each competitor has its turn, with how many requests, from how many connections at the same time."""
+ROUNDS, PER_ROUND, BROWSERS = 21, 500, 12
+"""How often each competitor has its turn, with how many requests, from how many connections at the same time.
+
+Turns are short: two that are compared shall find the machine in the same mood.
+"""
 _LOGIN_SHARE = 0.01
 _LOGIN_STEPS = 5
 _OTHERS = 700
@@ -205,8 +208,8 @@ def measure(rounds: int = ROUNDS, per_round: int = PER_ROUND) -> dict[str, list[
             "mitmdump -s addon": stack.enter_context(_proxy(server, folder / "addon", "-s", script)),
         }
         found: dict[str, list[Round]] = {name: [] for name in competitors}
-        for units in work.rounds:
-            for name, competitor in competitors.items():
+        for number, units in enumerate(work.rounds):
+            for name, competitor in list(competitors.items())[:: 1 if number % 2 else -1]:
                 found[name].append(asyncio.run(_turn(competitor, units)))
     return {name: all_rounds[1:] for name, all_rounds in found.items()}
 
