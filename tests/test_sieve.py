@@ -65,7 +65,7 @@ def _told(verdicts: Sequence[Verdict]) -> list[Any]:
 
 
 @given(st.lists(st.tuples(flows(), st.sampled_from([1.5, 5.0, 950.0])), max_size=14), st.sampled_from([KNOWN, UNKNOWN]))
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_any_flows_come_to_the_same(held: list[tuple[Flow, float]], project: Project) -> None:
     now = 1.7e9
     for flow, pause in held:

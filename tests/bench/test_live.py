@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import re
 
-from bench.live import BROWSERS, Workload, measure, table
+from bench.live import BROWSERS, Workload, table
 
 
 def test_one_request_in_a_hundred_is_of_a_login_and_none_comes_twice() -> None:
-    work = Workload(3, 1000)
+    work = Workload(2, 1000)
     logins = [unit for units in work.rounds for unit in units if len(unit) > 1]
-    assert [sum(map(len, units)) for units in work.rounds] == [1000] * 3
-    assert sum(map(len, logins)) == 0.01 * 3000
+    assert [sum(map(len, units)) for units in work.rounds] == [1000] * 2
+    assert sum(map(len, logins)) == 0.01 * 2000
     assert len({unit[1] for unit in logins}) == len(logins)
     number = re.compile(rb"\r\nx-answer: ([0-9]+)\r\n")
     asked = [int(number.findall(request)[0]) for units in work.rounds for unit in units for request in unit]
     assert max(asked) < len(work.answers)
-
-
-def test_each_competitor_has_its_turns() -> None:
-    found = measure(rounds=2, per_round=100)
-    assert list(found) == ["no proxy", "mitmdump", "mitmdump -s addon"]
-    assert all(turn.seconds > 0 for turns in found.values() for turn in turns)
-    assert {len(turns) for turns in found.values()} == {2}
 
 
 def test_the_table_says_what_was_measured() -> None:
