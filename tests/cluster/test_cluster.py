@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from mitmproxy.io import tnetstring
 
 from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, judge_capture
-from lp_sentinel.cluster import foreman, work
+from lp_sentinel.cluster import ClusterError, foreman, work
+from lp_sentinel.cluster.connect import connected
 from lp_sentinel.cluster.foreman import judge_all
 from lp_sentinel.cluster.sources import Source, find_sources
 from lp_sentinel.config import config_from
@@ -78,6 +81,35 @@ def test_ranges_and_pieces_come_to_the_same(
     path = archive(tmp_path / "a.flow", 60)
     assert path.stat().st_size > 500_000
     assert plain(on_cluster(path, project=project)) == plain(here(path, project=project))
+
+
+@pytest.mark.slow
+def test_ranges_and_pieces_outlive_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreman, "RANGE", 300_000)
+    monkeypatch.setattr(foreman, "PIECE", 400)
+    path = archive(tmp_path / "a.flow", 200)
+    size, done, killed = path.stat().st_size, 0.0, 0
+    with connected("local", 2) as client:
+        workers = list(client.run(os.getpid).values())
+
+        def advance(more: float) -> None:
+            nonlocal done, killed
+            done += more
+            if done >= size / 2 and not killed:
+                killed = workers[0]
+                os.kill(killed, signal.SIGKILL)
+
+        judged = list(judge_all(client, find_sources([str(path)]), RECORDED, PLAIN, advance))
+        assert killed
+        assert killed not in client.run(os.getpid).values()
+    assert plain(judged) == plain(here(path))
+
+
+def test_other_versions_are_refused(on_cluster: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = iter(("lp-authorize 1 on Python 3.12", "lp-authorize 2 on Python 3.12"))
+    monkeypatch.setattr(work, "_versions", lambda: next(versions, "lp-authorize 2 on Python 3.12"))
+    with pytest.raises(ClusterError, match=r"the workers have lp-authorize 2 .* and here is lp-authorize 1 "):
+        on_cluster(DEMO)
 
 
 @pytest.mark.parametrize("range_", [1_000, 9_999, 30_000])

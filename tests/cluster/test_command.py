@@ -50,6 +50,17 @@ def workers(process: subprocess.Popen[str]) -> Iterator[int]:
                 yield int(child)
 
 
+def listening(pid: int) -> set[str]:
+    """The addresses that a process listens at, as the kernel writes them."""
+    files = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
+    return {
+        fields[1].partition(":")[0]
+        for table in ("tcp", "tcp6")
+        for fields in map(str.split, Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:])
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in files
+    }
+
+
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(archives: list[Path], tmp_path: Path) -> None:
     alone, together = tmp_path / "alone.jsonl", tmp_path / "together.jsonl"
@@ -62,6 +73,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(archives: lis
     assert together.stat().st_size < alone.stat().st_size / 2, "some captures are still to be judged"
     both = list(workers(process))
     assert len(both) == 2
+    assert set().union(*map(listening, (process.pid, *both))) == {"0100007F"}, "127.0.0.1 and nowhere else"
     os.kill(both[0], signal.SIGKILL)
     assert (process.communicate(), process.returncode) == (said, expected.returncode)
     assert said == ("", "")

@@ -48,7 +48,7 @@ def judge_all(
     client: Client, sources: Sequence[Source], project: Project, redactor: Redactor, advance: Advance | None = None
 ) -> Iterator[Judged]:
     """Judge captures; the order stays. ``advance`` is told how many more bytes are done. Raises ClusterError."""
-    standard = client.submit(work.same, Standard(project, redactor))
+    standard = client.submit(work.same, Standard(project, redactor), pure=False)
     pool = ThreadPoolExecutor(_FOREMEN)
     try:
         foremen = [_Foreman(client, standard, source, project, redactor) for source in sources]

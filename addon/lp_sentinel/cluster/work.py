@@ -7,7 +7,9 @@ import sys
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, wraps
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -22,11 +24,13 @@ from lp_sentinel.captures.survey import Survey
 from lp_sentinel.check import Judged, judge_gathered
 from lp_sentinel.cluster import ClusterError
 from lp_sentinel.cluster.sources import Source
+from lp_sentinel.document import parse_document
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.project import Project
 from lp_sentinel.reach import Reach
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports.collected import tool_version
+from lp_sentinel.rules import RuleBook
 
 _SLACK = 1 << 20
 """Bytes that are read behind a range: the flow in which it ends is seldom longer."""
@@ -64,7 +68,7 @@ class Standard:
     def __init__(self, project: Project, redactor: Redactor) -> None:
         self._made_by = _versions()
         # The functions that rules were compiled to are made in no module by whose name pickle could find them.
-        self._packed: bytes = cloudpickle.dumps((project, redactor))
+        self._packed: bytes = cloudpickle.dumps((_slim(project), redactor))
 
     def __repr__(self) -> str:
         return "<standard>"
@@ -74,6 +78,13 @@ class Standard:
         if self._made_by != _versions():
             raise ClusterError(f"the workers have {_versions()}, and here is {self._made_by}: they must be the same")
         return _unpacked(self._packed)
+
+
+def _slim(project: Project) -> Project:
+    """Without the text and the examples of rules, which are most of them."""
+    nothing = parse_document("{}", Path(), {})
+    rules = (replace(rule, document=nothing, good=(), bad=()) for rule in project.book.by_id.values())
+    return project._replace(book=RuleBook(rules))
 
 
 def _versions() -> str:

@@ -59,7 +59,7 @@ class Compiler:
         self._moment = moment
         self._facts = {name: Kind("record", of=record) for name, record in MOMENTS[moment].items()}
         self._variable: tuple[str, Kind] | None = None
-        self._constants: dict[str, Any] = {"__builtins__": {}, "len": len, "errors": errors}
+        self._constants: dict[str, Any] = {"__builtins__": {}, "__name__": __name__, "len": len, "errors": errors}
         self._temporaries = 0
         self.mentions: list[Mention] = []
 
