@@ -112,15 +112,16 @@ def test_other_versions_are_refused(on_cluster: Judge, monkeypatch: pytest.Monke
         on_cluster(DEMO)
 
 
+@pytest.mark.parametrize("broken", [(b"", b""), (b"7:headers;", b"7:headerz;"), (b"8:location,", b"9:location,")])
 @pytest.mark.parametrize("range_", [1_000, 9_999, 30_000])
 def test_a_body_that_looks_like_flows_is_none(
-    range_: int, on_cluster: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    range_: int, broken: tuple[bytes, bytes], on_cluster: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(foreman, "RANGE", range_)
     traffic = Traffic(3)
     state = tnetstring.loads(traffic.other())
     assert isinstance(state, dict)
-    state["response"]["content"] = b"x" * 700 + b"".join(traffic.login()) * 2
+    state["response"]["content"] = b"x" * 700 + b"".join(traffic.login()).replace(*broken) * 2
     hostile = tnetstring.dumps(state)
     path = tmp_path / "a.flow"
     path.write_bytes(b"".join((*traffic.login(), hostile, *traffic.login(), hostile)))

@@ -22,7 +22,7 @@ from lp_sentinel.captures.layout import ENDING, LONGEST_LENGTH, flow_end
 from lp_sentinel.captures.spool import Spool, pack, unpack
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.check import Judged, judge_gathered
-from lp_sentinel.cluster import ClusterError
+from lp_sentinel.cluster import ClusterError, UnreadableError
 from lp_sentinel.cluster.sources import Source
 from lp_sentinel.document import parse_document
 from lp_sentinel.exchange import Exchange, header
@@ -150,7 +150,12 @@ def extract_range(standard: Standard, source: Source, begin: int, end: int) -> P
     base = max(begin - len(ENDING), 0)
     data = source.read(base, min(end + _SLACK, source.size))
     first = first_flow(data, begin - base) if begin else 0
-    return _extract(standard, source, base, data, first, end) if 0 <= first < end - base else None
+    try:
+        return _extract(standard, source, base, data, first, end) if 0 <= first < end - base else None
+    except UnreadableError:
+        raise
+    except Exception:  # noqa: BLE001  (what only looks like flows may be anything)
+        return None
 
 
 @_task
