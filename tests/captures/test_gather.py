@@ -258,3 +258,20 @@ def test_an_exchange_read_in_place_is_the_one_that_mitmproxy_reads(tmp_path: Pat
     for record in Traffic(5).login():
         path.write_bytes(record)
         assert [read_exchange(record, 0, 0)] == list(read_capture(path))
+
+
+@pytest.mark.parametrize("where", ["first", "last", "in a body"])
+def test_a_flow_that_only_looks_sound_is_reported(where: str, tmp_path: Path) -> None:
+    traffic = Traffic(3)
+    login = b"".join(traffic.login())
+    broken, sound = login.replace(b"7:headers;", b"7:headerz;"), b"".join(traffic.login())
+    path = tmp_path / "a.flow"
+    path.write_bytes(broken + sound if where == "first" else sound + broken)
+    if where == "in a body":
+        flow = tflow.tflow(resp=True)
+        assert flow.response
+        flow.response.raw_content = broken
+        path.write_bytes(written(flow) + sound)
+    report = slowly(path, KNOWN)
+    assert (report.exchanges, report.problem is None) == ((6, True) if where == "in a body" else (5, False))
+    assert quickly(path, KNOWN) == report

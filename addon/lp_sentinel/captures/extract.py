@@ -9,7 +9,7 @@ from lp_sentinel.captures.layout import ENDING, HEAD, Buffer, Unusual, flow_end,
 from lp_sentinel.captures.scan import survey_flows
 from lp_sentinel.captures.spool import pack
 from lp_sentinel.captures.survey import Survey
-from lp_sentinel.captures.unusual import read_unusual
+from lp_sentinel.captures.unusual import Unreadable, read_unusual
 from lp_sentinel.exchange import Exchange
 
 
@@ -38,9 +38,16 @@ def extract(buffer: Buffer, begin: int, stop: int, base: int = 0) -> Extract:
     survey, packed, sizes = Survey(), bytearray(), array("I")
     survey_flows(buffer, begin, stop, survey, base)
     for place in survey.belonging:
-        one = pack(read_flow(buffer, survey.offsets[place] - base, place))
+        try:
+            exchange = _read(buffer, survey.offsets[place] - base, place)
+        except Unreadable as error:
+            survey.problems.append((place, str(error)))
+            survey.others += 1
+            exchange = nothing(place)
+        one = pack(exchange)
         packed += one
         sizes.append(len(one))
+    survey.problems.sort()
     return Extract(base + begin, survey, packed, sizes)
 
 
@@ -57,11 +64,24 @@ def first_flow(buffer: Buffer, at: int) -> int:
 
 
 def read_flow(buffer: Buffer, start: int, place: int) -> Exchange:
-    """The exchange of the flow that begins at ``start``. Raises Unusual if it is none."""
+    """The exchange of the flow that begins at ``start``; one that says nothing if the flow can't be read."""
+    try:
+        return _read(buffer, start, place)
+    except Unreadable:
+        return nothing(place)
+
+
+def nothing(place: int) -> Exchange:
+    """An exchange that has nothing to do with a login, in place of one that is not known."""
+    return Exchange(index=place, method="", scheme="", host="", port=0, target="")
+
+
+def _read(buffer: Buffer, start: int, place: int) -> Exchange:
+    """Raises Unreadable."""
     try:
         return read_exchange(buffer, start, place)
     except Unusual:
         exchange = read_unusual(buffer, start, flow_end(buffer, start), place)
-        if exchange is None:
-            raise
-        return exchange
+    if exchange is None:
+        raise Unreadable("is no HTTP flow")
+    return exchange

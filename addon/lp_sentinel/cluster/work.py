@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import sys
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cloudpickle
+from msgspec.structs import replace
 
 from lp_sentinel import shards
 from lp_sentinel.captures.choose import choose
-from lp_sentinel.captures.extract import Extract, extract, first_flow, read_flow
+from lp_sentinel.captures.extract import Extract, extract, first_flow, nothing, read_flow
 from lp_sentinel.captures.gather import Gathered, gather, ordered, problem_of_flows
 from lp_sentinel.captures.layout import ENDING, LONGEST_LENGTH, flow_end
 from lp_sentinel.captures.spool import Spool, pack, unpack
@@ -83,7 +84,7 @@ class Standard:
 def _slim(project: Project) -> Project:
     """Without the text and the examples of rules, which are most of them."""
     nothing = parse_document("{}", Path(), {})
-    rules = (replace(rule, document=nothing, good=(), bad=()) for rule in project.book.by_id.values())
+    rules = (dataclasses.replace(rule, document=nothing, good=(), bad=()) for rule in project.book.by_id.values())
     return project._replace(book=RuleBook(rules))
 
 
@@ -254,8 +255,7 @@ class _Joined:
         if packed := self.known.get(place):
             return unpack(packed, place)
         referer = self._referers.get(place)
-        headers = (("referer", referer),) if referer else ()
-        return Exchange(index=place, method="", scheme="", host="", port=0, target="", request_headers=headers)
+        return replace(nothing(place), request_headers=(("referer", referer),) if referer else ())
 
     def missing(self, places: Iterable[int]) -> Mapping[int, Sequence[int]]:
         """Those of some places that are not known, by part, counted from its begin."""
