@@ -69,9 +69,18 @@ class Live:
         [found] = self.all(selector)
         return found
 
+    def click(self, selector: str) -> None:
+        """Click the first one that is shown, once it holds still."""
+
+        def clicks() -> bool:
+            self.all(selector)[0].click()
+            return True
+
+        self.until(clicks, f"{selector} can't be clicked")
+
     def until(self, holds: Callable[[], object], what: str) -> None:
         """Wait for it; what is looked at may be drawn anew at any time."""
-        drawn_anew = (StaleElementReferenceException, ValueError)
+        drawn_anew = (StaleElementReferenceException, ValueError, IndexError)
         try:
             WebDriverWait(self.driver, 15, ignored_exceptions=drawn_anew).until(lambda _: holds(), what)
         except TimeoutException:
@@ -95,28 +104,31 @@ def test_journeys_show_up_by_themselves(live: tuple[Live, Mitmdump], app: App, s
     sign_in(app, proxy)
     page.until(lambda: len(page.all(".journey")) == 1, "the login is not shown")
     page.until(lambda: page.one(".outcome").text == "code", "it does not come to its end")
-    assert page.one("#shown").text == "1 of 1 journey, 0 findings"
-    page.one(".journey > details > summary").click()
-    page.all(".hops > li > details > summary")[0].click()
-    assert [one.text for one in page.all("svg .kind")][:1] == ["authorize"]
+    page.until(lambda: page.one("#shown").text == "1 of 1 journey, 0 findings", "it is not counted")
+    page.click(".journey > details > summary")
+    page.click(".hops > li > details > summary")
+    page.until(lambda: [one.text for one in page.all("svg .kind")][:1] == ["authorize"], "its diagram is not shown")
     sentinel.behaviour = Behaviour(lose_state="always")
     sentinel.sign_out()
     sign_in(app, proxy)
     page.until(lambda: "LPA310" in page.browser.text, "the finding is not shown")
     page.until(lambda: page.driver.title == "lp-authorize: 1 error", "the title stays")
-    first, second = page.all(".journey")
-    assert "Journey j2" in first.text
-    assert "state was sent, but none came back" in first.text
-    assert len(second.find_elements(By.CSS_SELECTOR, ".exchange")) >= 1
-    assert second.find_element(By.CSS_SELECTOR, ".exchange").is_displayed(), "what was unfolded stays unfolded"
-    page.one("input[value=none]").click()
+
+    def newest_first() -> bool:
+        first, second = page.all(".journey")
+        unfolded = second.find_element(By.CSS_SELECTOR, ".exchange")
+        texts = ("Journey j2", "state was sent, but none came back")
+        return all(text in first.text for text in texts) and unfolded.is_displayed()
+
+    page.until(newest_first, "the newest is not first, or what was unfolded does not stay unfolded")
+    page.click("input[value=none]")
     page.until(lambda: page.one("#shown").text == "1 of 2 journeys, 1 finding", "the filter does nothing")
     app.habits = Habits(proxy=proxy.url)
     Visitor(proxy).open(app.origin + "/login")
     page.until(lambda: page.one("#shown").text == "2 of 3 journeys, 2 findings", "the filter was forgotten")
-    page.one("#unfold").click()
+    page.click("#unfold")
     page.driver.execute_script("document.querySelector('.to-hop').click()")
-    assert page.one(".hops > .chosen").is_displayed()
+    page.until(lambda: page.one(".hops > .chosen"), "the hop of a finding is not shown")
 
 
 def test_an_unfolded_journey_stays_so_while_it_goes_on(live: tuple[Live, Mitmdump], app: App) -> None:

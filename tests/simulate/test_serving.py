@@ -52,7 +52,7 @@ def test_says_what_is_wrong_with_the_config(tmp_path: Path) -> None:
     config = tmp_path / "lp-authorize.yaml"
     config.write_text("simulate: {users: [{nme: a, password: b}]}\n")
     ended = CliRunner().invoke(main, ["simulate", "--config", str(config)])
-    assert (ended.exit_code, "missing key 'name'" in ended.output) == (2, True)
+    assert (ended.exit_code, "unknown key 'nme', did you mean 'name'?" in ended.output) == (2, True)
 
 
 @contextmanager
