@@ -101,14 +101,14 @@ AUTHORIZE = (
 
 
 def asked(
-    host: str, target: str, client: str = "10.0.0.1", location: str | None = None, **headers: str
+    host: str, target: str, client: str = "10.0.0.1", location: str | None = None, status: int = 302, **headers: str
 ) -> http.HTTPFlow:
     flow = tflow.tflow(resp=True)
     flow.client_conn.peername = (client, 50_000)
     flow.request.data.host, flow.request.data.path = host, target.encode()
     flow.request.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
     assert flow.response
-    flow.response.status_code = 302 if location else 200
+    flow.response.status_code = status if location else 200
     flow.response.headers = http.Headers([(b"Location", location.encode())] if location else [])
     return flow
 
@@ -127,6 +127,7 @@ LANDED = asked("va.sentinel.liveperson.net", AUTHORIZE, location="https://app.ex
         ([], asked("any.example", "/x?%63ode=1"), False),
         ([], asked("any.example", "/x", location="https://b.example/?code=1"), False),
         ([], asked("any.example", "/x", location="https://b.example/?co\tde=1"), False),
+        ([], asked("any.example", "/x", location="https://b.example/?code=1", status=200), False),
         ([], asked("any.example", "/x", location="https://b.example/"), True),
         ([], LOGIN_PAGE, True),
         ([asked("va.sentinel.liveperson.net", AUTHORIZE)], LOGIN_PAGE, False),

@@ -66,10 +66,9 @@ class Engine:
         location = location_target(exchange)
         redirect = location if exchange.status in REDIRECTS else None
         journey, hop = self._place(exchange, asked, redirect, calls_back=calls_back)
-        # Outside a login only what a browser follows by itself counts.
-        followed = location if journey else redirect
-        if followed and followed.query.has(*CALLBACK_NAMES):
-            docket.history.redirect(followed, in_journey=journey is not None)
+        # Whatever the status: a script may go where an answer that is no redirect points.
+        if location and location.query.has(*CALLBACK_NAMES):
+            docket.history.redirect(location, in_journey=journey is not None)
         if asked.referer and "?" in asked.referer:
             judge_leak(docket, exchange, asked.referer, redirect)
         if journey:

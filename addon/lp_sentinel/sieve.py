@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.parts import plain_host, split_authority
-from lp_sentinel.landing import REDIRECTS
 from lp_sentinel.reach import leads_back, names_login
 from lp_sentinel.relevance import Learnt, Relevance
 
@@ -73,7 +72,7 @@ class Sieve:
                 return False
         elif self._has_code and self._comes_from_login(request):
             return False
-        return response is None or response.data.status_code not in REDIRECTS or not _leads_back(response)
+        return response is None or not _leads_back(response)
 
     def _touches_login(self, request: RequestData) -> bool:
         """Whether a request goes to where logins lead, or comes from there.
@@ -149,7 +148,7 @@ def _note[T](known: set[T], one: T) -> None:
 
 
 def _leads_back(response: Response) -> bool:
-    """Whether the Location that is followed, the first, may be a step of a login."""
+    """Whether the Location that counts, the first, may be a step of a login."""
     for name, value in response.data.headers.fields:
         if len(name) == _LOCATION and name.lower() == b"location":
             return leads_back(_text(value))

@@ -44,7 +44,6 @@ from lp_sentinel.captures.parts import (
 )
 from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.exchange import Exchange, Headers, header
-from lp_sentinel.landing import REDIRECTS
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
@@ -85,9 +84,9 @@ class Found(NamedTuple):
 
     @property
     def location(self) -> str | None:
-        """Where the response redirects to."""
+        """Where the response points, whatever its status."""
         response = self.entry.response
-        if response is None or _status(response.status) not in REDIRECTS:
+        if response is None:
             return None
         location = _first(response.headers, "location")
         return text_of(response.redirect).strip(" \t") if location is None and response.redirect else location

@@ -147,12 +147,10 @@ def _asked(
     return asked_host(_text(address), int(port), scheme, header, _text(authority), by_authority=by_authority)
 
 
-def redirects_to(buffer: Buffer, start: int) -> str:
-    """The Locations of the response of the flow that begins at ``start``, or a text that counts as one."""
+def redirects_to(buffer: Buffer, at: int, end: int) -> str:
+    """The Locations of a response whose body ends at ``at`` and which ends at ``end``, or a text that counts as one."""
     try:
-        head = _found(HEAD.match(buffer, start))
-        _, answer, _, _, body = head.groups()
-        headers, _ = _message(buffer, head.end() + int(body), head.end(2) + 1 + int(answer), _OF_RESPONSE)
+        headers, _ = _message(buffer, at, end, _OF_RESPONSE)
     except Unusual:
         return "?code="
     return " ".join(value.strip() for name, value in headers if name == "location") or "/"

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from lp_sentinel.captures.layout import (
     BY_AUTHORITY,
+    ENDING,
+    HEAD,
     PLAIN,
     REQUEST,
     TIMES,
@@ -18,14 +20,8 @@ from lp_sentinel.captures.layout import (
 from lp_sentinel.captures.parts import split_authority
 from lp_sentinel.captures.survey import Hosts, Survey
 from lp_sentinel.captures.unusual import Unreadable, read_unusual
-from lp_sentinel.landing import REDIRECTS
 from lp_sentinel.reach import leads_back
 
-_HEAD = re.compile(
-    rb"([0-9]++):9:websocket;0:~8:response;"
-    rb"(?:0:~|([0-9]++):6:reason;[0-9]++:" + PLAIN + rb",11:status_code;3:([0-9]{3})#)"
-)
-"""The lengths of a flow and of its response, and the status."""
 _CARRIES = re.compile(rb"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
 _NAMING = rb"(,9:authority;[^;]++;[^;]++;[^;]++;[^;]++;[^;]++);" + TIMES + rb"([0-9]++):"
 _ASKED = re.compile(rb"7:request;([0-9]++):4:path;[0-9]++:([^,]*+)" + _NAMING)
@@ -36,9 +32,8 @@ _NAMED = re.compile(
     rb"4:port;[0-9]++:[0-9]{1,5}#4:host;[0-9]++:(" + PLAIN + rb")"
 )
 _HEADER = re.compile(rb"[0-9]:[A-Za-z]++,([0-9]{1,6}):(.*)", re.DOTALL)
-_HOST, _REFERER = b"4:host,", b"7:referer,"
+_HOST, _REFERER, _LOCATION = b"4:host,", b"7:referer,", b"8:location,"
 _BY_AUTHORITY = tuple(b":%s," % version.lower() for version in BY_AUTHORITY)
-_REDIRECTS = frozenset(str(status).encode() for status in REDIRECTS)
 _CLOSING = ord("}")
 _UNCLEAR = -1
 """In place of a group's number: what it is can't be told from this text alone."""
@@ -98,17 +93,19 @@ def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 
     ``in``, which takes six times as long with bytes.)
     """
     groups, size, place, latest, before = _Groups(found), len(buffer), len(found.offsets) - 1, b"", b""
-    head, asked_at, carries = _HEAD.match, _ASKED.match, _CARRIES.search
-    group_of, page_of = groups.hosts.get, groups.pages.get
+    head, asked_at, carries = HEAD.match, _ASKED.match, _CARRIES.search
+    group_of, page_of, ending_size = groups.hosts.get, groups.pages.get, len(ENDING)
     add, add_group, add_page = found.offsets.append, found.hosts.append, found.pages.append
     belongs = found.belonging.append
     while at < stop:
-        known, asked, careful, end, status = head(buffer, at), None, None, 0, b""
+        known, asked, careful = head(buffer, at), None, None
+        end, told, answered = 0, 0, 0
         if known:
-            length, answer, status = known.groups()
+            length, answer, _, _, body = known.groups()
             end = known.end(1) + int(length) + 2
             told = known.end(2) + int(answer) + 2 if answer else known.end()
-            if end <= size and buffer[end - 1] == _CLOSING:
+            answered = known.end() + int(body or 0)
+            if end <= size and buffer[end - ending_size : end] == ENDING:
                 asked = asked_at(buffer, told)
                 careful = None if asked else _asked_carefully(buffer, told)
         if asked:
@@ -124,14 +121,17 @@ def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 
             continue
         place += 1
         add(base + at)
-        start, at, before = at, end, started
+        at, before = end, started
         if started > latest:  # noqa: PLR1730  (max() takes four times as long)
             latest = started
         query = path.find(b"?")
         if (
             (query >= 0 and carries(path, query))
             or path.lower().find(b"sentinel") >= 0
-            or (status in _REDIRECTS and leads_back(redirects_to(buffer, start)))
+            or (
+                buffer[answered:told].lower().find(_LOCATION) >= 0
+                and leads_back(redirects_to(buffer, answered, told - 1))
+            )
         ):
             belongs(place)
             add_group(0)

@@ -10,7 +10,6 @@ from array import array
 from dataclasses import dataclass, field
 
 from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.landing import REDIRECTS
 from lp_sentinel.reach import leads_back, names_login
 
 _ORIGIN = re.compile(rb"[^/?#]*+//[^/?#]*+|[^/?#]*+")
@@ -68,7 +67,7 @@ class Survey:
             exchange.started,
             exchange.host,
             exchange.target,
-            header(exchange.response_headers, "location") if exchange.status in REDIRECTS else None,
+            header(exchange.response_headers, "location"),
             header(exchange.request_headers, "referer"),
         )
 
