@@ -1,4 +1,4 @@
-"""Which flows have nothing to do with a login: nearly all, so they are told from their bytes in under a microsecond."""
+"""Which flows have nothing to do with a login: nearly all, so they are told from few of their bytes."""
 
 from __future__ import annotations
 
