@@ -21,7 +21,7 @@ from lp_sentinel.workers import Advance, Workers
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_AHEAD = 256
+AHEAD = 256
 """How many exchanges ahead the engine hears of: a token exchange begins shortly after its callback."""
 WORTH_WORKERS = 32_000_000
 """Bytes that take longer than to start processes."""
@@ -141,7 +141,7 @@ def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterato
         if isinstance(exchange, Exchange):
             engine.announce(exchange)
         ahead.append(exchange)
-        if len(ahead) > _AHEAD:
+        if len(ahead) > AHEAD:
             yield ahead.popleft()
     yield from ahead
 

@@ -16,10 +16,11 @@ from mitmproxy.io import tnetstring
 
 from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, judge_capture
-from lp_sentinel.cluster import ClusterError, foreman, work
+from lp_sentinel.cluster import ClusterError, foreman, standard, work
 from lp_sentinel.cluster.connect import connected
 from lp_sentinel.cluster.foreman import judge_all
 from lp_sentinel.cluster.sources import Source, find_sources
+from lp_sentinel.cluster.standard import Standard
 from lp_sentinel.config import config_from
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
@@ -107,7 +108,7 @@ def test_ranges_and_pieces_outlive_a_worker(tmp_path: Path, monkeypatch: pytest.
 
 def test_other_versions_are_refused(on_cluster: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     versions = iter(("lp-authorize 1 on Python 3.12", "lp-authorize 2 on Python 3.12"))
-    monkeypatch.setattr(work, "_versions", lambda: next(versions, "lp-authorize 2 on Python 3.12"))
+    monkeypatch.setattr(standard, "_versions", lambda: next(versions, "lp-authorize 2 on Python 3.12"))
     with pytest.raises(ClusterError, match=r"the workers have lp-authorize 2 .* and here is lp-authorize 1 "):
         on_cluster(DEMO)
 
@@ -216,7 +217,7 @@ def test_a_folder_without_captures_is_told(on_cluster: Judge, tmp_path: Path) ->
 
 def test_what_tasks_are_given_and_give_shows_nothing() -> None:
     source = Source(str(DEMO), str(DEMO), size=DEMO.stat().st_size)
-    standard = work.Standard(RECORDED, PLAIN)
-    sealed = work.extract_range(standard, source, 0, source.size)
+    judged_by = Standard(RECORDED, PLAIN)
+    sealed = work.extract_range(judged_by, source, 0, source.size)
     assert sealed.value.extract.packed
-    assert (repr(sealed), repr(standard)) == ("<sealed>", "<standard>")
+    assert (repr(sealed), repr(judged_by)) == ("<sealed>", "<standard>")

@@ -16,7 +16,7 @@ from lp_sentinel.check import Judged, judge_capture
 from lp_sentinel.cluster import ClusterError, UnreadableError, work
 from lp_sentinel.cluster.connect import connected
 from lp_sentinel.cluster.sources import Source, find_sources
-from lp_sentinel.cluster.work import Standard
+from lp_sentinel.cluster.standard import Standard
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.workers import Advance

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import pickle
-import sys
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, wraps
-from pathlib import Path
+from functools import wraps
 from typing import Any, NamedTuple
 
-import cloudpickle
 from msgspec.structs import replace
 
-from lp_sentinel import shards
 from lp_sentinel.captures.choose import choose
 from lp_sentinel.captures.extract import Extract, extract, first_flow, nothing, read_flow
 from lp_sentinel.captures.gather import Gathered, gather, ordered, problem_of_flows
@@ -23,15 +17,13 @@ from lp_sentinel.captures.layout import ENDING, LONGEST_LENGTH, flow_end
 from lp_sentinel.captures.spool import Spool, pack, unpack
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.check import Judged, judge_gathered
-from lp_sentinel.cluster import ClusterError, UnreadableError
+from lp_sentinel.cluster import UnreadableError, pieces
+from lp_sentinel.cluster.dividing import Turn, divided
+from lp_sentinel.cluster.pieces import Event, JudgedPiece
 from lp_sentinel.cluster.sources import Source
-from lp_sentinel.document import parse_document
+from lp_sentinel.cluster.standard import Standard
 from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.project import Project
 from lp_sentinel.reach import Reach
-from lp_sentinel.redact import Redactor
-from lp_sentinel.reports.collected import tool_version
-from lp_sentinel.rules import RuleBook
 
 _SLACK = 1 << 20
 """Bytes that are read behind a range: the flow in which it ends is seldom longer."""
@@ -61,41 +53,6 @@ def _task(function: Callable[..., object]) -> Callable[..., Sealed]:
         return Sealed(function(*opened(list(arguments))))
 
     return sealed
-
-
-class Standard:
-    """What captures are judged by, on its way to workers who have no config file, and need the same key."""
-
-    def __init__(self, project: Project, redactor: Redactor) -> None:
-        self._made_by = _versions()
-        # The functions that rules were compiled to are made in no module by whose name pickle could find them.
-        self._packed: bytes = cloudpickle.dumps((_slim(project), redactor))
-
-    def __repr__(self) -> str:
-        return "<standard>"
-
-    def unpacked(self) -> tuple[Project, Redactor]:
-        """Raises ClusterError where the worker has other versions than the client."""
-        if self._made_by != _versions():
-            raise ClusterError(f"the workers have {_versions()}, and here is {self._made_by}: they must be the same")
-        return _unpacked(self._packed)
-
-
-def _slim(project: Project) -> Project:
-    """Without the text and the examples of rules, which are most of them."""
-    nothing = parse_document("{}", Path(), {})
-    rules = (dataclasses.replace(rule, document=nothing, good=(), bad=()) for rule in project.book.by_id.values())
-    return project._replace(book=RuleBook(rules))
-
-
-def _versions() -> str:
-    return f"lp-authorize {tool_version()} on Python {sys.version_info.major}.{sys.version_info.minor}"
-
-
-@lru_cache(1)
-def _unpacked(packed: bytes) -> tuple[Project, Redactor]:
-    standard: tuple[Project, Redactor] = pickle.loads(packed)  # noqa: S301  (of the client that asks for the work)
-    return standard
 
 
 @_task
@@ -229,7 +186,7 @@ class Settled(NamedTuple):
     """For each part the places in it of exchanges that the engine must see, too."""
     held: int
     problem: str | None
-    pieces: Sequence[Sequence[shards.Turn]] = ()
+    pieces: Sequence[Sequence[Turn]] = ()
     judged: Judged | None = None
 
 
@@ -291,7 +248,7 @@ def settle(
         gathered = Gathered(ordered(chosen, spool, survey.latest), len(survey.offsets) - survey.others, problem)
         count = min(most, len(chosen.places) // least)
         if count > 1:
-            return Settled({}, gathered.held, problem, shards.split(gathered.exchanges, count))
+            return Settled({}, gathered.held, problem, divided(gathered.exchanges, count))
         judged = judge_gathered(source.name, gathered, project, redactor)
         return Settled({}, gathered.held, problem, judged=judged)
 
@@ -306,27 +263,27 @@ def outline(settled: Settled) -> Settled:
 
 
 @_task
-def piece(settled: Settled, number: int) -> Sequence[shards.Turn]:
+def piece(settled: Settled, number: int) -> Sequence[Turn]:
     return settled.pieces[number]
 
 
 @_task
 def judge_piece(
-    standard: Standard, capture: str, held: Sequence[shards.Turn], number: int, heard: Sequence[shards.Event]
-) -> shards.Judged:
-    return shards.judge_piece(held, heard, *standard.unpacked(), capture, number)
+    standard: Standard, capture: str, held: Sequence[Turn], number: int, heard: Sequence[Event]
+) -> JudgedPiece:
+    return pieces.judge_piece(held, heard, *standard.unpacked(), capture, number)
 
 
 @_task
 def without_rules(standard: Standard) -> Standard:
     """Enough to know what pieces tell each other."""
     project, redactor = standard.unpacked()
-    return Standard(shards.without_rules(project), redactor)
+    return Standard(pieces.without_rules(project), redactor)
 
 
 @_task
-def told(judged: Sequence[shards.Judged]) -> list[shards.Event]:
-    return shards.told(judged)
+def told(judged: Sequence[JudgedPiece]) -> list[Event]:
+    return pieces.told(judged)
 
 
 @_task
@@ -335,5 +292,5 @@ def are_equal(one: object, other: object) -> bool:
 
 
 @_task
-def unite(capture: str, settled: Settled, judged: Sequence[shards.Judged]) -> Judged:
-    return Judged(capture, settled.held, *shards.united(judged), settled.problem)
+def unite(capture: str, settled: Settled, judged: Sequence[JudgedPiece]) -> Judged:
+    return Judged(capture, settled.held, *pieces.united(judged), settled.problem)

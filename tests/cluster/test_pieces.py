@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import get_args
 
@@ -12,10 +13,13 @@ from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from msgspec.structs import replace
 
-from lp_sentinel import check, journey, shards
+from lp_sentinel import check, journey
 from lp_sentinel.captures import in_order
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.check import _announced
+from lp_sentinel.cluster import pieces
+from lp_sentinel.cluster.dividing import divided
+from lp_sentinel.cluster.pieces import Event, JudgedPiece, judge_piece, told, united, without_rules
 from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
@@ -24,7 +28,6 @@ from lp_sentinel.memory import Ageing
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
-from lp_sentinel.shards import judge_in_pieces
 from tests.captures.test_gather import KNOWN, UNKNOWN, flows
 from tests.logins import WAYS, Fault, Login, Step
 
@@ -46,12 +49,25 @@ def at_once(stream: Stream, project: Project) -> tuple[list[Finding], list[Journ
     return list(findings), [one for verdict in verdicts for one in verdict.closed]
 
 
+def in_pieces(stream: Stream, project: Project, most: int) -> tuple[list[Finding], list[JourneySummary]]:
+    """As a foreman has it done, but here."""
+    parts = divided(stream, most)
+
+    def judge(by: Project, heard: Sequence[Event]) -> list[JudgedPiece]:
+        return [judge_piece(part, heard, by, PLAIN, "a", piece) for piece, part in enumerate(parts)]
+
+    heard = told(judge(without_rules(project), []))
+    while (new := told(judged := judge(project, heard))) != heard:
+        heard = new
+    return united(judged)
+
+
 @given(st.lists(flows(), min_size=1, max_size=25), st.sampled_from([KNOWN, UNKNOWN]), st.integers(1, 4))
 @settings(max_examples=150, deadline=None)
 def test_pieces_of_any_flows_come_to_the_same(held: list[Flow], project: Project, most: int) -> None:
     stream: Stream = []
     stream += in_order(exchange_of(flow, index) for index, flow in enumerate(held) if isinstance(flow, HTTPFlow))
-    assert judge_in_pieces(stream, most, project, PLAIN, "a") == at_once(stream, project)
+    assert in_pieces(stream, project, most) == at_once(stream, project)
 
 
 LOGINS = st.builds(
@@ -99,12 +115,12 @@ def cramped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memories that forget soon, as they else do in a capture of many thousand logins."""
     monkeypatch.setattr(Ageing.__init__, "__defaults__", (3,))
     monkeypatch.setattr(journey, "_MOST_FINISHED", 2)
-    for module in (check, shards):
-        monkeypatch.setattr(module, "_AHEAD", 4)
+    for module in (check, pieces):
+        monkeypatch.setattr(module, "AHEAD", 4)
 
 
 @pytest.mark.usefixtures("cramped")
 @given(streams(), st.sampled_from([SMALL, UNKNOWN]), st.integers(2, 4))
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pieces_forget_what_one_engine_forgets(stream: Stream, project: Project, most: int) -> None:
-    assert judge_in_pieces(stream, most, project, PLAIN, "a") == at_once(stream, project)
+    assert in_pieces(stream, project, most) == at_once(stream, project)

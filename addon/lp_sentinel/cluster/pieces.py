@@ -1,58 +1,37 @@
-"""One capture judged in several pieces, which together come to what one engine comes to.
+"""The pieces of a capture judged, which together come to what one engine comes to.
 
-Exchanges that can have to do with one another are judged in one piece: those of a browser, and those that carry the
-same code or state or that lead to the same place. What the pieces share even so is told to each of them, in the order
-of time: where apps are called back, how many logins of a client landed, and what takes up room in memories that
-forget. A piece that hears of something may judge otherwise and then let others hear otherwise. So this is repeated
-until nobody hears anything new; what comes last is what one engine would have seen, as each event only depends on
-those before it.
+What pieces share, however the capture was divided, is told to each of them, in the order of time: where apps are called
+back, how many logins of a client landed, and what takes up room in memories that forget. A piece that hears of
+something may judge otherwise and then let others hear otherwise. So this is repeated until nobody hears anything new;
+what comes last is what one engine would have seen, as each event only depends on those before it.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from math import inf
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from msgspec.structs import replace
 
-from lp_sentinel.attribution import read_asked
-from lp_sentinel.authorize import authorize_path, token_path
+from lp_sentinel.check import AHEAD
+from lp_sentinel.cluster.dividing import Turn
 from lp_sentinel.config import Limits
 from lp_sentinel.engine import Engine, Verdict
-from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.finding import Finding, JourneySummary, by_place
 from lp_sentinel.history import History
 from lp_sentinel.journey import Journey, Journeys
-from lp_sentinel.landing import CALLBACK_NAMES, location_target
 from lp_sentinel.memory import Ageing
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
-from lp_sentinel.token import read_token_request
-from lp_sentinel.uri import Endpoint, parse_parameters
+from lp_sentinel.uri import Endpoint
 
-_AHEAD = 256
-
-type Tie = bytes
-"""A digest of what exchanges may have in common: the same in all processes."""
 type When = tuple[int, bool, int]
 """At whose turn; whether that itself, not an announcement made just before it; else the place of what is announced."""
-
-
-class Turn(NamedTuple):
-    """An exchange and where it comes in its capture."""
-
-    place: int
-    """Among all that one engine would be fed with, moments that pass included."""
-    now: float
-    """When the newest of those before it started."""
-    exchange: Exchange
-
 
 _OF_JOURNEYS = frozenset({"begun", "landed", "moved"})
 
@@ -66,96 +45,13 @@ class Event(NamedTuple):
     about: tuple[Any, ...]
 
 
-class Judged(NamedTuple):
+class JudgedPiece(NamedTuple):
     """What came of a piece."""
 
     findings: tuple[Finding, ...]
     journeys: tuple[tuple[float, JourneySummary], ...]
     """With a number by which those are in order that had to make room; infinite for the others."""
     told: tuple[Event, ...]
-
-
-# Which exchanges belong together
-
-
-def _ties(exchange: Exchange) -> tuple[set[Tie], set[Tie]]:
-    """What ties an exchange to all that have the same; and what does so only where it is certain of another one.
-
-    A browser matters where it begins logins: else all that an app's back end redeems would be in one piece. What a
-    Referer carries matters where it is a code.
-    """
-    own, target = read_asked(exchange).own, location_target(exchange)
-    carried = [own.query]
-    if target:
-        carried += target.query, target.fragment
-    if exchange.request_body and token_path(exchange.path):
-        carried.append(read_token_request(exchange).form or parse_parameters(None))
-    browser = {_tie("browser", *exchange.browser)}
-    found = {_tie(name, value) for one in carried for name, value in one.pairs if value and name in ("code", "state")}
-    found |= {
-        _tie("place", one.uri.endpoint, one.uri.query)
-        for one in (own, target)
-        if one and one.uri and one.query.has(*CALLBACK_NAMES)
-    }
-    referer = header(exchange.request_headers, "referer") or ""
-    named = parse_parameters(referer.partition("?")[2].partition("#")[0])
-    in_referer = {_tie("code", value) for _, value in named.pairs}
-    return (found | browser, in_referer) if authorize_path(exchange.path) else (found, in_referer | browser)
-
-
-def _tie(*parts: object) -> Tie:
-    return blake2b(repr(parts).encode(), digest_size=8).digest()
-
-
-def _pieces(tied: Sequence[tuple[set[Tie], set[Tie]]], most: int) -> list[int]:
-    """For each exchange, by its ties, in which of up to ``most`` pieces it is judged."""
-    parent = list(range(len(tied)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = index = parent[parent[index]]
-        return index
-
-    first: dict[Tie, int] = {}
-    for index, (certain, _) in enumerate(tied):
-        for tie in certain:
-            parent[root(index)] = root(first.setdefault(tie, index))
-    for index, (_, possible) in enumerate(tied):
-        for tie in possible & first.keys():
-            parent[root(index)] = root(first[tie])
-    roots = [root(index) for index in range(len(tied))]
-    sizes: defaultdict[int, int] = defaultdict(int)
-    for one in roots:
-        sizes[one] += 1
-    loads = [(0, number) for number in range(most)]
-    placed = {}
-    for one in sorted(sizes, key=lambda one: (-sizes[one], one)):
-        load, number = loads[0]
-        placed[one] = number
-        heapq.heapreplace(loads, (load + sizes[one], number))
-    return [placed[one] for one in roots]
-
-
-def split(stream: Iterable[Exchange | float], most: int) -> list[list[Turn]]:
-    """What an engine would be fed with in up to ``most`` pieces."""
-    held = list(_turns(stream))
-    parts: list[list[Turn]] = [[] for _ in range(most)]
-    for turn, piece in zip(held, _pieces([_ties(turn.exchange) for turn in held], most), strict=True):
-        parts[piece].append(turn)
-    return parts
-
-
-def _turns(stream: Iterable[Exchange | float]) -> Iterator[Turn]:
-    """The exchanges of what an engine would be fed with."""
-    now = 0.0
-    for place, one in enumerate(stream):
-        if isinstance(one, Exchange):
-            yield Turn(place, now, one)
-        started = one.started if isinstance(one, Exchange) else one
-        now = now if started is None else max(now, started)
-
-
-# What pieces tell each other
 
 
 class _Log:
@@ -285,10 +181,10 @@ class _Engine(Engine):
         self._journeys = self._docket.journeys = _Journeys(project.config.limits.open_journeys, self._log)
         self._history = self._docket.history = _History(project.config.limits, self._log)
 
-    def judge(self, held: Sequence[Turn], heard: Sequence[Event]) -> Judged:
+    def judge(self, held: Sequence[Turn], heard: Sequence[Event]) -> JudgedPiece:
         others = deque(event for event in heard if event.piece != self._piece)
         own: list[tuple[When, Turn]] = [((turn.place, True, 0), turn) for turn in held]
-        own += (((max(0, turn.place - _AHEAD), False, turn.place), turn) for turn in held if turn.exchange.injected)
+        own += (((max(0, turn.place - AHEAD), False, turn.place), turn) for turn in held if turn.exchange.injected)
         verdicts: list[Verdict] = []
         for when, turn in sorted(own, key=itemgetter(0)):
             while others and others[0].when < when:
@@ -302,7 +198,7 @@ class _Engine(Engine):
             self._hear(event)
         verdicts.append(self.close())
         made_room = self._journeys.made_room
-        return Judged(
+        return JudgedPiece(
             tuple(finding for verdict in verdicts for finding in verdict.findings),
             tuple((made_room.get(one.journey, inf), one) for verdict in verdicts for one in verdict.closed),
             tuple(self._log.events),
@@ -321,7 +217,7 @@ class _Engine(Engine):
 
 def judge_piece(
     held: Sequence[Turn], heard: Sequence[Event], project: Project, redactor: Redactor, capture: str, piece: int
-) -> Judged:
+) -> JudgedPiece:
     """Judge one piece, given all that the pieces told each other before."""
     return _Engine(project, redactor, capture, piece).judge(held, heard)
 
@@ -331,12 +227,12 @@ def without_rules(project: Project) -> Project:
     return project._replace(book=RuleBook(()))
 
 
-def told(judged: Iterable[Judged]) -> list[Event]:
+def told(judged: Iterable[JudgedPiece]) -> list[Event]:
     """All that the pieces tell each other, in order."""
     return list(heapq.merge(*(one.told for one in judged), key=itemgetter(0)))
 
 
-def united(judged: Sequence[Judged]) -> tuple[list[Finding], list[JourneySummary]]:
+def united(judged: Sequence[JudgedPiece]) -> tuple[list[Finding], list[JourneySummary]]:
     """Findings and journeys as one engine gives them, journeys numbered in the order in which they began."""
     begun = [(event.piece, event.about[0]) for event in told(judged) if event.what == "begun"]
     names = {(piece, f"j{number}"): f"j{place}" for place, (piece, number) in enumerate(begun, 1)}
@@ -352,18 +248,3 @@ def united(judged: Sequence[Judged]) -> tuple[list[Finding], list[JourneySummary
     ]
     journeys.sort(key=lambda pair: (pair[0], int(pair[1].journey[1:])))
     return by_place(findings), [journey for _, journey in journeys]
-
-
-def judge_in_pieces(
-    stream: Iterable[Exchange | float], most: int, project: Project, redactor: Redactor, capture: str
-) -> tuple[list[Finding], list[JourneySummary]]:
-    """What one engine comes to that is fed with ``stream``."""
-    parts = split(stream, most)
-
-    def judge_all(by: Project, heard: Sequence[Event]) -> list[Judged]:
-        return [judge_piece(part, heard, by, redactor, capture, piece) for piece, part in enumerate(parts)]
-
-    heard = told(judge_all(without_rules(project), []))
-    while (new := told(judged := judge_all(project, heard))) != heard:
-        heard = new
-    return united(judged)

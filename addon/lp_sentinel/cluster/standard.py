@@ -1,0 +1,53 @@
+"""What captures are judged by, on its way from the client to the workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import cloudpickle
+
+from lp_sentinel.cluster import ClusterError
+from lp_sentinel.document import parse_document
+from lp_sentinel.project import Project
+from lp_sentinel.redact import Redactor
+from lp_sentinel.reports.collected import tool_version
+from lp_sentinel.rules import RuleBook
+
+
+class Standard:
+    """Project and redactor in one: workers have no config file, and need the same key."""
+
+    def __init__(self, project: Project, redactor: Redactor) -> None:
+        self._made_by = _versions()
+        # The functions that rules were compiled to are made in no module by whose name pickle could find them.
+        self._packed: bytes = cloudpickle.dumps((_slim(project), redactor))
+
+    def __repr__(self) -> str:
+        return "<standard>"
+
+    def unpacked(self) -> tuple[Project, Redactor]:
+        """Raises ClusterError where the worker has other versions than the client."""
+        if self._made_by != _versions():
+            raise ClusterError(f"the workers have {_versions()}, and here is {self._made_by}: they must be the same")
+        return _unpacked(self._packed)
+
+
+def _slim(project: Project) -> Project:
+    """Without the text and the examples of rules, which are most of them."""
+    nothing = parse_document("{}", Path(), {})
+    rules = (dataclasses.replace(rule, document=nothing, good=(), bad=()) for rule in project.book.by_id.values())
+    return project._replace(book=RuleBook(rules))
+
+
+def _versions() -> str:
+    return f"lp-authorize {tool_version()} on Python {sys.version_info.major}.{sys.version_info.minor}"
+
+
+@lru_cache(1)
+def _unpacked(packed: bytes) -> tuple[Project, Redactor]:
+    standard: tuple[Project, Redactor] = pickle.loads(packed)  # noqa: S301  (of the client that asks for the work)
+    return standard
