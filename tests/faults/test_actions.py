@@ -12,8 +12,9 @@ from lp_sentinel.config import Config
 from lp_sentinel.faults import acts
 from lp_sentinel.faults.answers import answer, edited_token, login_page
 from lp_sentinel.faults.counting import chance, delay_of, is_due
-from lp_sentinel.faults.landings import Known, NotPossibleError, carried, redirect
+from lp_sentinel.faults.landings import Known, NotPossibleError, redirect
 from lp_sentinel.faults.match import Hops, Login, Seen
+from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.reading import load_plan
 from lp_sentinel.uri import endpoint_of
 from tests.faults.making import AUTHORIZE, exchange, fault
@@ -92,6 +93,12 @@ def test_a_landing_that_is_made(do: str, location: str) -> None:
 )  # fmt: skip
 def test_a_landing_that_is_edited(do: str, location: str) -> None:
     assert redirect(fault(f"at: landing, do: {{{do}}}").do, REAL, KNOWN).locations == (location,)
+
+
+def test_a_state_is_altered_where_it_stands() -> None:
+    in_fragment = f"{CB}#code=c0de&state=abc"
+    made = redirect(fault("at: landing, do: {state: upper-case}").do, in_fragment, KNOWN)
+    assert made.locations == (f"{CB}#code=c0de&state=ABC",)
 
 
 def test_no_location_and_two() -> None:
@@ -219,7 +226,7 @@ def test_a_real_code_that_is_thrown_away_is_said_to_be_spent(do: str, answered: 
     seen = Hops(Config()).at_request(asked)
     assert seen
     real = exchange(asked.target, status=answered, response_headers=(("Location", REAL),))
-    assert acts.at_response(one, seen, KNOWN, real, REAL, b"").spends is spent
+    assert acts.at_response(one, seen, KNOWN, real, REAL).spends is spent
 
 
 @pytest.mark.parametrize(

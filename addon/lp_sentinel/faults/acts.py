@@ -8,9 +8,10 @@ from mitmproxy import http
 
 from lp_sentinel.exchange import Exchange, header_values
 from lp_sentinel.faults.answers import Answer, answer, did, edited_token, login_page, redirection
-from lp_sentinel.faults.landings import Known, NotPossibleError, carried, redirect
+from lp_sentinel.faults.landings import Known, NotPossibleError, redirect
 from lp_sentinel.faults.match import Seen
 from lp_sentinel.faults.plan import Fault
+from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.landing import REDIRECTS
 from lp_sentinel.uri import resolve
 
@@ -108,18 +109,17 @@ def back_from_loop(exchange: Exchange) -> Answer:
     return redirection(_FOUND, (exchange.url.replace(LOOP_LEG, "/authorize", 1),))
 
 
-def at_response(fault: Fault, seen: Seen, known: Known, answered: Exchange, landing: str | None, body: bytes) -> Act:
+def at_response(fault: Fault, seen: Seen, known: Known, answered: Exchange, landing: str | None) -> Act:
     """The act on a real answer, which lands at ``landing`` if it does. Raises NotPossibleError."""
-    act = _on_answer(fault, seen, known, answered, landing, body)
+    act = _on_answer(fault, seen, known, answered, landing)
     if seen.hop == "token":
         thrown = act.answer is not None or act.kills
         return act._replace(spends=thrown and answered.status == _OK)
-    code = carried(landing, "code") if landing else None
-    kept = carried(act.lands_on, "code") if act.lands_on else None
-    return act._replace(spends=code is not None and code != kept)
+    code = carried(landing, "code")
+    return act._replace(spends=code is not None and code != carried(act.lands_on, "code"))
 
 
-def _on_answer(fault: Fault, seen: Seen, known: Known, answered: Exchange, landing: str | None, body: bytes) -> Act:
+def _on_answer(fault: Fault, seen: Seen, known: Known, answered: Exchange, landing: str | None) -> Act:
     do = fault.do
     match fault.family:
         case "landing":
@@ -129,7 +129,7 @@ def _on_answer(fault: Fault, seen: Seen, known: Known, answered: Exchange, landi
         case "delay":
             return Act("delayed", lands_on=landing)
         case "token":
-            edited = edited_token(do, body) if answered.status == _OK else None
+            edited = edited_token(do, answered.response_body or b"") if answered.status == _OK else None
             if edited is None:
                 raise NotPossibleError("it is no token answer that would be altered")
             what = [*(f"without {name}" for name in do.without), *(f"{name} set" for name in do.set)]

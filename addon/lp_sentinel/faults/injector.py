@@ -17,9 +17,10 @@ from lp_sentinel.document import DocumentError, unknown
 from lp_sentinel.exchange import FAULT_HEADER, Exchange
 from lp_sentinel.faults.acts import LOOP_LEG, Act, at_request, at_response, back_from_loop, response_of
 from lp_sentinel.faults.counting import delay_of, is_due, made_up
-from lp_sentinel.faults.landings import Known, NotPossibleError, carried
+from lp_sentinel.faults.landings import Known, NotPossibleError
 from lp_sentinel.faults.match import Hops, Seen, matches, outcome
 from lp_sentinel.faults.plan import Fault, Plan
+from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.memory import digest
@@ -233,9 +234,7 @@ class Injector:
     def _choose_at_response(
         self, flow: HTTPFlow, pending: _Pending, answered: Exchange, landing: str | None
     ) -> _Chosen | None:
-        real, body = outcome(answered, landing), (flow.response and flow.response.raw_content) or b""
-        if pending.seen.hop == "token" and flow.response:
-            body = answered.response_body or b""
+        real = outcome(answered, landing)
         for index, armed in enumerate(pending.faults):
             fault, seen = armed.fault, pending.seen
             here = index >= pending.start if fault.at == seen.hop else fault.at == "landing" and landing is not None
@@ -245,7 +244,7 @@ class Injector:
                 continue
             count = armed.matched[seen.client] + 1
             known = self._known(fault, seen, landing, count)
-            act = self._worked_out(armed, partial(at_response, fault, seen, known, answered, landing, body))
+            act = self._worked_out(armed, partial(at_response, fault, seen, known, answered, landing))
             if act and armed.is_turn(seen.client, count):
                 return _Chosen(armed, act, count, seen)
         return None
@@ -353,7 +352,7 @@ def _same(fault: Fault, armed: _Armed | None) -> bool:
 
 def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
     seen, act = chosen.seen, chosen.act
-    code = carried(act.lands_on, "code") if act.lands_on else None
+    code = carried(act.lands_on, "code")
     return Injection(
         fault=chosen.armed.fault,
         flow=flow.id,

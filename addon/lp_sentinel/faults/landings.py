@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import quote, unquote_plus
+from urllib.parse import unquote_plus
 
 from lp_sentinel.faults.plan import Do, Target
-from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, endpoint_of, form_decode
+from lp_sentinel.faults.raw_url import RawUrl, name_of, pair
+from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, endpoint_of
 
 _ERRORS = ("error", "error_description", "error_uri")
 _PROTOCOL = frozenset({*_ERRORS, "code", "state", "iss"})
@@ -50,14 +51,6 @@ class Redirect(NamedTuple):
     """Where a browser should land; ``None`` if nowhere."""
 
 
-class _Url(NamedTuple):
-    """A landing's URL. ``pieces`` are raw ``name=value``."""
-
-    base: str
-    pieces: tuple[str, ...]
-    fragment: str = ""
-
-
 class NotPossibleError(Exception):
     """An answer cannot be changed in that way; the fault does not match."""
 
@@ -67,42 +60,26 @@ def redirect(do: Do, location: str | None, known: Known) -> Redirect:
     if location is None and not do.makes_landing:
         raise NotPossibleError("there is no redirect to edit")
     did: list[str] = []
-    url = _read(location) if location else _made(known)
+    url = RawUrl.read(location) if location else _made(known)
     real = endpoint_of(url.base)
     if do.edits_landing:
         url = _edited(do, url, known, did)
     target = endpoint_of(url.base)
     if location is None or do.target is not None:
         _check_target(target, known)
-    if _leaves(real, target, do.location) and _has(url, "code"):
-        url = _replaced(url, "code", known.made_up("dummy"))
+    if _leaves(real, target, do.location) and url.has("code"):
+        url = url.replaced("code", known.made_up("dummy"))
         did.append("the code replaced by a dummy")
     if do.redirect:
         did.append(f"status {do.redirect}")
     return _located(do, url, did)
 
 
-def carried(location: str, name: str) -> str | None:
-    """The value of a parameter in query or fragment, form-decoded."""
-    url = _read(location)
-    for piece in (*url.pieces, *url.fragment.split("&")):
-        key, _, value = piece.partition("=")
-        if form_decode(key) == name and value:
-            return form_decode(value)
-    return None
-
-
-def _read(location: str) -> _Url:
-    rest, _, fragment = location.partition("#")
-    base, _, query = rest.partition("?")
-    return _Url(base, tuple(query.split("&")) if query else (), fragment)
-
-
-def _made(known: Known) -> _Url:
+def _made(known: Known) -> RawUrl:
     if known.redirect_uri is None:
         raise NotPossibleError("it is not known where the app is called back")
-    url = _read(known.redirect_uri)
-    return url._replace(pieces=(*url.pieces, *(_pair("state", known.state) if known.state else ())), fragment="")
+    url = RawUrl.read(known.redirect_uri)._replace(fragment="")
+    return url.added("state", known.state) if known.state else url
 
 
 def _check_target(target: Endpoint | None, known: Known) -> None:
@@ -114,7 +91,7 @@ def _check_target(target: Endpoint | None, known: Known) -> None:
 # --- parameters --------------------------------------------------------------------------------------------------
 
 
-def _edited(do: Do, url: _Url, known: Known, did: list[str]) -> _Url:
+def _edited(do: Do, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
     if do.given & {"error", "description"}:
         url = _with_error(do, url, did)
     if do.code and do.code != "kept":
@@ -122,13 +99,12 @@ def _edited(do: Do, url: _Url, known: Known, did: list[str]) -> _Url:
     if do.state:
         url = _with_state(do.state, url, known, did)
     for name, value in do.add.items():
-        url = url._replace(pieces=(*url.pieces, *_pair(name, value)))
+        url = url.added(name, value)
         did.append(f"{name} added")
     if do.target is not None:
         url = _elsewhere(do.target, url, known, did)
     if do.fragment:
-        own = tuple(piece for piece in url.pieces if _name(piece) not in _PROTOCOL)
-        moved = tuple(piece for piece in url.pieces if _name(piece) in _PROTOCOL)
+        own, moved = _parted(url.pieces)
         if not moved:
             raise NotPossibleError("there are no parameters to move")
         url = url._replace(pieces=own, fragment="&".join(moved))
@@ -136,98 +112,68 @@ def _edited(do: Do, url: _Url, known: Known, did: list[str]) -> _Url:
     return url
 
 
-def _with_error(do: Do, url: _Url, did: list[str]) -> _Url:
+def _parted(pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a redirect URI has of its own, and what the protocol adds to it."""
+    own = tuple(piece for piece in pieces if name_of(piece) not in _PROTOCOL)
+    return own, tuple(piece for piece in pieces if name_of(piece) in _PROTOCOL)
+
+
+def _with_error(do: Do, url: RawUrl, did: list[str]) -> RawUrl:
     gone = {*_ERRORS, *(() if do.code == "kept" else ("code",))}
-    if do.code == "kept" and not _has(url, "code"):
+    if do.code == "kept" and not url.has("code"):
         raise NotPossibleError("there is no code to keep")
-    kept = tuple(piece for piece in url.pieces if _name(piece) not in gone)
-    own = tuple(piece for piece in kept if _name(piece) not in _PROTOCOL)
-    error = _pair("error", do.error) if do.error is not None else ()
-    description = _pair("error_description", do.description) if do.description is not None else ()
-    protocol = tuple(piece for piece in kept if _name(piece) in _PROTOCOL)
+    own, protocol = _parted([piece for piece in url.pieces if name_of(piece) not in gone])
+    given = (("error", do.error), ("error_description", do.description))
+    new = (pair(name, value) for name, value in given if value is not None)
     beside = " beside the code" if do.code == "kept" else ""
     did.append(f"error={do.error}{beside}" if do.error else "error_description alone")
-    return url._replace(pieces=(*own, *error, *description, *protocol))
+    return url._replace(pieces=(*own, *new, *protocol))
 
 
-def _with_code(way: str, url: _Url, known: Known, did: list[str]) -> _Url:
-    if not _has(url, "code"):
+def _with_code(way: str, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
+    if not url.has("code"):
         raise NotPossibleError("there is no code")
     did.append({"earlier": "an earlier login's code", "invalid": "an invalid code"}.get(way, f"code {way}"))
     match way:
         case "removed":
-            return _without(url, "code")
+            return url.without("code")
         case "duplicated":
-            return _doubled(url, "code")
+            return url.doubled("code")
         case "empty":
-            return _replaced(url, "code", "")
+            return url.replaced("code", "")
         case "earlier":
             if known.earlier_code is None:
                 raise NotPossibleError("no earlier code of this app was seen")
-            return _replaced(url, "code", known.earlier_code)
-    return _replaced(url, "code", known.made_up("code"))
+            return url.replaced("code", known.earlier_code)
+    return url.replaced("code", known.made_up("code"))
 
 
-def _with_state(way: str, url: _Url, known: Known, did: list[str]) -> _Url:
-    if not _has(url, "state"):
+def _with_state(way: str, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
+    if not url.has("state"):
         raise NotPossibleError("there is no state")
     did.append({"other": "an earlier login's state"}.get(way, f"state {way}"))
     match way:
         case "removed":
-            return _without(url, "state")
+            return url.without("state")
         case "duplicated":
-            return _doubled(url, "state")
+            return url.doubled("state")
         case "replaced":
-            return _replaced(url, "state", known.made_up("state"))
+            return url.replaced("state", known.made_up("state"))
         case "other":
             if known.other_state is None:
                 raise NotPossibleError("no other state of this app was seen")
-            return _replaced(url, "state", known.other_state)
-    state = next(form_decode(piece.partition("=")[2]) for piece in url.pieces if _name(piece) == "state")
+            return url.replaced("state", known.other_state)
+    state = url.value("state") or ""
     changed = STATE_WAYS[way](state)
     if changed == state:
         raise NotPossibleError("this state would not be altered by it")
-    return _replaced(url, "state", changed)
-
-
-def _name(piece: str) -> str:
-    return form_decode(piece.partition("=")[0])
-
-
-def _has(url: _Url, name: str) -> bool:
-    return any(_name(piece) == name for piece in url.pieces) or any(
-        _name(piece) == name for piece in url.fragment.split("&") if url.fragment
-    )
-
-
-def _pair(name: str, value: str) -> tuple[str]:
-    return (f"{quote(name, safe='')}={quote(value, safe='', errors='surrogateescape')}",)
-
-
-def _without(url: _Url, name: str) -> _Url:
-    return _mapped(url, name, lambda _: ())
-
-
-def _doubled(url: _Url, name: str) -> _Url:
-    return _mapped(url, name, lambda piece: (piece, piece))
-
-
-def _replaced(url: _Url, name: str, value: str) -> _Url:
-    return _mapped(url, name, lambda _: _pair(name, value))
-
-
-def _mapped(url: _Url, name: str, change: Callable[[str], Sequence[str]]) -> _Url:
-    def mapped(pieces: Sequence[str]) -> tuple[str, ...]:
-        return tuple(new for piece in pieces for new in (change(piece) if _name(piece) == name else (piece,)))
-
-    fragment = "&".join(mapped(url.fragment.split("&"))) if url.fragment else ""
-    return url._replace(pieces=mapped(url.pieces), fragment=fragment)
+    return url.replaced("state", changed)
 
 
 # --- the place ---------------------------------------------------------------------------------------------------
 
 
-def _elsewhere(way: str | Target, url: _Url, known: Known, did: list[str]) -> _Url:
+def _elsewhere(way: str | Target, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
     endpoint = endpoint_of(url.base)
     if endpoint is None:
         raise NotPossibleError("the redirect leads to no absolute URL")
@@ -248,10 +194,10 @@ def _elsewhere(way: str | Target, url: _Url, known: Known, did: list[str]) -> _U
             return url._replace(base=_written(endpoint._replace(scheme=scheme, port=port)))
         case "trailing-slash":
             return url._replace(base=url.base[:-1] if url.base.endswith("/") else url.base + "/")
-    kept = tuple(piece for piece in url.pieces if _name(piece) in _PROTOCOL)
-    if kept == url.pieces:
+    own, protocol = _parted(url.pieces)
+    if not own:
         raise NotPossibleError("the redirect URI has no query of its own")
-    return url._replace(pieces=kept)
+    return url._replace(pieces=protocol)
 
 
 def _merged(endpoint: Endpoint, target: Target) -> Endpoint:
@@ -286,22 +232,20 @@ def _leaves(real: Endpoint | None, target: Endpoint | None, form: str | None) ->
 # --- the header --------------------------------------------------------------------------------------------------
 
 
-def _located(do: Do, url: _Url, did: list[str]) -> Redirect:
-    query = "?" + "&".join(url.pieces) if url.pieces else ""
-    fragment = "#" + url.fragment if url.fragment else ""
-    location = f"{url.base}{query}{fragment}"
+def _located(do: Do, url: RawUrl, did: list[str]) -> Redirect:
+    location = url.base + url.parameters
     if do.location is None:
         return Redirect((location,), ", ".join(did), location)
-    path = url.base.partition("://")[2].partition("/")[2]
-    host = url.base.partition("://")[2].partition("/")[0]
+    scheme, _, rest = url.base.partition("://")
+    host, _, path = rest.partition("/")
     did.append({"twice": "two Locations", "removed": "no Location"}.get(do.location, f"a {do.location} Location"))
     match do.location:
         case "removed":
             locations: tuple[str, ...] = ()
         case "relative":
-            locations = (f"/{path}{query}{fragment}",)
+            locations = (f"/{path}{url.parameters}",)
         case "malformed":
-            locations = (f"{url.base.partition('://')[0]}://[{host}/{path}{query}{fragment}",)
+            locations = (f"{scheme}://[{host}/{path}{url.parameters}",)
         case _:
             locations = location, url.base
     return Redirect(locations, ", ".join(did), location if do.location == "twice" else None)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.faults.landings import carried
 from lp_sentinel.faults.plan import Match
+from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.finding import Hop
 from lp_sentinel.landing import REDIRECTS, leads_to, redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
