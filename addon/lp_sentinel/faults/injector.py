@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures.flows import FAULT_KEY, exchange_of
+from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.config import Config
 from lp_sentinel.document import DocumentError, unknown
-from lp_sentinel.exchange import FAULT_HEADER, Exchange
+from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.acts import LOOP_LEG, Act, at_request, at_response, back_from_loop, response_of
-from lp_sentinel.faults.counting import delay_of, is_due, made_up
+from lp_sentinel.faults.armed import Armed, Row
+from lp_sentinel.faults.counting import delay_of, made_up
 from lp_sentinel.faults.landings import Known, NotPossibleError
 from lp_sentinel.faults.match import Hops, Seen, matches, outcome
+from lp_sentinel.faults.notes import forget, name_in, note
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
+from lp_sentinel.faults.reload import PlanFiles
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.memory import digest
 from lp_sentinel.sieve import glance
@@ -32,60 +34,23 @@ if TYPE_CHECKING:
 
     from lp_sentinel.engine import Verdict
 
-MARKER = ":syringe:"
-
 _MOST_PENDING = 10_000
-_LOOK_AGAIN = 1.0
-"""Seconds between two looks at whether a plan file has changed."""
 _TICK = 0.25
 
 logger = logging.getLogger(__name__)
-
-
-class Row(NamedTuple):
-    """A fault as it is listed."""
-
-    name: str
-    at: str
-    state: str
-    """``armed``, ``dry-run`` or ``off``."""
-    injected: int
-    seed: int
-
-
-class _Armed:
-    """A fault and its counters, kept for each app."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self.is_on = fault.mode != "off"
-        self.is_dry = fault.mode == "dry-run"
-        self.since = time.monotonic()
-        self.matched: Counter[str] = Counter()
-        self.injected: Counter[str] = Counter()
-        self.could_not: str | None = None
-        """Why a matching exchange was passed by; told once."""
-
-    def is_turn(self, client: str, count: int) -> bool:
-        """Count a match; whether it is this one's turn."""
-        self.matched[client] = count
-        if not is_due(self.fault, count, self.injected[client], time.monotonic() - self.since):
-            return False
-        self.injected[client] += 1
-        return True
 
 
 class _Pending(NamedTuple):
     """A request that waits for its answer, and the faults that may change it."""
 
     seen: Seen
-    faults: tuple[_Armed, ...]
+    faults: tuple[Armed, ...]
     start: int
     """Those before it had their chance at the request."""
 
 
 class _Chosen(NamedTuple):
-    armed: _Armed
+    armed: Armed
     act: Act
     place: int
     """The how-manieth match of its app it was."""
@@ -105,10 +70,9 @@ class Injector:
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
         self._pending: dict[str, _Pending] = {}
-        self._faults: tuple[_Armed, ...] = ()
-        self._former: dict[str, _Armed] = {}
+        self._faults: tuple[Armed, ...] = ()
+        self._former: dict[str, Armed] = {}
         """Those of earlier plans that were put in: they have a verdict, too."""
-        self._looked = 0.0
         self._given = plan
         self._take(plan)
 
@@ -130,9 +94,9 @@ class Injector:
             if name not in preset_index():
                 known = [*(other.fault.name for other in self._faults), *preset_index()]
                 raise PlanError(unknown("fault", name, known))
-            armed = _Armed(load_plan([name]).faults[0])
+            armed = Armed(load_plan([name]).faults[0])
             self._faults = (*self._faults, armed)
-        armed.is_on, armed.is_dry, armed.since = True, False, time.monotonic()
+        armed.arm()
         self._say(f"fault {name} is armed (seed {armed.fault.seed})")
 
     def off(self, name: str | None = None) -> None:
@@ -146,16 +110,7 @@ class Injector:
 
     def list(self) -> tuple[Row, ...]:
         """Every fault of the plan."""
-        return tuple(
-            Row(
-                name=armed.fault.name,
-                at=armed.fault.at,
-                state="off" if not armed.is_on else "dry-run" if armed.is_dry else "armed",
-                injected=armed.injected.total(),
-                seed=armed.fault.seed,
-            )
-            for armed in self._faults
-        )
+        return tuple(armed.row for armed in self._faults)
 
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How each fault has ended, or stands. One that only was told of (dry-run) or never was on has none."""
@@ -178,15 +133,16 @@ class Injector:
         if flow.response or flow.error or not flow.live:
             return
         # A flow that is sent again (client replay) still has the marks of its first time.
-        flow.metadata.pop(FAULT_KEY, None)
+        forget(flow)
         self._look_at_files()
         if not self._hops.concerns(*glance(flow)):
             return
         exchange = exchange_of(flow, 0)
         if LOOP_LEG in exchange.path and (loop := self._loop()):
-            self._mark(flow, loop.fault, loop.injected.total(), "a redirect loop")
+            number = loop.injected.total()
+            note(flow, loop.fault, number, "a redirect loop")
             flow.response = response_of(back_from_loop(exchange))
-            flow.response.headers[_HEADER] = _header(loop.fault, loop.injected.total())
+            name_in(flow.response, loop.fault, number)
             return
         seen = self._hops.at_request(exchange)
         if seen is None:
@@ -225,10 +181,8 @@ class Injector:
                 continue
             if fault.needs_answer:
                 return index, None
-            count = armed.matched[seen.client] + 1
-            act = self._worked_out(armed, partial(at_request, fault, seen, self._known(fault, seen, None, count)))
-            if act and armed.is_turn(seen.client, count):
-                return len(self._faults), _Chosen(armed, act, count, seen)
+            if chosen := self._chosen(armed, seen, None, partial(at_request, fault, seen)):
+                return len(self._faults), chosen
         return len(self._faults), None
 
     def _choose_at_response(
@@ -242,24 +196,27 @@ class Injector:
                 continue
             if not self._matches(fault, seen, flow):
                 continue
-            count = armed.matched[seen.client] + 1
-            known = self._known(fault, seen, landing, count)
-            act = self._worked_out(armed, partial(at_response, fault, seen, known, answered, landing))
-            if act and armed.is_turn(seen.client, count):
-                return _Chosen(armed, act, count, seen)
+            work_out = partial(at_response, fault, seen, answered=answered, landing=landing)
+            if chosen := self._chosen(armed, seen, landing, work_out):
+                return chosen
         return None
 
     def _matches(self, fault: Fault, seen: Seen, flow: HTTPFlow) -> bool:
         return matches(fault.match, seen, lambda passes: bool(passes(flow)))
 
-    def _worked_out(self, armed: _Armed, work_out: Callable[[], Act]) -> Act | None:
+    def _chosen(
+        self, armed: Armed, seen: Seen, landing: str | None, work_out: Callable[[Known], Act]
+    ) -> _Chosen | None:
+        """A fault that matches, if what it does is possible here and its turn has come."""
+        place = armed.matched[seen.client] + 1
         try:
-            return work_out()
+            act = work_out(self._known(armed.fault, seen, landing, place))
         except NotPossibleError as reason:
             if armed.could_not != str(reason):
                 armed.could_not = str(reason)
                 self._say(f"fault {armed.fault.name} is not put in: {reason}")
             return None
+        return _Chosen(armed, act, place, seen) if armed.is_turn(seen.client, place) else None
 
     def _known(self, fault: Fault, seen: Seen, landing: str | None, count: int) -> Known:
         code, state = self._hops.earlier(seen, landing)
@@ -274,7 +231,7 @@ class Injector:
             may_go_to=lambda host: login is not None and login.may_go_to(host, fault.redirect_targets),
         )
 
-    def _loop(self) -> _Armed | None:
+    def _loop(self) -> Armed | None:
         return next((armed for armed in self._faults if armed.is_on and armed.fault.family == "loop"), None)
 
     # --- putting it in ---
@@ -289,7 +246,7 @@ class Injector:
             self._say(f"fault {fault.name} (n={number}) would be put in at {where}: {done}")
             return
         self._say(f"fault {fault.name} (n={number}) put in at {where}: {done}")
-        self._mark(flow, fault, number, done)
+        note(flow, fault, number, done)
         self._watch.put_in(_injection(flow, chosen))
         if act.lands_on:
             self._hops.expect_callback(act.lands_on)
@@ -300,54 +257,32 @@ class Injector:
             return
         act.apply(flow)
         if flow.response:
-            flow.response.headers[_HEADER] = _header(fault, number)
-
-    def _mark(self, flow: HTTPFlow, fault: Fault, number: int, done: str) -> None:
-        note = f"{_header(fault, number)}: {done}"
-        flow.metadata[FAULT_KEY] = note
-        flow.marked = flow.marked or MARKER
-        flow.comment = flow.comment or f"injected {note}"
+            name_in(flow.response, fault, number)
 
     # --- the plan ---
 
     def _take(self, plan: Plan) -> None:
         old = {armed.fault.name: armed for armed in self._faults}
         self._former |= {name: armed for name, armed in old.items() if armed.injected.total()}
-        kept = {fault.name: old[fault.name] for fault in plan.faults if _same(fault, old.get(fault.name))}
-        self._faults = tuple(kept.get(fault.name) or _Armed(fault) for fault in plan.faults)
-        self._plan = plan
-        self._stamps = _stamps(plan)
+        self._faults = tuple(_armed(fault, old.get(fault.name)) for fault in plan.faults)
+        self._files = PlanFiles(plan, self._folder)
         on = ", ".join(f"{row.name} ({row.state})" for row in self.list())
         seeds = ", ".join(dict.fromkeys(str(fault.seed) for fault in plan.faults))
         self._say(f"fault plan with seed {seeds}: {on}" if on else "fault plan: no faults")
 
     def _look_at_files(self) -> None:
         """Take over a changed plan file as a whole, or not at all."""
-        now = time.monotonic()
-        if not self._plan.files or now - self._looked < _LOOK_AGAIN:
-            return
-        self._looked = now
-        stamps = _stamps(self._plan)
-        if stamps == self._stamps:
-            return
-        self._stamps = stamps
         try:
-            plan = load_plan(self._plan.sources, self._folder, seed=self._plan.seed)
+            plan = self._files.changed()
         except (DocumentError, PlanError) as error:
             logger.error("the fault plan has changed and is not taken over, the old one stays: %s", error)  # noqa: TRY400
             return
-        self._take(plan)
+        if plan is not None:
+            self._take(plan)
 
 
-_HEADER = "-".join(part.upper() if part == "lp" else part.title() for part in FAULT_HEADER.split("-"))
-
-
-def _header(fault: Fault, number: int) -> str:
-    return f"{fault.name}; n={number}"
-
-
-def _same(fault: Fault, armed: _Armed | None) -> bool:
-    return armed is not None and armed.fault == fault
+def _armed(fault: Fault, old: Armed | None) -> Armed:
+    return old if old and old.fault == fault else Armed(fault)
 
 
 def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
@@ -369,15 +304,3 @@ async def _wait(flow: HTTPFlow, seconds: float) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and flow.client_conn.connected:  # noqa: ASYNC110  no event tells of it
         await asyncio.sleep(min(_TICK, left))
-
-
-def _stamps(plan: Plan) -> tuple[tuple[int, int] | None, ...]:
-    return tuple(_stamp(path) for path in plan.files)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size

@@ -1,0 +1,38 @@
+"""What a flow shows of a fault that was put into it, in mitmproxy's windows, in what is saved and to the app."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.exchange import FAULT_HEADER
+from lp_sentinel.faults.plan import Fault
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow, Response
+
+MARKER = ":syringe:"
+
+_HEADER = "-".join(part.upper() if part == "lp" else part.title() for part in FAULT_HEADER.split("-"))
+
+
+def note(flow: HTTPFlow, fault: Fault, number: int, did: str) -> None:
+    """Note that a fault was put in for the ``number``-th time, and what it did. A person's mark and comment stay."""
+    text = f"{_named(fault, number)}: {did}"
+    flow.metadata[FAULT_KEY] = text
+    flow.marked = flow.marked or MARKER
+    flow.comment = flow.comment or f"injected {text}"
+
+
+def forget(flow: HTTPFlow) -> None:
+    """Take the note away from a flow that begins anew."""
+    flow.metadata.pop(FAULT_KEY, None)
+
+
+def name_in(response: Response, fault: Fault, number: int) -> None:
+    """Name the fault in a header of the answer."""
+    response.headers[_HEADER] = _named(fault, number)
+
+
+def _named(fault: Fault, number: int) -> str:
+    return f"{fault.name}; n={number}"

@@ -1,0 +1,46 @@
+"""Plan files that are read anew while their plan is in use."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from lp_sentinel.faults.plan import Plan
+from lp_sentinel.faults.reading import load_plan
+
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at whether a file has changed."""
+
+
+class PlanFiles:
+    """The files that a plan was read from, as they were then."""
+
+    def __init__(self, plan: Plan, folder: Path | None) -> None:
+        """``folder`` is what relative ones are below."""
+        self._plan, self._folder = plan, folder
+        self._stamps = _stamps(plan)
+        self._looked = 0.0
+
+    def changed(self) -> Plan | None:
+        """What they say now, once after each change. Raises DocumentError, PlanError: once, too."""
+        now = time.monotonic()
+        if not self._plan.files or now - self._looked < _LOOK_AGAIN:
+            return None
+        self._looked = now
+        stamps = _stamps(self._plan)
+        if stamps == self._stamps:
+            return None
+        self._stamps = stamps
+        return load_plan(self._plan.sources, self._folder, seed=self._plan.seed)
+
+
+def _stamps(plan: Plan) -> tuple[tuple[int, int] | None, ...]:
+    return tuple(_stamp(path) for path in plan.files)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
