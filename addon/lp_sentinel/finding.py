@@ -62,7 +62,12 @@ class Finding(Struct, frozen=True, kw_only=True):
     @property
     def counts(self) -> bool:
         """Whether it may decide an exit status."""
-        return not (self.injected or self.allowed)
+        return not self.excuse
+
+    @property
+    def excuse(self) -> str:
+        """Why it does not count; empty if it does."""
+        return "injected" if self.injected else "allowed" if self.allowed else ""
 
 
 def by_place(findings: Iterable[Finding]) -> list[Finding]:

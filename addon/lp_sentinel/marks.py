@@ -116,12 +116,12 @@ def _write(flow: HTTPFlow, note: _Note) -> bool:
 
 
 def _comment(note: _Note) -> str:
-    rules = dict.fromkeys(f"{finding.rule} {finding.name}{_excuse(finding)}" for finding in note.findings)
+    rules = dict.fromkeys(f"{finding.rule} {finding.name}{_remark(finding)}" for finding in note.findings)
     return "; ".join(filter(None, (printable(note.story, _LONGEST_STORY), ", ".join(rules) or "in order")))
 
 
-def _excuse(finding: Finding) -> str:
-    return " (injected)" if finding.injected else " (allowed)" if finding.allowed else ""
+def _remark(finding: Finding) -> str:
+    return f" ({finding.excuse})" if finding.excuse else ""
 
 
 def _answer(hop: JourneyHop) -> str:

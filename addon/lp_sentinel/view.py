@@ -212,9 +212,9 @@ def _hops(journey: JourneySummary, flow: str | None) -> Iterator[str]:
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     for one in findings:
-        excuse = " (injected)" if one.injected else " (allowed)" if one.allowed else ""
+        remark = f" ({one.excuse})" if one.excuse else ""
         yield ""
-        yield f"{_SIGNS[one.severity]} {one.rule} {one.name} ({one.severity}){excuse}"
+        yield f"{_SIGNS[one.severity]} {one.rule} {one.name} ({one.severity}){remark}"
         for label, text in (
             ("seen", one.message),
             ("expected", one.expected),

@@ -11,6 +11,7 @@ from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import SEVERITIES, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
+from lp_sentinel.reports.words import counted
 
 TOOL = "lp-authorize"
 WORST_FIRST: tuple[Severity, ...] = SEVERITIES[::-1]
@@ -92,11 +93,6 @@ def all_findings(results: Results) -> Iterator[Finding]:
         yield from result.findings
 
 
-def excused(finding: Finding) -> str:
-    """Why a finding does not count; empty if it does."""
-    return "injected" if finding.injected else "allowed" if finding.allowed else ""
-
-
 def severity_counts(findings: Iterable[Finding]) -> dict[Severity, int]:
     """How many findings count, by severity, the worst first."""
     counts = Counter(finding.severity for finding in findings if finding.counts)
@@ -108,15 +104,11 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (not one.counts, WORST_FIRST.index(one.severity)))
 
 
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 or noun == "information" else f"{count:,} {noun}s"
-
-
 def verdict(findings: Iterable[Finding]) -> str:
     """``2 errors, 1 warning (1 allowed)``, or ``no findings``."""
     found = list(findings)
     names = {"error": "error", "warning": "warning", "info": "information"}
     parts = [counted(count, names[severity]) for severity, count in severity_counts(found).items() if count]
-    apart = Counter(filter(None, map(excused, found)))
+    apart = Counter(one.excuse for one in found if one.excuse)
     remark = ", ".join(f"{count} {why}" for why, count in sorted(apart.items()))
     return (", ".join(parts) or "no findings") + (f" ({remark})" if remark else "")

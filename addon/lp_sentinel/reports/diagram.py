@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, Severity
 from lp_sentinel.redact import printable
-from lp_sentinel.reports.collected import counted
+from lp_sentinel.reports.words import counted, gap
 from lp_sentinel.rules import RuleBook
 
 LANES = ("Browser", "App", "Sentinel", "Login page")
@@ -135,7 +135,7 @@ def _row(
         hop=hop,
         top=top,
         height=_ROW,
-        gap=_gap(before, hop),
+        gap=gap(before, hop),
         request=Arrow(top + _ARROW, start, end, _fitting(f"{hop.method} {_short(hop.url)}", start), start + 8, both),
         answer=Arrow(top + 2 * _ARROW, end, start, _fitting(answer, start), start + 8, answered, stops)
         if answer
@@ -178,12 +178,3 @@ def _short(url: str) -> str:
 
 def _fitting(text: str, start: int) -> str:
     return printable(text, min(_LONGEST, int((WIDTH - start - 16) / _CHARACTER)))
-
-
-def _gap(before: JourneyHop | None, hop: JourneyHop) -> str:
-    if before is None or before.started is None or hop.started is None:
-        return ""
-    seconds = hop.started - before.started
-    if abs(seconds) < 1:
-        return f"{seconds * 1000:+.0f} ms"
-    return f"{seconds:+.1f} s" if abs(seconds) < 600 else f"{seconds / 60:+.0f} min"  # noqa: PLR2004  (ten minutes)

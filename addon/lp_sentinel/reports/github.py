@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import Finding, Severity
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.collected import Results, all_findings, excused, worst_first
+from lp_sentinel.reports.collected import Results, all_findings, worst_first
 from lp_sentinel.reports.escaping import command, command_property, one_line
 
 _COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
@@ -25,9 +25,8 @@ def write(results: Results, _asked: Asked) -> Iterator[str]:
             yield _fault(fault, result.capture)
     for finding in worst_first(all_findings(results)):
         # What does not count is told, but must not look like a mistake.
-        why_not = excused(finding)
-        kind = "notice" if why_not else _COMMANDS[finding.severity]
-        title = f"{finding.rule} {finding.name}" + (f" ({why_not})" if why_not else "")
+        kind = _COMMANDS[finding.severity] if finding.counts else "notice"
+        title = f"{finding.rule} {finding.name}" + (f" ({finding.excuse})" if finding.excuse else "")
         yield _line(kind, title, finding.capture, _message(finding))
 
 

@@ -26,14 +26,13 @@ from lp_sentinel.reports.collected import (
     CaptureResult,
     Results,
     all_findings,
-    counted,
-    excused,
     severity_counts,
     tool_version,
     verdict,
     worst_first,
 )
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
+from lp_sentinel.reports.words import counted
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.wording import visible
 
@@ -123,7 +122,7 @@ def environment() -> Environment:
     )
     style, script = part("report.css"), part("report.js")
     made.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}  # noqa: S704  (our own)
-    made.globals |= {"signs": SIGNS, "excused": excused, "link": link, "counted": counted, "width": WIDTH}
+    made.globals |= {"signs": SIGNS, "link": link, "counted": counted, "width": WIDTH}
     made.filters |= {"parameters": parameters, "bare": bare, "plain": plain, "clock": rfc3339}
     return made
 

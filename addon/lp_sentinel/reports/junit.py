@@ -8,8 +8,9 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lp_sentinel.finding import Finding
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, counted, excused
+from lp_sentinel.reports.collected import TOOL, CaptureResult, Results
 from lp_sentinel.reports.escaping import one_line, xml
+from lp_sentinel.reports.words import counted
 
 
 def write(results: Results, asked: Asked) -> Iterator[str]:
@@ -54,14 +55,14 @@ def _tell(case: Element, findings: Sequence[Finding], asked: Asked) -> None:
         failure.set("message", xml(one_line(failing[0].message) + more))
         failure.text = xml("\n\n".join(map(_text, failing)))
     elif not any(finding.counts for finding in findings):
-        reasons = ", ".join(sorted({excused(finding) for finding in findings}))
+        reasons = ", ".join(sorted({finding.excuse for finding in findings}))
         SubElement(case, "skipped", message=f"{counted(len(findings), 'finding')}, {reasons}")
     if others := [finding for finding in findings if not asked.fails(finding)]:
         SubElement(case, "system-out").text = xml("\n\n".join(map(_text, others)))
 
 
 def _text(finding: Finding) -> str:
-    kind = ", ".join(filter(None, (finding.severity, excused(finding))))
+    kind = ", ".join(filter(None, (finding.severity, finding.excuse)))
     where = ", ".join(filter(None, (finding.journey, finding.hop, f"exchange {finding.index}")))
     answer = f" -> {finding.status}" if finding.status is not None else ""
     lines = [f"{finding.rule} {finding.name} ({kind}): {one_line(finding.message)}"]

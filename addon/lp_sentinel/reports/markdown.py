@@ -14,13 +14,12 @@ from lp_sentinel.reports.collected import (
     CaptureResult,
     Results,
     all_findings,
-    counted,
-    excused,
     verdict,
     worst_first,
 )
 from lp_sentinel.reports.escaping import code
 from lp_sentinel.reports.escaping import markdown as escaped
+from lp_sentinel.reports.words import counted
 
 _ENOUGH = 900_000
 """Characters of sections: GitHub takes a summary of one MiB, and nobody reads more."""
@@ -45,13 +44,13 @@ def write(results: Results, _asked: Asked) -> Iterator[str]:
 
 
 def _counts(results: Results) -> Iterator[str]:
-    counts = Counter((one.severity, one.rule, one.name, excused(one)) for one in all_findings(results))
+    counts = Counter((one.severity, one.rule, one.name, one.excuse) for one in all_findings(results))
     if counts:
         yield "\n| | rule | | findings |\n| --- | --- | --- | ---: |\n"
     for key in sorted(counts, key=lambda one: (bool(one[3]), WORST_FIRST.index(one[0]), one[1])):
-        severity, rule, name, why_not = key
+        severity, rule, name, excuse = key
         yield f"| {_SIGNS[severity]} {severity} | {_cell(rule)} | {_cell(name)} | {counts[key]}"
-        yield f" {why_not} |\n" if why_not else " |\n"
+        yield f" {excuse} |\n" if excuse else " |\n"
 
 
 def _cell(text: str) -> str:
@@ -106,9 +105,8 @@ def _hops(hops: Sequence[JourneyHop], findings: Sequence[Finding]) -> Iterator[s
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    why_not = excused(finding)
     title = f"{_SIGNS[finding.severity]} **{escaped(finding.rule)} {escaped(finding.name)}**"
-    yield f"- {title} ({finding.severity}{', ' + why_not if why_not else ''})\n"
+    yield f"- {title} ({finding.severity}{', ' + finding.excuse if finding.excuse else ''})\n"
     where = f"{finding.hop}, exchange {finding.index}: {code(f'{finding.method} {finding.url}')}"
     cited = ", ".join(f"[{escaped(cite)}]({link(cite)})" if link(cite) else escaped(cite) for cite in finding.cite)
     parts = [("Where", where), ("Seen", escaped(finding.message)), ("Expected", escaped(finding.expected))]

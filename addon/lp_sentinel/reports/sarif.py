@@ -12,7 +12,7 @@ from urllib.parse import quote
 from lp_sentinel.finding import Finding, JourneyHop, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
-from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, excused, tool_version
+from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, tool_version
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.rules import Rule
 
@@ -109,8 +109,9 @@ def _results(result: CaptureResult, places: Mapping[str, int]) -> Iterator[Json]
         same = fingerprint(finding)
         # The second is the only one that GitHub looks at.
         found["partialFingerprints"] = {"lpAuthorize/v1": same, "primaryLocationLineHash": f"{same}:1"}
-        if why := excused(finding):
-            found["suppressions"] = [{"kind": "external", "status": "accepted", "justification": _WHY_NOT[why]}]
+        if finding.excuse:
+            why = _WHY_NOT[finding.excuse]
+            found["suppressions"] = [{"kind": "external", "status": "accepted", "justification": why}]
         found["properties"] = _properties(finding)
         yield found
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import defaultdict
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -16,6 +15,8 @@ from rich.text import Text
 from lp_sentinel.finding import SEVERITIES
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.overview import Row, overview
+from lp_sentinel.reports.picture import LABELS, picture, shortened
+from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from lp_sentinel.faults.verdict import FaultVerdict
-    from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity
+    from lp_sentinel.finding import Finding, JourneySummary, Severity
     from lp_sentinel.reports.tally import RuleCount, Tally
 
 _WIDEST = 120
@@ -33,21 +34,8 @@ _WIDEST = 120
 _LONGEST_TEXT = 400
 _LONGEST_NAME = 60
 _LONGEST_FAULT = 300
-_LABELS = 9
-"""Columns for the names of hops."""
-_MOST_HOPS = 14
 _MOST_FINDINGS = 20
 
-_PATH = re.compile(r"((?>(?:[a-z]+://)?)[^/?#]+)/[^?#]+(/[^/?#]+)(?=$|[?#])")
-_TELLING = ("code=", "state=", "error=")
-"""What one looks for in a login."""
-
-
-_SIGNS = "…→✗▲•✓·│"
-_ASCII = str.maketrans(dict(zip(_SIGNS, ("...", "->", "x", "!", "i", "v", "-", "|"), strict=True)))
-
-_MARKS: dict[Severity, str] = {"error": "✗", "warning": "▲", "info": "•"}
-_STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "info": "blue"}
 _OUTCOMES = {"code": "green", "login": "cyan", "unknown": "dim", "error": "yellow"}
 _FAILED = "red"
 
@@ -57,10 +45,9 @@ class Terminal:
 
     def __init__(self, file: TextIO | None = None, *, least: Severity = "info") -> None:
         """``least`` is the least severity that is shown; journeys without findings are shown with ``info`` only."""
-        out = file or sys.stdout
         self._least = SEVERITIES.index(least)
         self.console = Console(
-            file=out if _is_unicode(out) else cast("TextIO", _Ascii(out)),
+            file=able_to_show_signs(file or sys.stdout),
             markup=False,
             emoji=False,
             highlight=False,
@@ -87,12 +74,12 @@ class Terminal:
         if not shown and self._least:
             return False
         hops = journey.hops[hops_shown:]
-        broken = {finding.index: finding.severity for finding in reversed(shown) if not _excused(finding)}
+        broken = {finding.index: finding.severity for finding in reversed(shown) if finding.counts}
         before = journey.hops[hops_shown - 1] if hops_shown else None
         in_order = journey.findings == 0 and not journey.open
         parts: list[RenderableType] = [_header(journey, in_order=in_order, continued=hops_shown > 0)]
         if hops:
-            parts.append(_picture(hops, before, broken, self._width))
+            parts.append(picture(hops, before, broken, self._width))
         parts += _details(shown)
         self._print(Group(*parts))
         return True
@@ -103,8 +90,9 @@ class Terminal:
         if not shown:
             return False
         first = shown[0]
-        header = _joined(first.hop, "no journey", _account(first.account), _client(first.client_id), style="bold")
-        what = Text(f"{first.method} {_bare(first.url, self._width - 2 * _LABELS)}", no_wrap=True, overflow="ellipsis")
+        header = _joined(first.hop, "no journey", _account(first.account), first.client_id, style="bold")
+        url = shortened(first.url, self._width - 2 * LABELS)
+        what = Text(f"{first.method} {url}", no_wrap=True, overflow="ellipsis")
         if first.status is not None:
             what.append(f"  {first.status}")
         self._print(Group(header, Padding(what, (0, 0, 0, 2)), *_details(shown)))
@@ -134,7 +122,7 @@ class Terminal:
         shown = [(rule, count) for rule, count in counter.items() if SEVERITIES.index(rule.severity) >= self._least]
         for rule, count in sorted(shown, key=lambda item: (-SEVERITIES.index(item[0].severity), item[0].rule)):
             line = Text("  ", overflow="fold")
-            line.append(f"{_MARKS[rule.severity]} {rule.rule}", style="dim" if remark else _STYLES[rule.severity])
+            line.append(f"{SIGNS[rule.severity]} {rule.rule}", style="dim" if remark else STYLES[rule.severity])
             line.append(f" {printable(rule.name, _LONGEST_NAME)}", style="dim" if remark else "")
             line.append(f"  {count}")
             line.append(f"  ({remark})" if remark else "", style="dim")
@@ -142,9 +130,7 @@ class Terminal:
 
     def _worst_first(self, findings: Iterable[Finding]) -> list[Finding]:
         shown = [finding for finding in findings if SEVERITIES.index(finding.severity) >= self._least]
-        return sorted(
-            shown, key=lambda one: (bool(_excused(one)), -SEVERITIES.index(one.severity), one.index, one.rule)
-        )
+        return sorted(shown, key=lambda one: (not one.counts, -SEVERITIES.index(one.severity), one.index, one.rule))
 
     @property
     def _width(self) -> int:
@@ -158,7 +144,7 @@ class Terminal:
 
 def _header(journey: JourneySummary, *, in_order: bool, continued: bool) -> Text:
     name = f"{journey.journey} goes on" if continued else journey.journey
-    header = _joined(name, _account(journey.account), _client(journey.client_id), style="bold")
+    header = _joined(name, _account(journey.account), journey.client_id, style="bold")
     kind = journey.outcome.partition(":")[0]
     header.append(" · ", style="dim")
     header.append(printable(journey.outcome, _LONGEST_NAME), style=f"bold {_OUTCOMES.get(kind, _FAILED)}")
@@ -169,81 +155,6 @@ def _header(journey: JourneySummary, *, in_order: bool, continued: bool) -> Text
     elif in_order:
         header.append(" ✓", style="green")
     return header
-
-
-class _Line(NamedTuple):
-    """A hop in the picture, or the gap where hops were left out."""
-
-    hop: JourneyHop | None
-    left_out: int = 0
-
-
-def _picture(hops: Sequence[JourneyHop], before: JourneyHop | None, broken: dict[int, Severity], width: int) -> Table:
-    """Two lines for each hop: whom the browser asked for what; how long after the hop before, and the answer."""
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(width=1)
-    table.add_column(width=_LABELS, no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for line in _picked(hops, broken):
-        hop = line.hop
-        if hop is None:
-            table.add_row("", "", Text(f"… {_counted(line.left_out, 'hop')} more …", style="dim"))
-            before = None
-            continue
-        severity = broken.get(hop.index)
-        style = _STYLES[severity] if severity else ""
-        method = printable(hop.method, _LABELS)
-        asked = Text.assemble((method, "dim"), " ", _bare(hop.url, width - _LABELS - 4 - len(method)))
-        table.add_row(
-            Text(_MARKS[severity] if severity else "│", style=style or "dim"), Text(hop.hop, style=style), asked
-        )
-        table.add_row(Text("│", style="dim"), Text(_gap(before, hop), style="dim"), _answer(hop, width - _LABELS - 3))
-        before = hop
-    return table
-
-
-def _picked(hops: Sequence[JourneyHop], broken: dict[int, Severity]) -> Iterator[_Line]:
-    """All hops, or of very many the first, the last and the broken ones."""
-    kept = set(range(len(hops)))
-    if len(hops) > _MOST_HOPS:
-        half = _MOST_HOPS // 2
-        marked = [place for place, hop in enumerate(hops) if hop.index in broken][:_MOST_HOPS]
-        kept = {*range(half), *marked, *range(len(hops) - half, len(hops))}
-    left_out = 0
-    for place, hop in enumerate(hops):
-        if place not in kept:
-            left_out += 1
-            continue
-        if left_out:
-            yield _Line(None, left_out)
-            left_out = 0
-        yield _Line(hop)
-
-
-def _answer(hop: JourneyHop, width: int) -> Text:
-    answer = Text()
-    if hop.status is not None:
-        answer.append(str(hop.status), style="red" if hop.status >= 400 else "")  # noqa: PLR2004  (client and server errors)
-    elif hop.error is not None:
-        answer.append(f"no answer: {printable(hop.error, _LONGEST_NAME)}", style="red")
-    else:
-        answer.append("answer not captured", style="dim")
-    if hop.leads_to:
-        answer.append(" → ", style="dim")
-        answer.append(_bare(hop.leads_to, width - len(answer)))
-    if hop.injected:
-        answer.append("  injected", style="magenta")
-    return answer
-
-
-def _gap(before: JourneyHop | None, hop: JourneyHop) -> str:
-    """How long after the hop before this one began."""
-    if before is None or before.started is None or hop.started is None:
-        return ""
-    seconds = hop.started - before.started
-    if abs(seconds) < 1:
-        return f"{seconds * 1000:+.0f} ms"
-    return f"{seconds:+.1f} s" if abs(seconds) < 600 else f"{seconds / 60:+.0f} min"  # noqa: PLR2004  (ten minutes)
 
 
 def _details(findings: Sequence[Finding]) -> Iterator[RenderableType]:
@@ -261,25 +172,21 @@ def _details(findings: Sequence[Finding]) -> Iterator[RenderableType]:
 
 
 def _title(finding: Finding) -> Text:
-    excused = _excused(finding)
+    rule_style, name_style = (STYLES[finding.severity], "bold") if finding.counts else ("dim", "dim")
     title = Text(overflow="fold")
-    title.append(f"{_MARKS[finding.severity]} {finding.rule}", style="dim" if excused else _STYLES[finding.severity])
-    title.append(f" {printable(finding.name, _LONGEST_NAME)}", style="dim" if excused else "bold")
+    title.append(f"{SIGNS[finding.severity]} {finding.rule}", style=rule_style)
+    title.append(f" {printable(finding.name, _LONGEST_NAME)}", style=name_style)
     cite = f"{finding.hop} · {', '.join(finding.cite)}" if finding.cite else finding.hop
     title.append(f"  {printable(cite, _LONGEST_NAME)}", style="dim")
-    if excused:
-        title.append(f"  ({excused})", style="magenta")
+    if finding.excuse:
+        title.append(f"  ({finding.excuse})", style="magenta")
     return title
-
-
-def _excused(finding: Finding) -> str:
-    return "injected" if finding.injected else "allowed" if finding.allowed else ""
 
 
 def _fault(fault: FaultVerdict) -> Text:
     severity: Severity | None = "error" if fault.is_error else "warning" if fault.is_warning else None
     line = Text("  ", overflow="fold")
-    line.append(_MARKS[severity] if severity else "✓", style=_STYLES[severity] if severity else "green")
+    line.append(SIGNS[severity] if severity else "✓", style=STYLES[severity] if severity else "green")
     line.append(f" fault {printable(fault.line, _LONGEST_FAULT)}")
     return line
 
@@ -290,13 +197,13 @@ def _outcomes(tally: Tally) -> Text:
 
 
 def _severities(rules: Counter[RuleCount]) -> Text:
-    counts = {severity: sum(n for rule, n in rules.items() if rule.severity == severity) for severity in _MARKS}
+    counts = {severity: sum(n for rule, n in rules.items() if rule.severity == severity) for severity in SIGNS}
     names = {"error": "error", "warning": "warning", "info": "information"}
-    shown = [Text(_counted(n, names[severity]), style=_STYLES[severity]) for severity, n in counts.items() if n]
+    shown = [Text(_counted(n, names[severity]), style=STYLES[severity]) for severity, n in counts.items() if n]
     return Text(" · ").join(shown)
 
 
-def _joined(*parts: str, style: str) -> Text:
+def _joined(*parts: str | None, style: str) -> Text:
     text = Text(overflow="fold")
     for part in filter(None, parts):
         text.append(" · " if text else "", style="dim")
@@ -308,44 +215,5 @@ def _account(account: str | None) -> str:
     return f"account {account}" if account else ""
 
 
-def _client(client_id: str | None) -> str:
-    return client_id or ""
-
-
-def _bare(url: str, width: int) -> str:
-    """A URL without what every one has, cut to ``width``: first what tells least, then its middle."""
-    url = url.removeprefix("https://")
-    if len(url) > width and (path := _PATH.match(url)):
-        url = f"{path[1]}/…{path[2]}{url[path.end() :]}"
-    if len(url) > width and "?" in url:
-        before, _, query = url.partition("?")
-        telling = [pair for pair in query.split("&") if pair.startswith(_TELLING)]
-        url = f"{before}?{'&'.join(['…', *telling])}"
-    return printable(url, max(width, _LABELS))
-
-
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 or noun == "information" else f"{count} {noun}s"
-
-
-def _is_unicode(file: TextIO) -> bool:
-    try:
-        _SIGNS.encode(getattr(file, "encoding", None) or "utf-8")
-    except (UnicodeError, LookupError):
-        return False
-    return True
-
-
-class _Ascii:
-    """A text file that can't hold the signs used here: they are replaced, and what else it can't hold is escaped."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, text: str) -> int:
-        encoding = self._file.encoding or "ascii"
-        plain = text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
-        return self._file.write(plain)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._file, name)

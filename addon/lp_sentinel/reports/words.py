@@ -1,0 +1,22 @@
+"""Words that several reports have in common."""
+
+from __future__ import annotations
+
+from lp_sentinel.finding import JourneyHop
+
+_MINUTES = 600
+"""Seconds from which on minutes tell more."""
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 or noun == "information" else f"{count:,} {noun}s"
+
+
+def gap(before: JourneyHop | None, hop: JourneyHop) -> str:
+    """How long after the hop before this one began; empty if that is not known."""
+    if before is None or before.started is None or hop.started is None:
+        return ""
+    seconds = hop.started - before.started
+    if abs(seconds) < 1:
+        return f"{seconds * 1000:+.0f} ms"
+    return f"{seconds:+.1f} s" if abs(seconds) < _MINUTES else f"{seconds / 60:+.0f} min"
