@@ -45,6 +45,7 @@ docs: .venv/installed  ## make rules/README.md from the rule files
 clean:  ## remove all that these commands have made
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find addon tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find addon -name '*.so' -delete
 
 lock:  ## pin the newest allowed packages in requirements.lock
 	$(if $(FOUND),,$(error $(TOO_OLD)))
@@ -55,10 +56,12 @@ lock:  ## pin the newest allowed packages in requirements.lock
 	@rm -rf .venv/lock
 
 # A virtual environment that still works is kept: others may be using it.
-.venv/installed: pyproject.toml requirements.lock
+.venv/installed: pyproject.toml requirements.lock hatch_build.py $(shell find addon -name '*.pyx')
 	$(if $(FOUND),,$(error $(TOO_OLD)))
 	@.venv/bin/python -c '$(SUITABLE)' 2>/dev/null || $(FOUND) -m venv --clear .venv
 	@echo 'Installing the pinned packages into .venv ...'
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -c 'import lp_sentinel.captures.skip' 2>/dev/null || \
+	  echo 'No C compiler is at hand: all works, but large flow files take a few times as long.'
 	@touch $@

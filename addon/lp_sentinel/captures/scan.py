@@ -34,6 +34,11 @@ _NAMED = re.compile(
 _HEADER = re.compile(rb"[0-9]:[A-Za-z]++,([0-9]{1,6}):(.*)", re.DOTALL)
 _HOST, _REFERER, _LOCATION = b"4:host,", b"7:referer,", b"8:location,"
 _BY_AUTHORITY = tuple(b":%s," % version.lower() for version in BY_AUTHORITY)
+try:
+    from lp_sentinel.captures.skip import skip
+except ImportError:
+    skip = None  # type: ignore[assignment]
+"""Compiled, so not there everywhere."""
 _CLOSING = ord("}")
 _UNCLEAR = -1
 """In place of a group's number: what it is can't be told from this text alone."""
@@ -98,6 +103,11 @@ def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 
     add, add_group, add_page = found.offsets.append, found.hosts.append, found.pages.append
     belongs = found.belonging.append
     while at < stop:
+        if skip is not None:
+            at, skipped, newest = skip(buffer, at, stop, base, found, groups.hosts, groups.pages)
+            if skipped:
+                place, before, latest = len(found.offsets) - 1, skipped, max(latest, newest)
+                continue
         known, asked, careful = head(buffer, at), None, None
         end, told, answered = 0, 0, 0
         if known:

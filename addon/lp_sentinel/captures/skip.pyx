@@ -1,0 +1,300 @@
+# cython: language_level=3, binding=False
+"""Flows that plainly have nothing to do with a login, skipped in a fraction of a microsecond each.
+
+This is no second reader: what it is not sure of it leaves to scan.py, so without it all is the same, but slower. It
+knows the layout that layout.py describes, and reads no byte behind ``limit``.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.string cimport memchr, memcmp
+
+ctypedef const unsigned char *Text
+
+
+
+cdef struct Span:
+    Text begin
+    Text end
+
+
+cdef struct Flow:
+    Text end
+    Span naming  # what its hosts are told from
+    Span started
+    Span host  # the Host header, where that counts
+    Span referer
+
+
+cdef inline bint is_digit(unsigned char byte) noexcept nogil:
+    return c"0" <= byte <= c"9"
+
+
+cdef inline bint number(Text *at, Text limit, Py_ssize_t *value) noexcept nogil:
+    """Read a length and its colon."""
+    cdef Text begin = at[0]
+    value[0] = 0
+    while at[0] < limit and is_digit(at[0][0]):
+        value[0] = value[0] * 10 + at[0][0] - c"0"
+        at[0] += 1
+        if at[0] - begin > 12:
+            return False
+    if at[0] == begin or at[0] == limit or at[0][0] != c":":
+        return False
+    at[0] += 1
+    return True
+
+
+cdef inline bint literal(Text *at, Text limit, const char *text, Py_ssize_t size) noexcept nogil:
+    """Read what must stand here."""
+    if limit - at[0] < size or memcmp(at[0], text, size):
+        return False
+    at[0] += size
+    return True
+
+
+cdef inline bint sized(Text *at, Text limit, Span *value) noexcept nogil:
+    """Read a length and the bytes that it counts, behind which there is at least one more."""
+    cdef Py_ssize_t size
+    if not number(at, limit, &size) or limit - at[0] <= size:
+        return False
+    value.begin, value.end = at[0], at[0] + size
+    at[0] += size
+    return True
+
+
+cdef inline bint is_word(Text at, const char *word, Py_ssize_t size) noexcept nogil:
+    """Whether a word of small letters stands here, in whatever case."""
+    cdef Py_ssize_t place
+    cdef unsigned char letter
+    for place in range(size):
+        letter = word[place]
+        if at[place] != letter and (letter < c"a" or at[place] != letter - 32):
+            return False
+    return True
+
+
+cdef bint times(Text *at, Text limit, Span *started, Py_ssize_t *body) noexcept nogil:
+    """Read from the end of a message's times to the length of its body."""
+    cdef Span ended
+    cdef Text digit
+    if not literal(at, limit, "13:timestamp_end;", 17) or not sized(at, limit, &ended):
+        return False
+    digit = ended.begin
+    while digit < ended.end:
+        if not is_digit(digit[0]) and digit[0] != c".":
+            return False
+        digit += 1
+    if at[0][0] != c"^" and at[0][0] != c"~":
+        return False
+    at[0] += 1
+    if not literal(at, limit, "15:timestamp_start;", 19) or not sized(at, limit, started):
+        return False
+    if started.end - started.begin < 12 or started.begin[10] != c".":
+        return False
+    digit = started.begin
+    while digit < started.end:
+        if not is_digit(digit[0]) and digit != started.begin + 10:
+            return False
+        digit += 1
+    return literal(at, limit, "^8:trailers;0:~7:content;", 25) and number(at, limit, body)
+
+
+cdef bint headers(Text *at, Text limit, Span *block) noexcept nogil:
+    """Read the headers that follow a body."""
+    if at[0] >= limit or (at[0][0] != c"," and at[0][0] != c"~"):
+        return False
+    at[0] += 1
+    if not literal(at, limit, "7:headers;", 10) or not sized(at, limit, block) or at[0][0] != c"]":
+        return False
+    at[0] += 1
+    return True
+
+
+cdef int named(Span block, const char *name, Py_ssize_t size, Span *header) noexcept nogil:
+    """How many headers have a name, and the last of them, as it stands there; -1 if the layout is another one."""
+    cdef Span entry, key, value
+    cdef Text at = block.begin, inside
+    cdef int count = 0
+    while at < block.end:
+        if not sized(&at, block.end, &entry) or at[0] != c"]":
+            return -1
+        at += 1
+        inside = entry.begin
+        if not sized(&inside, entry.end, &key) or inside[0] != c",":
+            return -1
+        inside += 1
+        if not sized(&inside, entry.end, &value) or inside[0] != c"," or inside + 1 != entry.end:
+            return -1
+        if key.end - key.begin == size and is_word(key.begin, name, size):
+            header.begin, header.end = entry.begin, value.end
+            count += 1
+    return count
+
+
+cdef bint may_be_of_login(Span path) noexcept nogil:
+    """Whether a path has a comma in it or may be that of a step of a login: if in doubt, it is."""
+    cdef Text at = path.begin, name = NULL
+    cdef bint is_encoded = False
+    cdef unsigned char byte
+    while at < path.end:
+        byte = at[0]
+        if byte == c",":
+            return True
+        if (byte | 0x20) == c"s" and path.end - at >= 8 and is_word(at, "sentinel", 8):
+            return True
+        if byte == c"?" or (name is not NULL and (byte == c"&" or byte == c"#")):
+            name, is_encoded = at + 1, is_encoded and byte == c"?"
+        elif name is not NULL and byte == c"%":
+            is_encoded = True
+        elif name is not NULL and byte == c"=":
+            if is_encoded or (at - name == 4 and not memcmp(name, "code", 4)):
+                return True
+            if at - name == 5 and (not memcmp(name, "error", 5) or not memcmp(name, "state", 5)):
+                return True
+        at += 1
+    return False
+
+
+cdef bint may_lead_back(Span block) noexcept nogil:
+    """Whether an answer may name a place with parameters: if in doubt, it does."""
+    cdef Span location
+    cdef Text at
+    cdef int count = named(block, "location", 8, &location)
+    if count == 0:
+        return False
+    if count != 1:
+        return True
+    at = location.begin
+    while at < location.end:
+        if at[0] <= c" " or at[0] == c"?" or at[0] == c"&" or at[0] == c"#":
+            return True
+        at += 1
+    return False
+
+
+cdef bint plain(Text at, Text limit, Flow *flow) noexcept nogil:
+    """Read a flow of the usual layout of which all that is known here says that it is not of a login."""
+    cdef Py_ssize_t size, body
+    cdef Span value, block, unused
+    cdef Text answer_end, request_end
+    cdef int place
+    if not number(&at, limit, &size) or limit - at <= size:
+        return False
+    flow.end = at + size + 1
+    limit = flow.end
+    if size < 31 or memcmp(limit - 31, ";4:type;4:http;7:version;2:21#}", 31):
+        return False
+
+    if not literal(&at, limit, "9:websocket;0:~8:response;", 26) or not number(&at, limit, &size):
+        return False
+    if limit - at <= size:
+        return False
+    answer_end = at + size
+    if not literal(&at, answer_end, "6:reason;", 9) or not sized(&at, answer_end, &value):
+        return False
+    while value.begin < value.end:
+        if value.begin[0] == c"," or value.begin[0] == c";" or value.begin[0] == c"#" or value.begin[0] == c"^":
+            return False
+        value.begin += 1
+    if not literal(&at, answer_end, ",11:status_code;3:", 18) or answer_end - at < 4:
+        return False
+    if not (is_digit(at[0]) and is_digit(at[1]) and is_digit(at[2]) and at[3] == c"#"):
+        return False
+    at += 4
+    if not times(&at, answer_end, &unused, &body) or answer_end - at <= body:
+        return False
+    at += body
+    if not headers(&at, answer_end, &block) or may_lead_back(block):
+        return False
+    at = answer_end + 1
+
+    if not literal(&at, limit, "7:request;", 10) or not number(&at, limit, &size) or limit - at <= size:
+        return False
+    request_end = at + size
+    if not literal(&at, request_end, "4:path;", 7) or not sized(&at, request_end, &value) or may_be_of_login(value):
+        return False
+    flow.naming.begin = at
+    if not literal(&at, request_end, ",9:authority;", 13):
+        return False
+    for place in range(5):
+        at = <Text>memchr(at, c";", request_end - at)
+        if at is NULL:
+            return False
+        at += 1
+    flow.naming.end = at - 1
+    if not times(&at, request_end, &flow.started, &body) or request_end - at <= body:
+        return False
+    at += body
+    if not headers(&at, request_end, &block):
+        return False
+    if not literal(&at, request_end, "12:http_version;", 16) or not sized(&at, request_end, &value):
+        return False
+    if at + 1 != request_end or at[0] != c",":
+        return False
+    flow.host.begin = flow.host.end = flow.referer.begin = flow.referer.end = NULL
+    size = value.end - value.begin
+    if not (size == 8 and is_word(value.begin, "http/2.0", 8)) and not (size == 6 and is_word(value.begin, "http/3", 6)):
+        place = named(block, "host", 4, &flow.host)
+        if place < 0 or place > 1:
+            return False
+    place = named(block, "referer", 7, &flow.referer)
+    return 0 <= place <= 1
+
+
+cdef inline bytes text(Span span):
+    return PyBytes_FromStringAndSize(<const char *>span.begin, span.end - span.begin)
+
+
+cdef inline bint is_later(Span one, Span other) noexcept nogil:
+    """Whether a time is later than another one; both have ten digits before the point."""
+    cdef Py_ssize_t size = min(one.end - one.begin, other.end - other.begin)
+    cdef int order = memcmp(one.begin, other.begin, size)
+    return order > 0 or (order == 0 and one.end - one.begin > size)
+
+
+def skip(buffer, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t base, found, dict hosts, dict pages):
+    """Add flows that begin from ``at`` on to a survey, up to ``stop`` or the first that needs a closer look.
+
+    ``hosts`` and ``pages`` are those of scan.py's groups; what is not in them is left to it. Where the next flow
+    begins, and when the last one and the latest one started; these are empty if nothing was skipped.
+    """
+    cdef Py_buffer view
+    cdef Text begin, limit
+    cdef Flow flow
+    cdef Span started, latest
+    cdef Py_ssize_t place = len(found.offsets)
+    cdef long page
+    add, add_host, add_page = found.offsets.append, found.hosts.append, found.pages.append
+    started.begin = latest.begin = NULL
+    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+    try:
+        begin = <Text>view.buf
+        limit = begin + view.len
+        while at < stop and plain(begin + at, limit, &flow):
+            naming = text(flow.naming)
+            group = hosts.get(naming if flow.host.begin is NULL else (naming, text(flow.host)))
+            if group is None or group < 0:
+                break
+            page = 0
+            if flow.referer.begin is not NULL:
+                known = pages.get(text(flow.referer))
+                if known is None:
+                    break
+                page, alike = known
+                if page < 0:
+                    break
+                if alike >= 0:
+                    found.asking.append(place)
+                    found.alike.append(alike)
+            add(base + at)
+            add_host(group)
+            add_page(page)
+            place += 1
+            at = flow.end - begin
+            started = flow.started
+            if latest.begin is NULL or is_later(started, latest):
+                latest = started
+        return (at, text(started), text(latest)) if started.begin else (at, b"", b"")
+    finally:
+        PyBuffer_Release(&view)

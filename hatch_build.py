@@ -1,0 +1,44 @@
+"""Compiles what there is to compile, where there is a C compiler; without it all works the same, but slower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from Cython.Build import cythonize
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from setuptools import Distribution, Extension
+
+ROOT = Path(__file__).parent
+PACKAGE = ROOT / "addon"
+SOURCES = ("lp_sentinel/captures/skip.pyx",)
+
+
+class CustomBuildHook(BuildHookInterface[Any]):
+    """Puts compiled modules beside their sources."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+        if self.target_name != "wheel":
+            return
+        for source in SOURCES:
+            if compiled := _compile(source):
+                build_data["artifacts"].append(compiled.relative_to(ROOT).as_posix())
+                build_data["pure_python"], build_data["infer_tag"] = False, True
+
+
+def _compile(source: str) -> Path | None:
+    """The compiled module; ``None`` if it can't be compiled here."""
+    name, folder = source.removesuffix(".pyx").replace("/", "."), str(ROOT / "build")
+    extension = Extension(name, [str(PACKAGE / source)])
+    [module] = cythonize([extension], build_dir=folder, quiet=True)  # type: ignore[no-untyped-call]
+    module.optional = True
+    command: Any = Distribution({"ext_modules": [module]}).get_command_obj("build_ext")
+    command.build_lib, command.build_temp = folder, folder
+    command.ensure_finalized()
+    built, target = Path(command.get_ext_fullpath(name)), PACKAGE / command.get_ext_filename(name)
+    # Those of an older source must not stay.
+    for older in (built, target):
+        older.unlink(missing_ok=True)
+    command.run()
+    # Moved and not copied: it is whole from the moment at which it is there.
+    return built.replace(target) if built.exists() else None

@@ -1,0 +1,141 @@
+"""What is skipped by compiled code is what would have been passed over anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from unittest import mock
+
+import pytest
+from bench.archive import Traffic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.test import tflow
+
+from lp_sentinel.captures import scan
+from lp_sentinel.captures.skip import skip
+from lp_sentinel.captures.survey import Survey
+from tests.captures.test_flows import written
+
+
+def surveyed(content: bytes, *, skipping: bool = True) -> Survey:
+    survey = Survey()
+    with mock.patch.object(scan, "skip", skip if skipping else None):
+        scan.survey_flows(content, 0, len(content), survey)
+    return survey
+
+
+def assert_as_without(content: bytes) -> None:
+    """Where it was doubted without that a flow has nothing to do with a login, it may be known with."""
+    quick, slow = surveyed(content), surveyed(content, skipping=False)
+    assert set(quick.belonging) <= set(slow.belonging)
+    for survey in (quick, slow):
+        for place in slow.belonging:
+            survey.hosts[place] = survey.pages[place] = 0
+        survey.belonging = slow.belonging
+    assert quick == slow
+
+
+def skipped(content: bytes) -> int:
+    """How many flows were not looked at one by one."""
+    looked_at = 0
+
+    def watched(*arguments: Any) -> tuple[int, bytes, bytes]:
+        nonlocal looked_at
+        reached = skip(*arguments)
+        looked_at += reached[0] < arguments[2]
+        return reached
+
+    survey = Survey()
+    with mock.patch.object(scan, "skip", watched):
+        scan.survey_flows(content, 0, len(content), survey)
+    return len(survey.offsets) - looked_at
+
+
+TRAFFIC = Traffic(11)
+OTHERS = [TRAFFIC.other() for _ in range(40)]
+LOGIN = TRAFFIC.login()
+
+
+def test_flows_like_earlier_ones_are_skipped() -> None:
+    assert skipped(b"".join(OTHERS)) < len(OTHERS)
+    assert skipped(b"".join([*OTHERS, *OTHERS])) >= len(OTHERS)
+
+
+def test_no_step_of_a_login_is_skipped() -> None:
+    once, again = surveyed(b"".join([*LOGIN, *OTHERS])), surveyed(b"".join([*LOGIN, *OTHERS, *LOGIN, *OTHERS]))
+    assert len(again.belonging) == 2 * len(once.belonging) >= 2 * len(LOGIN)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_archives_are_surveyed_alike(seed: int) -> None:
+    traffic = Traffic(seed)
+    records = [record for _ in range(20) for record in (*(traffic.other() for _ in range(20)), *traffic.login())]
+    assert_as_without(b"".join([*records, *records[::-1]]))
+
+
+@pytest.mark.parametrize("size", range(1, len(OTHERS[0]), 7))
+def test_a_cut_flow_is_surveyed_alike(size: int) -> None:
+    assert_as_without(OTHERS[0] + OTHERS[0][:size])
+
+
+def answer(
+    path: str, location: str, *, version: bytes = b"HTTP/1.1", headers: Sequence[tuple[bytes, bytes]] = ()
+) -> bytes:
+    flow = tflow.tflow(resp=True)
+    assert flow.response
+    flow.request.data.path, flow.request.data.http_version = path.encode(), version
+    flow.request.headers = http.Headers([(b"Host", b"cdn.example"), *headers])
+    flow.request.timestamp_start, flow.request.timestamp_end = 1.7e9 + 0.25, 1.7e9 + 0.5
+    flow.response.timestamp_start, flow.response.timestamp_end = 1.7e9 + 0.75, 1.7e9 + 1.25
+    flow.response.data.status_code = 302
+    flow.response.headers = http.Headers([(b"Location", location.encode())])
+    return written(flow)
+
+
+@pytest.mark.parametrize(("path", "location"), [
+    ("/?code=1", "/"), ("/?a=1&state=1", "/"), ("/?a?error=1", "/"), ("/?%63ode=1", "/"), ("/?a%3Fb?c%6Fde=1", "/"),
+    ("/?a=1#code=1", "/"), ("/SENTINEL/x", "/"), ("/xsentineL", "/"), ("/a,b?code=1", "/"),
+    ("/", "/?code=1"), ("/", "#state=1"), ("/", "/cb?co\tde=1"), ("/", "https://app.example/&error=1"),
+])  # fmt: skip
+def test_what_may_be_of_a_login_is_not_skipped(path: str, location: str) -> None:
+    plain = answer("/", "/")
+    survey = surveyed(b"".join([plain, plain, answer(path, location), plain]))
+    assert list(survey.belonging) == [2]
+
+
+@pytest.mark.parametrize(
+    "path", ["/?codes=1", "/?a=code", "/?acode=1", "/?a=%41", "/code=1", "/?a=1&b=%3D#c", "/sentine"]
+)
+def test_what_only_looks_like_it_is_skipped(path: str) -> None:
+    plain = answer(path, "/home")
+    assert skipped(plain * 5) == 4
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_damaged_flows_are_surveyed_alike(data: st.DataObject) -> None:
+    begin, flow = OTHERS[0] + LOGIN[1], bytearray(data.draw(st.sampled_from([*OTHERS[:4], *LOGIN])))
+    # What follows a body is looked at; bodies are jumped over.
+    places = st.one_of(st.integers(0, 200), st.integers(flow.rfind(b"7:request;") - 500, len(flow) - 1))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(places.filter(lambda place: 0 <= place < len(flow)))
+        piece = data.draw(
+            st.one_of(st.sampled_from([b"", b"0", b"9", b",", b";", b"]", b":", b"?", b"%"]), st.binary(max_size=3))
+        )
+        flow[place : place + data.draw(st.integers(0, 2))] = piece
+    assert_as_without(begin * 2 + bytes(flow) + bytes(flow) + begin)
+
+
+def test_the_latest_time_is_kept() -> None:
+    times = 1700000000.5, 1700000003.25, 1700000003.125, 1700000002.75
+    flows = []
+    for time in times:
+        flow = tflow.tflow(resp=True)
+        assert flow.response
+        flow.request.timestamp_start = flow.request.timestamp_end = time
+        flow.response.timestamp_start = flow.response.timestamp_end = time
+        flows.append(flow)
+    survey = surveyed(written(*flows))
+    assert (survey.latest, survey.started) == (times[1], times[-1])
