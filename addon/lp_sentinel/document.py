@@ -24,6 +24,7 @@ __all__ = [
     "nearest",
     "parse_document",
     "quoted",
+    "read_text",
     "unknown",
     "visible",
 ]
@@ -104,18 +105,22 @@ class Document:
 
 def load_document(path: Path, schema: Mapping[str, Any]) -> Document:
     """Read and check a file. Raises ``DocumentError``, also for a file that cannot be read."""
+    return parse_document(read_text(path), path, schema)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises ``DocumentError``."""
     try:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DocumentError(str(path), 1, 1, f"cannot be read: {reason}") from error
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         sound = raw[: error.start].decode("utf-8")
         problem = f"byte x{raw[error.start]:02X} is not UTF-8"
         raise error_at(path, sound, len(sound), problem) from error
-    return parse_document(text, path, schema)
 
 
 def parse_document(text: str, path: Path, schema: Mapping[str, Any]) -> Document:

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import yaml
 
 from lp_sentinel.document import parse_document
-from lp_sentinel.rules.book import Rule, read_rules, schema
+from lp_sentinel.rules.book import Rule, read_rules
+from lp_sentinel.rules.files import schema
 
 PATH = Path("mine.yaml")
 

@@ -9,7 +9,8 @@ import pytest
 
 from lp_sentinel.document import DocumentError, parse_document
 from lp_sentinel.facts import MOMENTS
-from lp_sentinel.rules.book import RuleBook, load_rules, own_files, read_rules, rule_files, schema
+from lp_sentinel.rules.book import RuleBook, load_rules, read_rules
+from lp_sentinel.rules.files import own_files, schema
 from tests.rules.making import PATH, entry, rules_of
 
 RULE = """\
@@ -192,7 +193,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="cannot be read: No such file"):
         load_rules([tmp_path / "none.yaml"])
     with pytest.raises(DocumentError, match="this folder holds no rule file"):
-        rule_files(tmp_path)
+        load_rules([tmp_path])
 
 
 def test_the_schema_is_one_and_knows_every_moment() -> None:

@@ -8,8 +8,9 @@ from lp_sentinel.config import DocumentError
 from lp_sentinel.document import parse_document
 from lp_sentinel.exchange import Exchange, header, header_values
 from lp_sentinel.rules import RuleBook, load_rules
-from lp_sentinel.rules.book import Example, schema
+from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import Failure, example_config, example_exchanges, run_examples
+from lp_sentinel.rules.files import schema
 from tests.rules.making import PATH, entry, rules_of
 
 BOOK = load_rules()

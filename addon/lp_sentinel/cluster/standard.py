@@ -39,7 +39,7 @@ class Standard:
 def _slim(project: Project) -> Project:
     """Without the text and the examples of rules, which are most of them."""
     nothing = parse_document("{}", Path(), {})
-    rules = (dataclasses.replace(rule, document=nothing, good=(), bad=()) for rule in project.book.by_id.values())
+    rules = (dataclasses.replace(rule, document=nothing) for rule in project.book.by_id.values())
     return project._replace(book=RuleBook(rules))
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lp_sentinel.document import Document, DocumentError, Where, data_file, load_document, quoted, unknown
+from lp_sentinel.document import Document, Where, quoted, unknown
 from lp_sentinel.facts import MOMENTS
 from lp_sentinel.finding import Hop, Severity
 from lp_sentinel.rules.expression import Compiler
+from lp_sentinel.rules.files import rule_documents, with_examples
 from lp_sentinel.rules.syntax import ExpressionError, Term, all_of, value_or
-
-_OWN_FILES = "[0-9]xx-*.yaml"
-_ENDINGS = frozenset({".yaml", ".yml"})
 
 type Template = tuple[str | int, ...]
 """Texts, and between them places in what ``Rule.values`` gives."""
@@ -70,8 +66,6 @@ class Rule:
     cite: tuple[str, ...]
     yields_to: frozenset[str]
     tags: tuple[str, ...]
-    good: tuple[Example, ...]
-    bad: tuple[Example, ...]
 
     fires: Callable[..., bool] = field(repr=False)
     """Whether ``when`` is certainly true and ``expect`` certainly false."""
@@ -98,6 +92,16 @@ class Rule:
         """``file:line``."""
         return _place(self.document, self.where)
 
+    @property
+    def good(self) -> tuple[Example, ...]:
+        """Examples in which it must not fire. They are read when asked for, and may raise ``DocumentError``."""
+        return _examples(self, "good")
+
+    @property
+    def bad(self) -> tuple[Example, ...]:
+        """Examples in which it must fire, likewise."""
+        return _examples(self, "bad")
+
 
 class RuleBook:
     """Rules by their ids, and in the order in which they are asked at each moment."""
@@ -122,33 +126,7 @@ class RuleBook:
 
 def load_rules(paths: Iterable[Path] = ()) -> RuleBook:
     """The rules that come along, and those of ``paths``: files, or folders of them. Raises ``DocumentError``."""
-    files = {file.resolve(): file for file in own_files()}
-    for path in paths:
-        for file in rule_files(path):
-            files.setdefault(file.resolve(), file)
-    return RuleBook(rule for file in files.values() for rule in read_rules(load_document(file, schema())))
-
-
-def own_files() -> list[Path]:
-    """The rule files that come along."""
-    return sorted(data_file("rule.schema.json").parent.glob(_OWN_FILES))
-
-
-def rule_files(path: Path) -> list[Path]:
-    """The rule files in a folder and those below it, or the file itself. Raises ``DocumentError`` if there are none."""
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix in _ENDINGS and file.is_file())
-    if not files:
-        raise DocumentError(str(path), 1, 1, "this folder holds no rule file (.yaml)")
-    return files
-
-
-@cache
-def schema() -> Mapping[str, Any]:
-    """The JSON Schema of rule files."""
-    content: Mapping[str, Any] = json.loads(data_file("rule.schema.json").read_text(encoding="utf-8"))
-    return content
+    return RuleBook(rule for document in rule_documents(paths) for rule in read_rules(document))
 
 
 def read_rules(document: Document) -> Iterator[Rule]:
@@ -175,8 +153,6 @@ def _rule(document: Document, index: int) -> Rule:
         cite=tuple(entry["cite"]),
         yields_to=frozenset(entry.get("yields_to", ())),
         tags=tuple(entry.get("tags", ())),
-        good=_examples(document, (index, "good")),
-        bad=_examples(document, (index, "bad")),
         document=document,
         where=(index,),
         **_compiled(document, index),
@@ -234,7 +210,8 @@ class _Reading(NamedTuple):
         found.clear()
 
 
-def _examples(document: Document, where: Where) -> tuple[Example, ...]:
+def _examples(rule: Rule, key: str) -> tuple[Example, ...]:
+    document, where = with_examples(rule.document), (*rule.where, key)
     return tuple(Example(document, (*where, index)) for index in range(len(document.value(where))))
 
 
