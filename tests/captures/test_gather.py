@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Callable, Iterable, Iterator
 from itertools import starmap
 from pathlib import Path
@@ -21,7 +22,7 @@ from mitmproxy.websocket import WebSocketData
 from lp_sentinel.captures import CaptureError, in_order, ranges, read_capture, scan
 from lp_sentinel.captures.extract import first_flow
 from lp_sentinel.captures.gather import gather
-from lp_sentinel.captures.layout import ENDING, read_exchange
+from lp_sentinel.captures.layout import ENDING, Unusual, flow_end, read_exchange
 from lp_sentinel.captures.skip import skip
 from lp_sentinel.check import _announced, judge_capture
 from lp_sentinel.config import config_from
@@ -93,6 +94,7 @@ def flows(draw: st.DrawFn) -> Flow:
     fields += draw(st.lists(st.sampled_from([
         (b"user-agent", b"a"), (b"cookie", b"x=4:host,3:a.b,]"), (b"cookie", b"7:referer,2:x,,]9:"), (b"x", b""),
         (b"referer", b"https://cdn.example/?x=c2"), (b"sec-fetch-dest", b"image"),
+        (b"content-length", b"44"), (b"Content-Encoding", b""),
     ]), max_size=3))  # fmt: skip
     request.headers = http.Headers(draw(st.permutations(fields)))
     if kind == "error":
@@ -104,7 +106,8 @@ def flows(draw: st.DrawFn) -> Flow:
     answer.content = draw(st.sampled_from([b"", b"7:request;1:", None, b'{"access_token": "t", "expires_in": 60}']))
     answer.timestamp_start, answer.timestamp_end = request.timestamp_start + 1, request.timestamp_start + 1.5
     locations = draw(st.lists(LOCATIONS, min_size=answer.status_code in (302, 303), max_size=2))
-    answer.headers = http.Headers([(b"Location", location.encode()) for location in locations])
+    about_body = draw(st.sampled_from([[], [], [(b"Content-Length", b"46")], [(b"content-encoding", b"gzip")]]))
+    answer.headers = http.Headers([*((b"Location", location.encode()) for location in locations), *about_body])
     if kind == "marked":
         flow.marked, flow.comment = ":star:", "}9:websocket;0:~"
     elif kind == "websocket":
@@ -261,6 +264,28 @@ def test_most_flows_are_skipped(tmp_path: Path) -> None:
     with gather(path, KNOWN.config) as gathered:
         assert gathered.held == 505
         assert sum(isinstance(one, Exchange) for one in gathered.exchanges) < 20
+
+
+@given(flows().filter(lambda flow: isinstance(flow, http.HTTPFlow)))
+@settings(max_examples=500, deadline=None)
+def test_any_exchange_read_in_place_is_the_one_that_mitmproxy_reads(flow: Flow) -> None:
+    record = written(flow)
+    try:
+        exchange = read_exchange(record, 0, 0)
+    except Unusual:
+        return
+    [expected] = read_capture(io.BytesIO(record))
+    assert exchange == expected
+
+
+def test_a_token_exchange_is_read_without_mitmproxy() -> None:
+    record = (ROOT / "captures" / "demo.flow").read_bytes()
+    read: list[Exchange] = []
+    at = 0
+    while at < len(record):
+        read.append(read_exchange(record, at, len(read)))
+        at = flow_end(record, at)
+    assert any(one.request_body and one.response_body for one in read)
 
 
 def test_an_exchange_read_in_place_is_the_one_that_mitmproxy_reads(tmp_path: Path) -> None:

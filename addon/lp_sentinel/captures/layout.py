@@ -1,4 +1,4 @@
-"""Flows read where they stand in a flow file: only what an Exchange needs, never a body, by mitmproxy's layout.
+"""Flows read where they stand in a flow file: only what an Exchange needs, by mitmproxy's layout.
 
 The layout is that of the flow format that mitmproxy writes today, with its keys in the order in which it writes them.
 Whatever else is found is left to mitmproxy. A text that could imitate the layout (with ``,``, ``;``, ``#`` or ``^``
@@ -11,8 +11,16 @@ import re
 from functools import lru_cache
 from mmap import mmap
 
-from lp_sentinel.captures.parts import asked_host, is_injected, may_have_token, origin_form, without_authority
-from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers
+from lp_sentinel.captures.parts import (
+    LARGEST_BODY,
+    asked_host,
+    is_injected,
+    may_have_token,
+    origin_form,
+    was_taken_out,
+    without_authority,
+)
+from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers, header
 
 type Buffer = mmap | bytes
 type _Pair = tuple[str, str] | tuple[()]
@@ -52,6 +60,7 @@ _BETWEEN = re.compile(
 _CLIENT_END = re.compile(
     rb"8:peername;[0-9]+:[0-9]+:(" + PLAIN + rb");(?:[0-9]+:[0-9]+#)+\]\}5:error;0:~2:id;36:([0-9a-f-]{36})" + ENDING
 )
+_COMMA = ord(",")
 _LONGEST_CLIENT_END = 200
 _LONGEST_KEPT, _MOST_KEPT = 400, 2000
 BY_AUTHORITY = (b"HTTP/2.0", b"HTTP/3")
@@ -88,6 +97,7 @@ class _Wanted:
 
 
 _OF_REQUEST, _OF_RESPONSE = _Wanted(REQUEST_HEADERS), _Wanted(RESPONSE_HEADERS)
+_OF_BODY = _Wanted(frozenset({"content-encoding", "content-length"}))
 
 
 def read_exchange(buffer: Buffer, start: int, index: int) -> Exchange:
@@ -98,15 +108,17 @@ def read_exchange(buffer: Buffer, start: int, index: int) -> Exchange:
         raise Unusual  # an error, with its time
     end, told = head.end(1) + 1 + int(length), head.end(2) + 1 + int(answer)
     answer_headers, _ = _message(buffer, head.end() + int(body), told, _OF_RESPONSE)
+    request_body = response_body = None
     request = _found(REQUEST.match(buffer, told + 1))
     path_end = request.end() + int(request[2])
     rest = _found(REST.match(buffer, path_end))
     authority, raw_scheme, raw_method, port, address, started, sent = rest.groups()
     method, scheme = raw_method.decode(), raw_scheme.decode().lower() or "https"
     target = origin_form(without_authority(_text(buffer[request.end() : path_end])), method)
-    if may_have_token(target):
-        raise Unusual  # its bodies are needed, and may be encoded; there are few of these
     request_end = request.end(1) + 1 + int(request[1])
+    if may_have_token(target):
+        request_body = _body(buffer, rest.end(), int(sent), request_end) if method == "POST" else None
+        response_body = _body(buffer, head.end(), int(body), told)
     headers, version = _message(buffer, rest.end() + int(sent), request_end, _OF_REQUEST)
     if _BETWEEN.match(buffer, request_end + 1) is None:
         raise Unusual
@@ -127,8 +139,10 @@ def read_exchange(buffer: Buffer, start: int, index: int) -> Exchange:
         port=port_asked,
         target=target,
         request_headers=headers,
+        request_body=request_body,
         status=int(status),
         response_headers=answer_headers,
+        response_body=response_body,
         injected=bool(answer_headers) and is_injected(answer_headers),
     )
 
@@ -141,10 +155,10 @@ def flow_end(buffer: Buffer, at: int) -> int:
 
 @lru_cache(256)
 def _asked(
-    address: bytes, port: bytes, scheme: str, header: str | None, authority: bytes, version: bytes
+    address: bytes, port: bytes, scheme: str, named: str | None, authority: bytes, version: bytes
 ) -> tuple[str, int]:
     by_authority = version in BY_AUTHORITY
-    return asked_host(_text(address), int(port), scheme, header, _text(authority), by_authority=by_authority)
+    return asked_host(_text(address), int(port), scheme, named, _text(authority), by_authority=by_authority)
 
 
 def redirects_to(buffer: Buffer, at: int, end: int) -> str:
@@ -154,6 +168,15 @@ def redirects_to(buffer: Buffer, at: int, end: int) -> str:
     except Unusual:
         return "?code="
     return " ".join(value.strip() for name, value in headers if name == "location") or "/"
+
+
+def _body(buffer: Buffer, at: int, size: int, end: int) -> bytes | None:
+    """The body at ``at`` of a message that ends at ``end``, as mitmproxy would decode it. Raises Unusual."""
+    headers, _ = _message(buffer, at + size, end, _OF_BODY)
+    if header(headers, "content-encoding") is not None:
+        raise Unusual
+    was_held = buffer[at + size] == _COMMA and (size or not was_taken_out(headers))
+    return buffer[at : at + size] if was_held and size <= LARGEST_BODY else None
 
 
 def _message(buffer: Buffer, at: int, end: int, wanted: _Wanted) -> tuple[Headers, bytes]:
