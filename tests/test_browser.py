@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,9 +11,9 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import oidc_provider_mock  # type: ignore[import-untyped]
 import pytest
-import yaml
 from selenium.webdriver.common.by import By
 
+from tests.ours import SCRIPT, Proxies, config_for, read_report
 from tests.world import names
 from tests.world.app import App, Habits, installed
 from tests.world.behaviour import Behaviour
@@ -23,24 +22,11 @@ from tests.world.proxy import Mitmdump
 from tests.world.sentinel import Sentinel
 from tests.world.serving import serving
 
-SCRIPT = Path(__file__).resolve().parent.parent / "addon" / "lp_authorize.py"
-
-type Proxies = Callable[..., Mitmdump]
 type Browsers = Callable[..., Browser]
 
 
 def watched(app: App, proxies: Proxies, folder: Path) -> Mitmdump:
-    config = folder / "lp-authorize.yaml"
-    apps = [{"client_id": app.installation.client_id, "redirect_uris": [app.redirect_uri]}]
-    content = {"accounts": {app.installation.account: {"apps": apps}}, "login_hosts": [names.LOGIN]}
-    config.write_text(yaml.safe_dump(content))
-    return proxies("-s", SCRIPT, options={"lp_config": config, "lp_report": folder / "report.jsonl"})
-
-
-def report(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Findings and journeys."""
-    lines = [json.loads(line) for line in (folder / "report.jsonl").read_text("utf-8").splitlines()]
-    return [one for one in lines if "rule" in one], [one for one in lines if "outcome" in one]
+    return proxies("-s", SCRIPT, options={"lp_config": config_for(app, folder), "lp_report": folder / "report.jsonl"})
 
 
 @pytest.mark.parametrize("library", ["requests-oauthlib", "authlib"])
@@ -59,7 +45,7 @@ def test_a_login_at_the_authlib_server_is_complete_and_in_order(
     for hop in ("authorize GET", "login     GET", "login     POST", "callback  GET", "token     POST"):
         assert hop in shown
     assert proxy.stop().status == 0
-    findings, journeys = report(tmp_path)
+    findings, journeys = read_report(tmp_path / "report.jsonl")
     assert findings == []
     assert [(journey["outcome"], journey["findings"]) for journey in journeys] == [("code", 0)]
 
@@ -78,7 +64,7 @@ def test_a_state_that_is_lost_on_the_way_is_found(
     browser.wait_at(app.origin)
     assert "belongs to no login" in browser.text
     proxy.stop()
-    findings, _ = report(tmp_path)
+    findings, _ = read_report(tmp_path / "report.jsonl")
     assert {(one["rule"], one["hop"]) for one in findings} == {("LPA310", "landing")}
 
 
@@ -151,7 +137,7 @@ def test_a_login_at_a_server_of_others_is_complete_and_in_order(
     browser.wait_at(foreign_app.origin)
     assert "Signed in" in browser.text
     proxy.stop()
-    findings, journeys = report(tmp_path)
+    findings, journeys = read_report(tmp_path / "report.jsonl")
     assert findings == []
     assert [journey["outcome"] for journey in journeys] == ["code"]
 
@@ -172,7 +158,7 @@ def test_a_deny_button_that_loses_the_state_is_found(
     assert ("state=" in browser.url) == (not rules)
     assert ("belongs to no login" if rules else "access_denied") in browser.text
     ended = proxy.stop()
-    findings, journeys = report(tmp_path)
+    findings, journeys = read_report(tmp_path / "report.jsonl")
     found = [(one["rule"], one["hop"], one["method"], one["status"]) for one in findings]
     assert found == [(rule, "landing", "POST", 302) for rule in rules], ended
     assert [journey["outcome"] for journey in journeys] == ["error:access_denied"]

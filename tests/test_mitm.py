@@ -5,39 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from mitmproxy import http, io
 
+from tests.ours import CAPTURES, SCRIPT, Proxies, config_for, read_report, sign_in, watched
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import MITMDUMP, Ended, Mitmdump, Options, arguments_of, environment, replay, run_mitmdump
 from tests.world.sentinel import Sentinel
 from tests.world.visitor import Visitor
 
-ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "addon" / "lp_authorize.py"
-CAPTURES = ROOT / "captures"
 CONFIG = CAPTURES / "lp-authorize.yaml"
-
-type Proxies = Callable[..., Mitmdump]
-
-
-def config_of(app: App, folder: Path, **more: Any) -> Path:
-    path = folder / "lp-authorize.yaml"
-    apps = [{"client_id": app.installation.client_id, "redirect_uris": [app.redirect_uri]}]
-    content = {"accounts": {app.installation.account: {"apps": apps}}, "login_hosts": ["*.localhost"], **more}
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def watched(proxies: Proxies, config: Path, **options: Any) -> Mitmdump:
-    options = {"lp_config": config, "termlog_verbosity": "warn", "flow_detail": "0", **options}
-    return proxies("-s", SCRIPT, options=options)
 
 
 def replayed(capture: Path, **options: Any) -> Ended:
@@ -45,23 +26,9 @@ def replayed(capture: Path, **options: Any) -> Ended:
     return replay(capture, "-s", SCRIPT, options=options)
 
 
-def records(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Findings and journeys of a report."""
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    return [line for line in lines if "rule" in line], [line for line in lines if "outcome" in line]
-
-
-def sign_in(app: App, proxy: Mitmdump) -> Visitor:
-    visitor = Visitor(proxy)
-    app.habits = Habits(proxy=proxy.url)
-    visitor.open(app.origin + "/login")
-    visitor.sign_in()
-    return visitor
-
-
 def test_a_live_login_in_order_is_shown_once_with_all_its_hops(app: App, proxies: Proxies, tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
-    proxy = watched(proxies, config_of(app, tmp_path), lp_report=report)
+    proxy = watched(proxies, config_for(app, tmp_path), lp_report=report)
     sign_in(app, proxy)
     proxy.wait_for(" · code ✓")
     ended = proxy.stop()
@@ -70,7 +37,7 @@ def test_a_live_login_in_order_is_shown_once_with_all_its_hops(app: App, proxies
     for hop in ("authorize GET", "login     POST", "callback  GET", "token     POST"):
         assert hop in ended.stdout, ended
     assert "1 journey   1 code" in ended.stdout
-    findings, journeys = records(report)
+    findings, journeys = read_report(report)
     assert findings == []
     assert [(one["outcome"], one["capture"], one["findings"]) for one in journeys] == [("code", None, 0)]
 
@@ -80,11 +47,11 @@ def test_a_live_login_that_loses_its_state_is_shown_while_it_happens(
 ) -> None:
     sentinel.behaviour = Behaviour(lose_state="always")
     report = tmp_path / "report.jsonl"
-    proxy = watched(proxies, config_of(app, tmp_path), lp_report=report)
+    proxy = watched(proxies, config_for(app, tmp_path), lp_report=report)
     visitor = sign_in(app, proxy)
     said = proxy.wait_for("LPA310 state-lost")
     assert "✗ login     GET" in said
-    findings, _ = records(report)
+    findings, _ = read_report(report)
     (lost,) = [one for one in findings if one["rule"] == "LPA310"]
     assert (lost["journey"], lost["hop"], lost["status"], lost["flow"] is None) == ("j1", "landing", 302, False)
     ended = proxy.stop()
@@ -97,7 +64,7 @@ def test_a_live_login_that_loses_its_state_is_shown_while_it_happens(
 
 
 def test_what_is_found_during_a_long_login_is_shown_before_it_ends(app: App, proxies: Proxies, tmp_path: Path) -> None:
-    proxy = watched(proxies, config_of(app, tmp_path))
+    proxy = watched(proxies, config_for(app, tmp_path))
     visitor = Visitor(proxy)
     app.habits = Habits(proxy=proxy.url, asks={"undocumented": "x"})
     visitor.open(app.origin + "/login")
@@ -112,7 +79,7 @@ def test_what_is_found_during_a_long_login_is_shown_before_it_ends(app: App, pro
 def test_flows_are_marked_before_they_are_saved(sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path) -> None:
     sentinel.behaviour = Behaviour(lose_state="always")
     saved = tmp_path / "saved.flow"
-    proxy = watched(proxies, config_of(app, tmp_path), save_stream_file=saved)
+    proxy = watched(proxies, config_for(app, tmp_path), save_stream_file=saved)
     sign_in(app, proxy)
     proxy.wait_for("LPA310")
     Visitor(proxy).open(app.origin + "/")
@@ -160,8 +127,8 @@ def test_a_replay_comes_to_the_findings_of_check(tmp_path: Path) -> None:
         capture,
     ]
     assert subprocess.run(command, check=False).returncode == 1
-    found, journeys = records(report)
-    expected, expected_journeys = records(checked)
+    found, journeys = read_report(report)
+    expected, expected_journeys = read_report(checked)
     keys = ("rule", "index", "flow", "journey", "hop", "status", "capture")
     assert sorted(_only(found, keys)) == sorted(_only(expected, keys))
     assert journeys == expected_journeys
@@ -195,7 +162,7 @@ def test_a_file_that_is_read_before_a_live_session_is_judged_once_it_is_read(
     sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path
 ) -> None:
     sentinel.behaviour = Behaviour(lose_state="always")
-    options = {"lp_config": config_of(app, tmp_path), "flow_detail": "0", "keepserving": "true"}
+    options = {"lp_config": config_for(app, tmp_path), "flow_detail": "0", "keepserving": "true"}
     proxy = proxies("-s", SCRIPT, "-r", CAPTURES / "state-missing.flow", options=options)
     assert "LPA310" not in proxy.wait_for("LPA130 state-missing")
     sign_in(app, proxy)
@@ -209,7 +176,7 @@ def test_a_request_without_an_answer_is_judged_in_a_replay(tmp_path: Path) -> No
     with cut.open("wb") as file:
         io.FlowWriter(file).add(flow)  # type: ignore[no-untyped-call]
     replayed(cut, lp_report=report)
-    findings, journeys = records(report)
+    findings, journeys = read_report(report)
     assert "LPA130" in {one["rule"] for one in findings}
     assert [one["outcome"] for one in journeys] == ["unknown"]
 
@@ -271,7 +238,7 @@ def test_a_failure_of_ours_is_logged_once_and_the_traffic_passes(app: App, proxi
         "def fail(*_):\n    raise RuntimeError('secret' + ' text')\n"
         "LiveSession.response = fail\n"
     )
-    proxy = proxies("-s", SCRIPT, "-s", script, options={"lp_config": config_of(app, tmp_path), "flow_detail": "0"})
+    proxy = proxies("-s", SCRIPT, "-s", script, options={"lp_config": config_for(app, tmp_path), "flow_detail": "0"})
     visitor = sign_in(app, proxy)
     assert visitor.page
     assert "Signed in" in visitor.page.text

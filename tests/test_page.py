@@ -20,7 +20,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.test_mitm import Proxies, config_of, sign_in, watched
+from tests.ours import Proxies, config_for, sign_in, watched
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.browser import Browser
@@ -91,7 +91,7 @@ class Live:
 def live(
     app: App, proxies: Proxies, browsers: Callable[..., Browser], tmp_path: Path
 ) -> Iterator[tuple[Live, Mitmdump]]:
-    proxy = watched(proxies, config_of(app, tmp_path))
+    proxy = watched(proxies, config_for(app, tmp_path))
     page = Live(browsers(proxy))
     page.browser.console()
     yield page, proxy
@@ -137,14 +137,17 @@ def test_an_unfolded_journey_stays_so_while_it_goes_on(live: tuple[Live, Mitmdum
     app.habits = Habits(proxy=proxy.url)
     visitor.open(app.origin + "/login")
     page.until(lambda: page.all(".journey"), "the login is not shown")
-    page.one(".journey > details > summary").click()
-    page.all(".hops > li > details > summary")[0].click()
+    page.click(".journey > details > summary")
+    page.click(".hops > li > details > summary")
     page.driver.execute_script("document.querySelector('.hops summary').focus()")
     visitor.sign_in()
     page.until(lambda: page.one(".outcome").text == "code", "it does not go on")
-    assert page.one(".exchange").text.startswith("Request")
-    focused = page.driver.switch_to.active_element
-    assert focused.text.startswith("1. authorize") or focused.text.startswith("authorize")
+    page.until(lambda: page.one(".exchange").text.startswith("Request"), "it was folded")
+
+    def is_focused() -> bool:
+        return page.driver.switch_to.active_element.text.startswith(("1. authorize", "authorize"))
+
+    page.until(is_focused, "it has lost the focus")
 
 
 @pytest.mark.parametrize("state", HOSTILE)
@@ -212,7 +215,7 @@ def test_faults_are_turned_off_one_by_one_or_together(live: tuple[Live, Mitmdump
 
 
 def test_only_the_page_itself_may_arm(app: App, proxies: Proxies, tmp_path: Path) -> None:
-    proxy = watched(proxies, config_of(app, tmp_path))
+    proxy = watched(proxies, config_for(app, tmp_path))
     token = token_of(asked(proxy)[2])
     assert wish(proxy, token, origin="http://evil.example", arm="access_denied")[0] == 403
     assert wish(proxy, token, origin="null", arm="access_denied")[0] == 403
@@ -239,7 +242,7 @@ def test_only_the_page_itself_may_arm(app: App, proxies: Proxies, tmp_path: Path
 
 
 def test_headers_and_addresses(app: App, proxies: Proxies, tmp_path: Path) -> None:
-    proxy = watched(proxies, config_of(app, tmp_path))
+    proxy = watched(proxies, config_for(app, tmp_path))
     status, headers, page = asked(proxy)
     assert (status, headers["cache-control"], headers["x-content-type-options"]) == (200, "no-store", "nosniff")
     policy = headers["content-security-policy"]
@@ -257,7 +260,7 @@ def test_headers_and_addresses(app: App, proxies: Proxies, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["", "logins.test"])
 def test_its_host_is_an_option(app: App, proxies: Proxies, tmp_path: Path, name: str) -> None:
-    proxy = watched(proxies, config_of(app, tmp_path), lp_page=name, connection_strategy="lazy")
+    proxy = watched(proxies, config_for(app, tmp_path), lp_page=name, connection_strategy="lazy")
     assert asked(proxy)[0] == 502
     if name:
         assert asked(proxy, host=name)[0] == 200
@@ -266,7 +269,7 @@ def test_its_host_is_an_option(app: App, proxies: Proxies, tmp_path: Path, name:
 def test_it_is_no_traffic(app: App, proxies: Proxies, tmp_path: Path) -> None:
     saved = tmp_path / "saved.flow"
     report = tmp_path / "report.jsonl"
-    proxy = watched(proxies, config_of(app, tmp_path), save_stream_file=saved, lp_report=report)
+    proxy = watched(proxies, config_for(app, tmp_path), save_stream_file=saved, lp_report=report)
     asked(proxy, "/sentinel/api/account/1/authorize?state=1")
     asked(proxy, "/?code=1&state=2")
     sign_in(app, proxy)
