@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
 from lp_sentinel.document import parse_document
+from lp_sentinel.facts import MOMENTS, Facts, RequestFacts, Secret, UriFacts
 from lp_sentinel.rules.book import Rule, read_rules
+from lp_sentinel.rules.expression import Compiler
 from lp_sentinel.rules.files import schema
 
 PATH = Path("mine.yaml")
@@ -26,6 +29,31 @@ def _empty(hint: Any) -> object:
     if origin is tuple:
         return ()
     return arguments[0] if origin is Literal else hint()
+
+
+REQUEST = made(
+    RequestFacts,
+    method="GET",
+    host="va.sentinel.liveperson.net",
+    v="1.0",
+    v_number=1.0,
+    client_id="My-App",
+    state=Secret("AbC"),
+    redirect=UriFacts("https", "a.example", "https://a.example", "https://a.example/cb", is_loopback=False),
+    repeated=("v", "state"),
+)
+
+
+def truth(
+    text: str, facts: Mapping[str, Facts | None], moment: str = "request", fired: Mapping[str, bool] | None = None
+) -> bool | None:
+    """What an expression comes to: true, false or neither; never both."""
+    compiler = Compiler(moment)
+    holds, fails = (compiler.function(compiler.proof(text, of=of)) for of in (True, False))
+    known = (*(facts.get(name) for name in MOMENTS[moment]), fired or {}, None)
+    is_true, is_false = holds(*known), fails(*known)
+    assert not (is_true and is_false)
+    return True if is_true else False if is_false else None
 
 
 def entry(**changes: object) -> dict[str, object]:
