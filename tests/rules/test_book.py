@@ -8,10 +8,10 @@ import jsonschema_rs
 import pytest
 
 from lp_sentinel.document import DocumentError, parse_document
-from lp_sentinel.facts import MOMENTS
+from lp_sentinel.facts import MOMENTS, RequestFacts
 from lp_sentinel.rules.book import RuleBook, load_rules, read_rules
 from lp_sentinel.rules.files import own_files, schema
-from tests.rules.making import PATH, entry, rules_of
+from tests.rules.making import PATH, entry, made, rules_of
 
 RULE = """\
 - id: MY001
@@ -141,6 +141,12 @@ def test_a_rule_holds_what_its_file_says() -> None:
 def test_conditions_may_be_yaml_booleans() -> None:
     (rule,) = rules_of(entry(when=True, expect=False))
     assert rule.fires(None, None, {}, None)
+
+
+@pytest.mark.parametrize("depth", [1, 50, 199])
+def test_what_is_shown_can_be_asked_for_however_deep_it_is_nested(depth: int) -> None:
+    (rule,) = rules_of(entry(message=f"{{{'lower(' * depth}request.method{')' * depth}}}"))
+    assert rule.values(made(RequestFacts, method="PUT"), None, {}, None) == ("put",)
 
 
 def ids(book: RuleBook, moment: str = "request") -> list[str]:

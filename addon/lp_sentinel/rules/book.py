@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +105,21 @@ class Rule:
         return _examples(self, "bad")
 
 
+class _Later:
+    """A function that is compiled when it is first called, since few rules ever fire."""
+
+    def __init__(self, compiler: Compiler, body: ast.expr) -> None:
+        self._compiler = compiler
+        self._body = body
+
+    def __call__(self, *known: Any) -> Any:
+        return self._function(*known)
+
+    @cached_property
+    def _function(self) -> Callable[..., Any]:
+        return self._compiler.function(self._body)
+
+
 class RuleBook:
     """Rules by their ids, and in the order in which they are asked at each moment."""
 
@@ -182,7 +199,7 @@ def _compiled(document: Document, index: int) -> dict[str, Any]:
     return {
         "fires": compiler.function(all_of(applies, fails)),
         "elements": elements,
-        "values": compiler.function(compiler.values(holes)),
+        "values": _Later(compiler, compiler.values(holes)),
         "parameter_template": templates["parameter"] or None,
         "message_template": templates["message"],
         "expected_template": templates["expected"],

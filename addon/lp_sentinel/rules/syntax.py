@@ -47,6 +47,8 @@ def parse(text: str, offset: int = 0) -> ast.expr:
         raise ExpressionError(f"not an expression: {error.msg}", place) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError("nested too deeply", offset + start) from None
+    if line.isascii() and offset + start == 0:
+        return tree  # Python counts bytes, which then are our characters
     encoded = line[start:].encode()
     for node in ast.walk(tree):
         if isinstance(node, ast.expr):
