@@ -208,6 +208,19 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     process.wait()
 
 
+@pytest.mark.parametrize(("arguments", "others"), [((), set()), (("--quiet",), {"rich"})])
+def test_to_judge_a_login_loads_only_what_that_takes(arguments: tuple[str, ...], others: set[str]) -> None:
+    program = f"""\
+import sys
+from lp_sentinel.cli import main
+main(["check", *{arguments!r}, {IN_ORDER.replace("har", "flow")!r}], standalone_mode=False)
+print(*sys.modules, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    dear = {"asyncio", "difflib", "html", "jinja2", "lp_sentinel.captures.har", "mitmproxy", "multiprocessing"}
+    assert (dear | others) & set(done.stderr.split()) == set()
+
+
 def test_the_rules_can_be_listed_and_explained(run: Run) -> None:
     listed = run("rules").stdout.splitlines()
     assert any(line.startswith("  LPA310  error    state-lost ") for line in listed)

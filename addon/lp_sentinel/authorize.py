@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
@@ -256,6 +255,8 @@ def _endpoints(uris: tuple[str, ...]) -> frozenset[Endpoint]:
 
 def nearest_uri(value: str, uris: Sequence[str]) -> str:
     """The URI that differs from ``value`` in the fewest parts, then in the fewest characters."""
+    from difflib import SequenceMatcher  # noqa: PLC0415  (only for a redirect URI that nobody registered)
+
     head = value[:512]
     return min(uris, key=lambda uri: (difference(value, uri).count(","), -SequenceMatcher(None, head, uri).ratio()))
 

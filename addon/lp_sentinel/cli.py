@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 import click
 
@@ -23,12 +24,13 @@ from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_report
 from lp_sentinel.reports.base import STANDARD_OUTPUT
-from lp_sentinel.reports.overview import Row, row
 from lp_sentinel.reports.tally import Tally
-from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.rules import load_rules
 from lp_sentinel.wording import visible
 from lp_sentinel.workers import Advance, cores
+
+if TYPE_CHECKING:
+    from lp_sentinel.screen import Screen
 
 FAILED = 1
 UNUSABLE = 2
@@ -195,30 +197,28 @@ def _judge(
 ) -> tuple[Tally, bool]:
     """What the captures of these sizes came to, and whether all of them could be read."""
     tally, is_sound = Tally(), True
-    screen = None if options.quiet else Terminal(sys.stderr if STANDARD_OUTPUT in options.reports else sys.stdout)
+    screen = None if options.quiet else _screen(options, several=len(sizes) > 1)
     if screen:
         for note in project.expired(datetime.now(UTC).date()):
             click.echo(f"lp-authorize: {note}", err=True)
-    rows: list[Row] = []
+    # All that is there now stays to the end: nothing of it need be looked at for garbage, least of all when we exit.
+    gc.freeze()
     for judged in judge(None) if options.quiet else tracked(judge, sizes):
         is_sound &= judged.problem is None
         _report(judged, reports, tally)
         if screen:
-            if len(sizes) > 1:
-                screen.heading(judged.capture)
-                rows.append(_row(judged))
-            screen.capture(judged.journeys, judged.findings)
+            screen.capture(judged)
         if judged.problem:
             click.echo(f"lp-authorize: {visible(judged.problem)}", err=True)
     if screen:
-        if rows:
-            screen.overview(rows)
-        screen.summary(tally)
+        screen.end(tally)
     return tally, is_sound
 
 
-def _row(judged: Judged) -> Row:
-    return row(judged.capture, judged.exchanges, judged.journeys, judged.findings, is_whole=judged.problem is None)
+def _screen(options: _Options, *, several: bool) -> Screen:
+    from lp_sentinel.screen import Screen  # noqa: PLC0415  (not needed with --quiet, nor by most commands)
+
+    return Screen(sys.stderr if STANDARD_OUTPUT in options.reports else sys.stdout, several=several)
 
 
 def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -225,6 +224,8 @@ def state_change(sent: str | None, received: str | None, *, is_state_of_other: b
     """The likely cause of a ``state`` that came back another; ``None`` if there is nothing to compare, or no change."""
     if not sent or not received or sent == received:
         return None
+    import html  # noqa: PLC0415  (all the names of characters, for a state that was altered)
+
     causes = (
         ("letter case", sent.lower() == received.lower()),
         ("+ and space swapped", sent.replace("+", " ") == received.replace("+", " ")),

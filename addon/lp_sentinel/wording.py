@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 WIDEST = 100
@@ -27,6 +26,8 @@ def _visible(char: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` that ``word`` was most likely meant to be; ``None`` if none comes near."""
+    import difflib  # noqa: PLC0415  (only a mistake needs it)
+
     plain = {_bare(name): name for name in known}
     matches = difflib.get_close_matches(_bare(word[:WIDEST]), plain, n=1, cutoff=0.6)
     return plain[matches[0]] if matches else None

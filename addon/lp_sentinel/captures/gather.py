@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures import open_capture, ranges
 from lp_sentinel.captures.choose import Chosen, Source, choose
 from lp_sentinel.captures.extract import read_flow
-from lp_sentinel.captures.har_spool import SpooledHar
 from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Buffer, flow_end
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError, Readable
@@ -24,6 +23,9 @@ from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import Reach
 from lp_sentinel.workers import Advance, Workers
+
+if TYPE_CHECKING:
+    from lp_sentinel.captures.har_spool import SpooledHar
 
 HEAD_SIZE = 1 << 16
 """Bytes that tell what a file is."""
@@ -171,6 +173,8 @@ def _spool(
     try:
         with open_capture(_watched(source, closing, advance) if advance else source) as (stream, kind):
             if kind == "har":
+                from lp_sentinel.captures.har_spool import SpooledHar  # noqa: PLC0415  (not needed for flows)
+
                 file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed with the rest)
                 spooled = SpooledHar(stream, closing.enter_context(file))  # type: ignore[arg-type]
             elif kind == "flows":

@@ -1,0 +1,36 @@
+"""What ``lp-authorize check`` prints while it judges. It is loaded only to print, since rich takes its time."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from lp_sentinel.check import Judged
+from lp_sentinel.reports.overview import Row, row
+from lp_sentinel.reports.tally import Tally
+from lp_sentinel.reports.terminal import Terminal
+
+
+class Screen:
+    """The captures one after the other, and what they came to."""
+
+    def __init__(self, file: TextIO, *, several: bool) -> None:
+        """Of ``several`` captures each has a heading, and all are in an overview."""
+        self._terminal = Terminal(file)
+        self._several = several
+        self._rows: list[Row] = []
+
+    def capture(self, judged: Judged) -> None:
+        """Print the next capture."""
+        is_whole = judged.problem is None
+        if self._several:
+            self._terminal.heading(judged.capture)
+            self._rows.append(
+                row(judged.capture, judged.exchanges, judged.journeys, judged.findings, is_whole=is_whole)
+            )
+        self._terminal.capture(judged.journeys, judged.findings)
+
+    def end(self, tally: Tally) -> None:
+        """Print what all came to."""
+        if self._rows:
+            self._terminal.overview(self._rows)
+        self._terminal.summary(tally)
