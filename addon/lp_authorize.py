@@ -6,6 +6,6 @@ import sys
 for name in [name for name in sys.modules if name.partition(".")[0] == "lp_sentinel"]:
     del sys.modules[name]
 
-from lp_sentinel.addons import all_addons  # noqa: E402
+from lp_sentinel.mitm import Addon  # noqa: E402
 
-addons = all_addons()
+addons = [Addon()]

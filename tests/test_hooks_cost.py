@@ -15,7 +15,7 @@ from mitmproxy import http
 from mitmproxy.test import taddons, tflow
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from lp_sentinel.addons import all_addons
+from lp_sentinel.mitm import Addon
 
 CONFIG = Path(__file__).resolve().parent.parent / "captures" / "lp-authorize.yaml"
 
@@ -57,7 +57,7 @@ class Hooks:
 
 @pytest.fixture
 def hooks(tmp_path: Path) -> Iterator[Hooks]:
-    addons: list[Any] = all_addons()
+    addons: list[Any] = [Addon()]
     with asyncio.Runner() as runner, taddons.context(*addons) as context:  # type: ignore[no-untyped-call]
         # What waits is looked at by the loop, which is there but does not run.
         asyncio._set_running_loop(runner.get_loop())  # noqa: SLF001

@@ -310,10 +310,8 @@ def test_a_reload_takes_the_new_code(tmp_path: Path) -> None:
     (addon / "lp_authorize.py").write_text(SCRIPT.read_text("utf-8"))
     (addon / "lp_sentinel").mkdir()
     (addon / "lp_sentinel" / "__init__.py").write_text("")
-    module = addon / "lp_sentinel" / "addons.py"
-    content = (
-        "class One:\n    def load(self, loader):\n        print('loaded {}')\n\ndef all_addons(): return [One()]\n"
-    )
+    module = addon / "lp_sentinel" / "mitm.py"
+    content = "class Addon:\n    def load(self, loader):\n        print('loaded {}')\n"
     module.write_text(content.format("one"))
     listen = ["--listen-host", "127.0.0.1", "--listen-port", "0"]
     process = Mitmdump([*listen, "-s", addon / "lp_authorize.py"], _made(tmp_path / "run"), None, None)

@@ -25,8 +25,6 @@ _logger = logging.getLogger(__name__)
 class Commands:
     """What people ask of the addon, or tell it, while it runs."""
 
-    name = "lp-authorize-commands"
-
     def __init__(self, addon: Addon) -> None:
         self._addon = addon
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 from mitmproxy import ctx, exceptions, flow, hooks, http
 from mitmproxy.addonmanager import Loader
 
+from lp_sentinel.commands import Commands
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
@@ -54,7 +55,7 @@ class Addon:
         self._page_host: str | None = None
         self._view = LoginView(lambda: self._session)
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
-        self.simulated = Simulated(self.settings)
+        self._simulated = Simulated(self.settings)
 
     def settings(self) -> Settings | None:
         return self._settings
@@ -66,6 +67,7 @@ class Addon:
             declare(ctx.options, loader.add_option)
         except ValueError as error:
             self._refuse(str(error))
+        ctx.master.commands.collect_commands(Commands(self))  # type: ignore[no-untyped-call]
         add(self._view)
 
     def configure(self, updated: set[str]) -> None:
@@ -114,6 +116,7 @@ class Addon:
         _close(report for path, report in self._reports.items() if path not in reports)
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
         self._arm(settings, earlier)
+        self._simulated.switch(on=settings.simulate)
         self._may_answer = settings.simulate or self._injector is not None or _is_replay()
 
     def _arm(self, settings: Settings, earlier: Settings | None) -> None:
@@ -159,6 +162,7 @@ class Addon:
 
     def done(self) -> None:
         remove(self._view)
+        self._simulated.switch(on=False)
         if self._timer:
             self._timer.cancel()
         session, self._session = self._session, None
@@ -214,7 +218,7 @@ class Addon:
         if not (flow.response or flow.error or flow.live):
             self._ended(flow)  # it was loaded, and nothing else will come
         elif self._settings and self._settings.simulate:
-            await self.simulated.answer(flow)
+            await self._simulated.answer(flow)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         if self._injector:

@@ -40,18 +40,28 @@ class Simulated:
         self._config: Config | None = None
         self._simulator: Simulator | None = None
 
+    def switch(self, *, on: bool) -> None:
+        """Put it behind mitmproxy's own addons, one of which decides the same about TLS, or take it out.
+
+        Flows pass all that is there, whether or not that does anything, so it is not there for nothing.
+        """
+        addons = ctx.master.addons
+        if on and self.name not in addons:
+            addons.add(self)  # type: ignore[no-untyped-call]
+        elif not on and addons.get(self.name) is self:  # type: ignore[no-untyped-call]
+            addons.remove(self)  # type: ignore[no-untyped-call]
+
     def http_connect(self, flow: http.HTTPFlow) -> None:
         # With an answer of its own, mitmproxy does not connect first to see whether it can.
-        if self._may_answer(flow.request.host):
+        if flow.response is None and self._may_answer(flow.request.host):
             flow.response = http.Response.make(200)
             flow.response.reason = "Connection established"
 
-    def running(self) -> None:
-        # Behind mitmproxy's own addons: one of them decides the same.
-        late = _Late(self._may_answer)
-        if (former := ctx.master.addons.get(late.name)) is not None:  # type: ignore[no-untyped-call]
-            ctx.master.addons.remove(former)  # type: ignore[no-untyped-call]
-        ctx.master.addons.add(late)  # type: ignore[no-untyped-call]
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """Let mitmproxy answer a client's TLS without asking the server for its certificate first."""
+        address = data.context.server.address
+        if self._may_answer(data.client_hello.sni or (address[0] if address else "")):
+            data.establish_server_tls_first = False
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         if data.server.address and self._is_sentinel(data.server.address[0]):
@@ -91,20 +101,6 @@ class Simulated:
         if self._simulator is None or self._config is not config:
             self._config, self._simulator = config, _simulator(config)
         return self._simulator
-
-
-class _Late:
-    """Lets mitmproxy answer a client's TLS without asking the server for its certificate first."""
-
-    name = "lp-authorize-simulator-tls"
-
-    def __init__(self, is_meant: Callable[[str], bool]) -> None:
-        self._is_meant = is_meant
-
-    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
-        address = data.context.server.address
-        if self._is_meant(data.client_hello.sni or (address[0] if address else "")):
-            data.establish_server_tls_first = False
 
 
 def _simulator(config: Config) -> Simulator:
