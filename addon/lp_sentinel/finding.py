@@ -13,6 +13,7 @@ type Hop = Literal["authorize", "login", "landing", "callback", "token"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 """In rising order."""
+WORST_FIRST: tuple[Severity, ...] = SEVERITIES[::-1]
 
 
 def rfc3339(seconds: float | None) -> str | None:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
 
 from lp_sentinel.faults import Plan, load_plan
-from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.finding import WORST_FIRST, Severity
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.reports import Asked
 from lp_sentinel.wording import quoted, unknown
@@ -31,21 +31,20 @@ class Option(NamedTuple):
 
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_WORST_FIRST = SEVERITIES[::-1]
 
 OPTIONS = (
     Option("lp_config", "The project's config; if empty, lp-authorize.yaml in the working directory, if it is there."),
     Option("lp_report", "Files to write a report to; the ending says in which format.", ()),
     Option("lp_faults", "Fault plans to inject: files, or presets by name.", ()),
     Option(
-        "lp_fail_on", "The least severity that makes a batch run (-n -r) exit with 1.", NEVER, (*_WORST_FIRST, NEVER)
+        "lp_fail_on", "The least severity that makes a batch run (-n -r) exit with 1.", NEVER, (*WORST_FIRST, NEVER)
     ),
     Option("lp_redact", "Whether codes, states and other secrets are masked.", "on", ("on", "off")),
     Option(
         "lp_simulate", "Whether a simulated Sentinel answers for the hosts in sentinel_hosts.", "off", ("on", "off")
     ),
     Option("lp_page", "Host name of the live page, for a browser behind the proxy; empty: none.", "lp.authorize"),
-    Option("lp_show", "The least severity that is shown on the terminal.", "info", (*_WORST_FIRST, NOTHING)),
+    Option("lp_show", "The least severity that is shown on the terminal.", "info", (*WORST_FIRST, NOTHING)),
 )
 
 

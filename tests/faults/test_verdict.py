@@ -119,7 +119,7 @@ def test_one_bad_end_is_the_faults_verdict() -> None:
 
 def test_what_was_never_put_in_is_a_warning() -> None:
     found = Watch(Limits()).verdict("it", fault("preset: slow").expect)
-    assert (found.verdict, found.is_warning, found.is_error) == ("never matched", True, False)
+    assert (found.verdict, found.severity) == ("never matched", "warning")
     assert found.line == "it: never matched"
     assert found.as_json() == {
         "fault": "it", "verdict": "never matched", "injected": 0, "expected": "loop: no", "seen": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -10,16 +11,17 @@ from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.match import Browser
 from lp_sentinel.faults.plan import Expect, Fault
+from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, parse_parameters
 
 if TYPE_CHECKING:
     from lp_sentinel.engine import Verdict
-    from lp_sentinel.finding import Severity
 
 type Judgement = Literal["as expected", "not as expected", "never matched", "not seen"]
 
+_SEVERITIES: Mapping[Judgement, Severity] = {"not as expected": "error", "never matched": "warning"}
 _MOST_WATCHED = 1000
 _MOST_CALLBACKS = 10_000
 
@@ -36,23 +38,19 @@ class FaultVerdict(NamedTuple):
     """What the app did next; for ``never matched``, nothing."""
 
     @property
-    def is_error(self) -> bool:
-        """Whether it counts as an error where an exit status is decided."""
-        return self.verdict == "not as expected"
-
-    @property
-    def is_warning(self) -> bool:
-        return self.verdict == "never matched"
+    def severity(self) -> Severity | None:
+        """What it counts as where an exit status is decided; ``None``: nothing."""
+        return _SEVERITIES.get(self.verdict)
 
     def fails(self, least: Severity) -> bool:
         """Whether it fails a run that findings of ``least`` fail."""
-        return self.is_error or (self.is_warning and least != "error")
+        return self.severity is not None and SEVERITIES.index(self.severity) >= SEVERITIES.index(least)
 
     @property
     def line(self) -> str:
         """The verdict in one line of text."""
         times = "" if self.verdict == "never matched" else f" (put in {self.injected}x)"
-        expected = f"; expected {self.expected}" if self.expected and self.is_error else ""
+        expected = f"; expected {self.expected}" if self.expected and self.severity == "error" else ""
         return f"{self.fault}: {self.verdict}{times}{f': {self.seen}' if self.seen else ''}{expected}"
 
     def as_json(self) -> dict[str, object]:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 from lp_sentinel.faults.verdict import FaultVerdict
-from lp_sentinel.finding import SEVERITIES, Finding, JourneySummary, Severity
+from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
 from lp_sentinel.reports.words import counted
 
 TOOL = "lp-authorize"
-WORST_FIRST: tuple[Severity, ...] = SEVERITIES[::-1]
 
 
 @dataclass(slots=True)

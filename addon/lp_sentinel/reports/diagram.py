@@ -110,9 +110,7 @@ def _broken(
         rule = book.by_id.get(finding.rule)
         lands = finding.hop == "landing" or (rule is not None and rule.given in _OF_ANSWERS)
         of = answered if lands and finding.index not in called else asked
-        worst = of.get(finding.index)
-        if worst is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(worst):
-            of[finding.index] = finding.severity
+        of[finding.index] = max(of.get(finding.index, "info"), finding.severity, key=SEVERITIES.index)
     return asked, answered
 
 

@@ -31,8 +31,7 @@ def write(results: Results, _asked: Asked) -> Iterator[str]:
 
 
 def _fault(fault: FaultVerdict, capture: str | None) -> str:
-    kind = "error" if fault.is_error else "warning" if fault.is_warning else "notice"
-    return _line(kind, f"fault {fault.fault}", capture, one_line(fault.line))
+    return _line(fault.severity or "notice", f"fault {fault.fault}", capture, one_line(fault.line))
 
 
 def _message(finding: Finding) -> str:

@@ -17,12 +17,11 @@ from urllib.parse import unquote_plus
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity, rfc3339
+from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity, rfc3339
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import (
-    WORST_FIRST,
     CaptureResult,
     Results,
     all_findings,

@@ -6,11 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from lp_sentinel.faults.verdict import FaultVerdict
-from lp_sentinel.finding import Finding, JourneyHop, JourneySummary, Severity
+from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import (
-    WORST_FIRST,
     CaptureResult,
     Results,
     all_findings,
@@ -77,7 +76,7 @@ def _sections(result: CaptureResult) -> Iterator[str]:
 
 
 def _fault(fault: FaultVerdict) -> str:
-    sign = "❌" if fault.is_error else "🟠" if fault.is_warning else "✅"
+    sign = {"error": "❌", "warning": "🟠"}.get(fault.severity or "", "✅")
     return f"- {sign} {escaped(fault.line)}\n"
 
 

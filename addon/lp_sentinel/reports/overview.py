@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from lp_sentinel.finding import SEVERITIES
+from lp_sentinel.finding import WORST_FIRST
 from lp_sentinel.redact import printable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def overview(rows: Iterable[Row]) -> Table:
         name = Text(printable(one.capture.removeprefix(folder), _LONGEST_NAME))
         if not one.is_whole:
             name.append("  (not read to its end)", style="red")
-        counts = [_count(one.counts[severity], _STYLES[severity]) for severity in reversed(SEVERITIES)]
+        counts = [_count(one.counts[severity], _STYLES[severity]) for severity in WORST_FIRST]
         excused = [_count(one.excused, "")] if any_excused else []
         table.add_row(name, str(one.exchanges), str(one.journeys), *counts, *excused)
     return table

@@ -184,9 +184,9 @@ def _title(finding: Finding) -> Text:
 
 
 def _fault(fault: FaultVerdict) -> Text:
-    severity: Severity | None = "error" if fault.is_error else "warning" if fault.is_warning else None
+    sign, style = (SIGNS[fault.severity], STYLES[fault.severity]) if fault.severity else ("✓", "green")
     line = Text("  ", overflow="fold")
-    line.append(SIGNS[severity] if severity else "✓", style=STYLES[severity] if severity else "green")
+    line.append(sign, style=style)
     line.append(f" fault {printable(fault.line, _LONGEST_FAULT)}")
     return line
 
