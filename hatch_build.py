@@ -11,7 +11,7 @@ from setuptools import Distribution, Extension
 
 ROOT = Path(__file__).parent
 PACKAGE = ROOT / "addon"
-SOURCES = ("lp_sentinel/captures/skip.pyx",)
+SOURCES = ("lp_sentinel/captures/skip.pyx", "lp_sentinel/fields.pyx")
 
 
 class CustomBuildHook(BuildHookInterface[Any]):

@@ -10,15 +10,26 @@ from lp_sentinel.reach import leads_back, names_login
 from lp_sentinel.relevance import Learnt, Relevance
 
 if TYPE_CHECKING:
-    from mitmproxy.http import HTTPFlow, RequestData, Response
+    from collections.abc import Sequence
+
+    from mitmproxy.http import HTTPFlow, RequestData
 
     from lp_sentinel.config import Config
     from lp_sentinel.exchange import Exchange
 
+try:
+    from lp_sentinel.fields import values
+except ImportError:  # it was not compiled
+
+    def values(fields: tuple[tuple[bytes, bytes], ...], name: bytes) -> Sequence[bytes]:
+        """The values of the header ``name`` (lower-case), in order."""
+        size = len(name)
+        # Most names are of another length, so few are put into lower case.
+        return [value for key, value in fields if len(key) == size and key.lower() == name]
+
+
 _LONGEST_NAME = 300
 _MOST_KNOWN = 10_000
-_HOST, _REFERER, _LOCATION = len("host"), len("referer"), len("location")
-"""A header's name is only compared where it is as long: most are not."""
 _BEHIND_SCHEME = len("https://")
 
 
@@ -72,29 +83,30 @@ class Sieve:
                 return False
         elif self._has_code and self._comes_from_login(request):
             return False
-        return response is None or not _leads_back(response)
+        # The first Location is the one that counts.
+        for location in values(response.data.headers.fields, b"location") if response else ():
+            return not leads_back(_text(location))
+        return True
 
     def _touches_login(self, request: RequestData) -> bool:
         """Whether a request goes to where logins lead, or comes from there.
 
         It may name several hosts; none of them must be of concern.
         """
-        hosts, pages = self._hosts, self._pages
-        for name, value in request.headers.fields:
-            size = len(name)
-            if size == _REFERER:
-                if value not in pages and name.lower() == b"referer" and self._is_of_login(value):
-                    return True
-            elif size == _HOST and value not in hosts and name.lower() == b"host" and self._is_concerned(value):
+        hosts, fields = self._hosts, request.headers.fields
+        for referer in values(fields, b"referer"):
+            if referer not in self._pages and self._is_of_login(referer):
+                return True
+        for named in values(fields, b"host"):
+            if named not in hosts and self._is_concerned(named):
                 return True
         host = request.authority or request.host
         return host not in hosts and self._is_concerned(host)
 
     def _comes_from_login(self, request: RequestData) -> bool:
         """Whether a request names a page of a login, or a code: in its Referer, the first if there are several."""
-        for name, value in request.headers.fields:
-            if len(name) == _REFERER and name.lower() == b"referer":
-                return value not in self._pages and self._is_of_login(value)
+        for referer in values(request.headers.fields, b"referer"):
+            return referer not in self._pages and self._is_of_login(referer)
         return False
 
     def _is_concerned(self, named: str | bytes) -> bool:
@@ -147,21 +159,12 @@ def _note[T](known: set[T], one: T) -> None:
     known.add(one)
 
 
-def _leads_back(response: Response) -> bool:
-    """Whether the Location that counts, the first, may be a step of a login."""
-    for name, value in response.data.headers.fields:
-        if len(name) == _LOCATION and name.lower() == b"location":
-            return leads_back(_text(value))
-    return False
-
-
 def glance(flow: HTTPFlow) -> tuple[str, str]:
     """Host and target of a request, read as cheaply as can be."""
     request = flow.request.data
     host = asked_host(request.authority) if request.authority else None
-    for name, value in request.headers.fields if host is None else ():
-        if host is None and len(name) == _HOST and name.lower() == b"host":
-            host = asked_host(value)
+    for named in values(request.headers.fields, b"host") if host is None else ():
+        host = host or asked_host(named)
     return host or plain_host(request.host), _text(request.path)
 
 

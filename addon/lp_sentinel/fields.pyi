@@ -1,0 +1,3 @@
+from collections.abc import Sequence
+
+def values(fields: tuple[tuple[bytes, bytes], ...], name: bytes) -> Sequence[bytes]: ...

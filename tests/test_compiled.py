@@ -1,0 +1,56 @@
+"""What is compiled makes things faster, and changes nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from lp_sentinel import fields
+from lp_sentinel.captures import skip
+
+ROOT = Path(__file__).resolve().parents[1]
+WITHOUT = "import sys; sys.modules['lp_sentinel.fields'] = sys.modules['lp_sentinel.captures.skip'] = None; "
+CHECK = "from lp_sentinel.cli import main; main(sys.argv[1:])"
+MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump(sys.argv[1:])"
+
+
+@pytest.mark.parametrize("module", [fields, skip], ids=lambda module: module.__name__)
+def test_it_is_compiled(module: object) -> None:
+    assert Path(getattr(module, "__file__", "")).suffix in {".so", ".pyd"}
+
+
+def said(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
+    run = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": "addon", "PATH": ""}, capture_output=True, check=False)
+    assert not run.stderr, run.stderr
+    return run.stdout.decode()
+
+
+@pytest.mark.parametrize(("program", "arguments"), [
+    (CHECK, ("check", "captures", "--config", "captures/lp-authorize.yaml", "--no-redact", "--jobs", "1")),
+    (MITMDUMP, ("-q", "-nr", "captures/demo.flow", "-s", "addon/lp_authorize.py",
+                "--set", "lp_config=captures/lp-authorize.yaml", "--set", "lp_redact=off")),
+], ids=["check", "mitmdump"])  # fmt: skip
+def test_without_it_the_same_is_found(program: str, arguments: Sequence[str]) -> None:
+    with_it = said(f"import sys; {program}", *arguments)
+    assert "LPA" in with_it
+    assert said(WITHOUT + program, *arguments) == with_it
+
+
+@pytest.mark.parametrize(("held", "expected"), [
+    ((), ()),
+    (((b"hosts", b"a"), (b"host", b"b")), [b"b"]),
+    (((b"Host", b"a"), (b"x", b""), (b"hOST", b"b")), [b"a", b"b"]),
+    ([[b"host", b"a"], (b"host", b"b")], [b"a", b"b"]),
+])  # fmt: skip
+def test_fields_are_found_by_name(held: tuple[tuple[bytes, bytes], ...], expected: Sequence[bytes]) -> None:
+    assert fields.values(held, b"host") == expected
+
+
+def test_fields_that_are_none_are_refused() -> None:
+    with pytest.raises(TypeError):
+        fields.values(((1, 2),), b"host")  # type: ignore[arg-type]
