@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-
 from msgspec import Struct
 
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint
@@ -106,11 +104,6 @@ def header(headers: Headers, name: str) -> str | None:
         if len(key) == size and key.lower() == name:
             return value.strip(" \t")
     return None
-
-
-def that_matter(headers: Iterable[tuple[str, str]], names: Container[str]) -> Headers:
-    """Those of ``headers`` that are among ``names``, with their names in lower case."""
-    return tuple((lower, value) for name, value in headers if (lower := name.lower()) in names)
 
 
 def header_values(headers: Headers, name: str) -> tuple[str, ...]:

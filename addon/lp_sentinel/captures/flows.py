@@ -20,10 +20,10 @@ from lp_sentinel.captures.parts import (
     without_authority,
 )
 from lp_sentinel.captures.stream import reason
-from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers, that_matter
+from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mitmproxy.flow import Flow
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 FAULT_KEY = "lp_authorize_fault"
 """The key of a flow's metadata under which a fault plan of ours notes what it did."""
+
+_OF_REQUEST = {name.encode(): name for name in REQUEST_HEADERS}
+_OF_RESPONSE = {name.encode(): name for name in RESPONSE_HEADERS}
+_OF_BODY = {b"content-length": "content-length"}
+"""Headers that matter, by how they are named on the wire in lower case."""
 
 # A token request or answer takes a few KB; more than this, compressed, is none or is meant to fill the memory.
 _LARGEST_ENCODED = 1 << 16
@@ -74,8 +79,7 @@ def records(stream: Stream) -> Iterator[bytes]:
 def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
     """The exchange that ``flow`` holds, whatever its bytes are. It never changes the flow."""
     request, response, error = flow.request, flow.response, flow.error
-    headers = _headers(request)
-    answer = _headers(response) if response else ()
+    answer = _headers(response, _OF_RESPONSE) if response else ()
     method = _text(request.data.method)
     scheme = _text(request.data.scheme).lower() or "https"
     host, port = _asked(request, scheme)
@@ -92,11 +96,11 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
         host=host,
         port=port,
         target=target,
-        request_headers=that_matter(headers, REQUEST_HEADERS),
-        request_body=_body(request, headers) if needs_bodies and method == "POST" else None,
+        request_headers=_headers(request, _OF_REQUEST),
+        request_body=_body(request) if needs_bodies and method == "POST" else None,
         status=response.status_code if response else None,
-        response_headers=that_matter(answer, RESPONSE_HEADERS),
-        response_body=_body(response, answer) if needs_bodies and response else None,
+        response_headers=answer,
+        response_body=_body(response) if needs_bodies and response else None,
         error=error.msg if error else None,
         injected=FAULT_KEY in flow.metadata or is_injected(answer),
     )
@@ -117,13 +121,14 @@ def _asked(request: http.Request, scheme: str) -> tuple[str, int]:
     return asked_host(request.host, request.port, scheme, named or None, authority, by_authority=by_authority)
 
 
-def _headers(message: http.Message) -> Headers:
-    return tuple((_text(name), _text(value)) for name, value in message.headers.fields)
+def _headers(message: http.Message, wanted: Mapping[bytes, str]) -> Headers:
+    fields = message.headers.fields
+    return tuple([(name, _text(value)) for key, value in fields if (name := wanted.get(key.lower()))])
 
 
-def _body(message: http.Message, headers: Headers) -> bytes | None:
+def _body(message: http.Message) -> bytes | None:
     raw = message.raw_content
-    if raw is None or (not raw and was_taken_out(headers)):
+    if raw is None or (not raw and was_taken_out(_headers(message, _OF_BODY))):
         return None
     if len(raw) > (_LARGEST_ENCODED if "content-encoding" in message.headers else LARGEST_BODY):
         return None
