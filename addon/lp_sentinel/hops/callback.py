@@ -85,7 +85,7 @@ def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, ho
     if journey.landing is None:
         land(docket, journey, exchange, asked.own, hop)
     else:
-        altered = _altered(journey.landing, asked.own.query)
+        altered = _altered(journey, journey.landing, asked.own.query)
         if not journey.callback_seen:
             judge_late(docket, journey, exchange, hop)
     journey.callback_seen = True
@@ -93,15 +93,21 @@ def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, ho
     return altered
 
 
-def _altered(landing: Landing, query: Parameters) -> tuple[str, ...]:
-    if landing.via == "callback":
+def _altered(journey: Journey, landing: Landing, query: Parameters) -> tuple[str, ...]:
+    facts = journey.landing_facts
+    if landing.via == "callback" or facts is None:
         return ()
-    landed = {"code": landing.code, "state": landing.state, "error": landing.error}
+    # Where it stood in the query and in the fragment, either may be what arrives.
+    landed = {
+        "code": (landing.code, facts.code),
+        "state": (landing.state, facts.state),
+        "error": (landing.error, facts.error),
+    }
     return tuple(
         name
-        for name, value in landed.items()
+        for name, values in landed.items()
         # A browser does not send the fragment: what stood there and is absent here was not altered.
-        if query.get(name) != value and not (name in landing.in_fragment and not query.has(name))
+        if query.get(name) not in values and not (name in landing.in_fragment and not query.has(name))
     )
 
 
