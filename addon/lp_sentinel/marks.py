@@ -27,13 +27,15 @@ _LONGEST_STORY = 160
 class _Note:
     """What is known about a flow."""
 
-    __slots__ = ("findings", "hop", "journey", "story")
+    __slots__ = ("findings", "hop", "journey", "otherwise", "story")
 
     def __init__(self) -> None:
         self.story = ""
         self.hop: Hop | None = None
         self.journey: str | None = None
         self.findings: list[Finding] = []
+        self.otherwise = "in order"
+        """What is said where nothing was found."""
 
 
 class About(NamedTuple):
@@ -74,6 +76,7 @@ class Marks:
         note = _Note()
         note.story = _story(hop, None, seen)
         note.findings += findings
+        note.otherwise = "in order by itself"
         _write(flow, note)
 
     def finding(self, finding: Finding) -> None:
@@ -117,7 +120,7 @@ def _write(flow: HTTPFlow, note: _Note) -> bool:
 
 def _comment(note: _Note) -> str:
     rules = dict.fromkeys(f"{finding.rule} {finding.name}{_remark(finding)}" for finding in note.findings)
-    return "; ".join(filter(None, (printable(note.story, _LONGEST_STORY), ", ".join(rules) or "in order")))
+    return "; ".join(filter(None, (printable(note.story, _LONGEST_STORY), ", ".join(rules) or note.otherwise)))
 
 
 def _remark(finding: Finding) -> str:
