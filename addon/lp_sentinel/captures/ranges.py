@@ -14,7 +14,7 @@ from lp_sentinel.captures.extract import Extract, extract, first_flow
 if TYPE_CHECKING:
     from lp_sentinel.workers import Workers
 
-RANGE = 256 << 20
+RANGE = 64 << 20
 """Bytes that are gone through at a time: no more of a file than this is in a process's memory."""
 
 

@@ -44,7 +44,7 @@ _UNCLEAR = -1
 """In place of a group's number: what it is can't be told from this text alone."""
 
 
-class _Groups:
+class Groups:
     """The groups that texts of flows stand for, remembered: most texts come again and again."""
 
     def __init__(self, survey: Survey) -> None:
@@ -55,7 +55,9 @@ class _Groups:
     def host(self, key: bytes | tuple[bytes, bytes], place: int) -> int:
         """The group of a request with this authority and address, and with this Host header, where that counts."""
         hosts = _hosts_of(*key) if isinstance(key, tuple) else _hosts_of(key, b"")
-        number = self.hosts[key] = self._survey.group(hosts, place) if hosts else _UNCLEAR
+        number = self._survey.group(hosts, place) if hosts else _UNCLEAR
+        if number:  # else each such place is noted
+            self.hosts[key] = number
         return number
 
     def page(self, header: bytes, place: int) -> tuple[int, int]:
@@ -64,7 +66,8 @@ class _Groups:
         known = (_UNCLEAR, -1)
         if value is not None:
             known = (self._survey.page(value, place), place if b"?" in value else -1)
-        self.pages[header] = known
+        if known[0]:
+            self.pages[header] = known
         return known
 
 
@@ -97,14 +100,14 @@ def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 
     nothing to do with a login: it is written out in one piece, and looks at as few bytes as it can. (``find`` and not
     ``in``, which takes six times as long with bytes.)
     """
-    groups, size, place, latest, before = _Groups(found), len(buffer), len(found.offsets) - 1, b"", b""
+    groups, size, place, latest, before = Groups(found), len(buffer), len(found.offsets) - 1, b"", b""
     head, asked_at, carries = HEAD.match, _ASKED.match, _CARRIES.search
     group_of, page_of, ending_size = groups.hosts.get, groups.pages.get, len(ENDING)
     add, add_group, add_page = found.offsets.append, found.hosts.append, found.pages.append
     belongs = found.belonging.append
     while at < stop:
         if skip is not None:
-            at, skipped, newest = skip(buffer, at, stop, base, found, groups.hosts, groups.pages)
+            at, skipped, newest = skip(buffer, at, stop, base, found, groups)
             if skipped:
                 place, before, latest = len(found.offsets) - 1, skipped, max(latest, newest)
                 continue

@@ -253,18 +253,19 @@ cdef inline bint is_later(Span one, Span other) noexcept nogil:
     return order > 0 or (order == 0 and one.end - one.begin > size)
 
 
-def skip(buffer, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t base, found, dict hosts, dict pages):
+def skip(buffer, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t base, found, groups):
     """Add flows that begin from ``at`` on to a survey, up to ``stop`` or the first that needs a closer look.
 
-    ``hosts`` and ``pages`` are those of scan.py's groups; what is not in them is left to it. Where the next flow
-    begins, and when the last one and the latest one started; these are empty if nothing was skipped.
+    ``groups`` are scan.py's. Where the next flow begins, and when the last one and the latest one started; these are
+    empty if nothing was skipped.
     """
     cdef Py_buffer view
     cdef Text begin, limit
     cdef Flow flow
     cdef Span started, latest
     cdef Py_ssize_t place = len(found.offsets)
-    cdef long page
+    cdef dict hosts = groups.hosts, pages = groups.pages
+    cdef long group, page
     add, add_host, add_page = found.offsets.append, found.hosts.append, found.pages.append
     started.begin = latest.begin = NULL
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
@@ -273,15 +274,16 @@ def skip(buffer, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t base, found, dict ho
         limit = begin + view.len
         while at < stop and plain(begin + at, limit, &flow):
             naming = text(flow.naming)
-            group = hosts.get(naming if flow.host.begin is NULL else (naming, text(flow.host)))
-            if group is None or group < 0:
+            key = naming if flow.host.begin is NULL else (naming, text(flow.host))
+            known = hosts.get(key)
+            group = groups.host(key, place) if known is None else known
+            if group < 0:
                 break
             page = 0
             if flow.referer.begin is not NULL:
-                known = pages.get(text(flow.referer))
-                if known is None:
-                    break
-                page, alike = known
+                referer = text(flow.referer)
+                known = pages.get(referer)
+                page, alike = groups.page(referer, place) if known is None else known
                 if page < 0:
                     break
                 if alike >= 0:
