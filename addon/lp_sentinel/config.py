@@ -126,10 +126,19 @@ class Config:
                 accounts_of.setdefault(client_id, set()).add(account)
         frozen = {client_id: frozenset(accounts) for client_id, accounts in accounts_of.items()}
         object.__setattr__(self, "_accounts_of", frozen)
-        every = (app for apps in self.accounts.values() for app in apps.values())
-        paths = [uri.partition("#")[0].partition("?")[0] for app in every for uri in app.redirect_uris]
+        paths = [uri.partition("#")[0].partition("?")[0] for uri in self.redirect_uris]
         segments = (segment for path in paths for segment in path.split("/"))
         object.__setattr__(self, "registered", frozenset((*self.accounts, *accounts_of, *segments)))
+
+    @property
+    def apps(self) -> Iterator[App]:
+        """Of all accounts."""
+        return (app for apps in self.accounts.values() for app in apps.values())
+
+    @property
+    def redirect_uris(self) -> Iterator[str]:
+        """All that are registered."""
+        return (uri for app in self.apps for uri in app.redirect_uris)
 
     def app(self, account: str | None, client_id: str | None) -> App | None:
         """The app with this ``client_id`` in this account."""

@@ -189,7 +189,8 @@ def read_landing(
     state, error = query.get("state"), query.get("error")
     tokens = tuple(name for name in _TOKENS if query.has(name) or fragment.has(name))
     descriptions = tuple(name for name in _DESCRIPTIONS if query.has(name)) if error is None else ()
-    explained = {*_DOCUMENTED, *own_query.names(), *(_DESCRIPTIONS if descriptions else ()), *(_BESIDE_TOKENS if tokens else ())}
+    explained = {*_DOCUMENTED, *own_query.names()}
+    explained.update(_DESCRIPTIONS if descriptions else (), _BESIDE_TOKENS if tokens else ())
     own_state = own_query.get("state")
     return LandingFacts(
         via=via,

@@ -46,10 +46,8 @@ class Reach:
         self._awaited: set[Key] = set()
         """Keys of where a login was sent on to, but for the places that count by their host."""
         self._codes: set[int] = set()
-        for apps in config.accounts.values():
-            for app in apps.values():
-                for uri in app.redirect_uris:
-                    self._learn_app(uri)
+        for uri in config.redirect_uris:
+            self._learn_app(uri)
 
     @property
     def size(self) -> int:

@@ -40,10 +40,8 @@ class Relevance:
         self._logins: Ageing[str, bool] = Ageing()
         self._apps: Ageing[str, bool] = Ageing()
         self._codes: Ageing[Digest, bool] = Ageing()
-        for apps in config.accounts.values():
-            for app in apps.values():
-                for uri in app.redirect_uris:
-                    self._learn_app(uri)
+        for uri in config.redirect_uris:
+            self._learn_app(uri)
 
     def concerns(self, host: str) -> bool:
         """Whether a login may lead to this host."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import TYPE_CHECKING
 
 from mitmproxy import http
 from mitmproxy.io import FlowReader
 
+from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
     asked_host,
@@ -39,8 +39,6 @@ _OF_BODY = {b"content-length": "content-length"}
 
 # A token request or answer takes a few KB; more than this, compressed, is none or is meant to fill the memory.
 _LARGEST_ENCODED = 1 << 16
-_LENGTH = re.compile(rb"([0-9]{1,12}):")
-_LONGEST_LENGTH = 13
 
 
 def read_flows(stream: Stream) -> Iterator[Exchange]:
@@ -59,16 +57,16 @@ def records(stream: Stream) -> Iterator[bytes]:
     """Each flow of a flow file as its length-prefixed bytes. Where the lengths break off, that is noted."""
     count = 0
     ends_early = "the file ends in the middle of a flow"
-    while head := stream.peek(_LONGEST_LENGTH):
+    while head := stream.peek(LONGEST_LENGTH):
         start = stream.offset
-        length = _LENGTH.match(head)
+        length = LENGTH.match(head)
         size = length.end() + int(length[1]) + 1 if length else len(head)
         record = stream.read(size)
         if length and len(record) == size and record.endswith(b"}"):
             yield record
             count += 1
             continue
-        is_cut = len(record) < size or (head.isdigit() and len(head) < _LONGEST_LENGTH)
+        is_cut = len(record) < size or (head.isdigit() and len(head) < LONGEST_LENGTH)
         where, what = (stream.offset, stream.cut or ends_early) if is_cut else (start, "no flow begins there")
         stream.fail(f"broken after {count} flows, at byte {where}: {what}")
         return

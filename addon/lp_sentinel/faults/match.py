@@ -88,10 +88,8 @@ class Hops:
         self._login_hosts: Ageing[tuple[str, int | None], bool] = Ageing(_MOST)
         self._codes: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
         self._states: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
-        for apps in config.accounts.values():
-            for app in apps.values():
-                for uri in app.redirect_uris:
-                    self.expect_callback(uri)
+        for uri in config.redirect_uris:
+            self.expect_callback(uri)
 
     def concerns(self, host: str, target: str) -> bool:
         """Whether it is worth a closer look: asked for every request."""

@@ -46,8 +46,7 @@ class Docket:
     def __post_init__(self) -> None:
         self.journeys = Journeys(self.config.limits.open_journeys)
         self.history = History(self.config.limits)
-        apps = (app for apps in self.config.accounts.values() for app in apps.values())
-        self.registered = frozenset(endpoint for app in apps for endpoint in registered_endpoints(app))
+        self.registered = frozenset(endpoint for app in self.config.apps for endpoint in registered_endpoints(app))
 
     def at(self, started: float | None) -> float:
         """A request of which the capture does not say when it started, came when the last one did."""
