@@ -62,6 +62,8 @@ lock:  ## pin the newest allowed packages in requirements.lock
 	@echo 'Installing the pinned packages into .venv ...'
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+# Where Python may write no bytecode when it runs, each start would compile all of the package.
+	@.venv/bin/python -m compileall -q addon
 	@.venv/bin/python -c 'import lp_sentinel.captures.skip' 2>/dev/null || \
 	  echo 'No C compiler is at hand: all works, but large flow files take a few times as long.'
 	@touch $@

@@ -75,7 +75,7 @@ def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequenc
 
 def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001  (click's)
     if is_wanted:
-        from lp_sentinel.reports.collected import TOOL, tool_version  # noqa: PLC0415
+        from lp_sentinel.version import TOOL, tool_version  # noqa: PLC0415
 
         click.echo(f"{TOOL}, version {tool_version()}")
         context.exit()

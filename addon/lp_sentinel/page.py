@@ -16,8 +16,8 @@ from mitmproxy.exceptions import CommandError
 
 from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.recent import MOST
-from lp_sentinel.reports.collected import tool_version
 from lp_sentinel.reports.html import environment, part, policy
+from lp_sentinel.version import tool_version
 
 if TYPE_CHECKING:
     from lp_sentinel.mitm import Addon

@@ -14,8 +14,8 @@ from lp_sentinel.cluster import ClusterError
 from lp_sentinel.document import parse_document
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.reports.collected import tool_version
 from lp_sentinel.rules import RuleBook
+from lp_sentinel.version import tool_version
 
 
 class Standard:

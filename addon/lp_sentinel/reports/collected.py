@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
 from lp_sentinel.reports.words import counted
-
-TOOL = "lp-authorize"
 
 
 @dataclass(slots=True)
@@ -78,13 +75,6 @@ class Collected:
 
     def _of(self, capture: str | None) -> CaptureResult:
         return self._results.setdefault(capture, CaptureResult(capture))
-
-
-def tool_version() -> str:
-    try:
-        return version(TOOL)
-    except PackageNotFoundError:  # run from a checkout by mitmproxy's own Python
-        return "0+unknown"
 
 
 def all_findings(results: Results) -> Iterator[Finding]:

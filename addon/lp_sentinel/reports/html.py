@@ -21,18 +21,11 @@ from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
-from lp_sentinel.reports.collected import (
-    CaptureResult,
-    Results,
-    all_findings,
-    severity_counts,
-    tool_version,
-    verdict,
-    worst_first,
-)
+from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, severity_counts, verdict, worst_first
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
 from lp_sentinel.reports.words import counted
 from lp_sentinel.rules import RuleBook
+from lp_sentinel.version import tool_version
 from lp_sentinel.wording import visible
 
 MOST_JOURNEYS = 2_000

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, all_findings, severity_counts, tool_version
+from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, severity_counts
 from lp_sentinel.reports.records import finding_record, journey_record
+from lp_sentinel.version import TOOL, tool_version
 
 FORMAT = 1
 """Raised when a key changes its meaning or goes; keys may be added without."""

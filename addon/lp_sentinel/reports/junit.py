@@ -8,9 +8,10 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from lp_sentinel.finding import Finding
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.collected import TOOL, CaptureResult, Results
+from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.escaping import one_line, xml
 from lp_sentinel.reports.words import counted
+from lp_sentinel.version import TOOL
 
 
 def write(results: Results, asked: Asked) -> Iterator[str]:

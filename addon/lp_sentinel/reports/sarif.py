@@ -12,9 +12,10 @@ from urllib.parse import quote
 from lp_sentinel.finding import Finding, JourneyHop, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
-from lp_sentinel.reports.collected import TOOL, CaptureResult, Results, tool_version
+from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.rules import Rule
+from lp_sentinel.version import TOOL, tool_version
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
