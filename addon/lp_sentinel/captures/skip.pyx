@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False
-"""Flows that plainly have nothing to do with a login, skipped in a fraction of a microsecond each.
+"""Flows that plainly have nothing to do with a login, skipped at a microsecond or two each.
 
 This is no second reader: what it is not sure of it leaves to scan.py, so without it all is the same, but slower. It
 knows the layout that layout.py describes, and reads no byte behind ``limit``.
@@ -10,7 +10,6 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.string cimport memchr, memcmp
 
 ctypedef const unsigned char *Text
-
 
 
 cdef struct Span:
