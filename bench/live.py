@@ -24,7 +24,7 @@ from bench.archive import Traffic
 ROOT = Path(__file__).resolve().parent.parent
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 HERE = "127.0.0.1"
-ROUNDS, PER_ROUND, BROWSERS = 21, 500, 12
+ROUNDS, PER_ROUND, BROWSERS = 41, 500, 12
 """How often each competitor has its turn, with how many requests, from how many connections at the same time.
 
 Turns are short: two that are compared shall find the machine in the same mood.
