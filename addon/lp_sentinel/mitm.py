@@ -155,9 +155,9 @@ class Addon:
 
     def running(self) -> None:
         if self._settings and self._settings.fail_on and (_capture() or ctx.options.client_replay):
-            last = _LastWord(self.has_failed)
-            if last.name not in ctx.master.addons:
-                ctx.master.addons.add(last)  # type: ignore[no-untyped-call]
+            addons = ctx.master.addons
+            if addons.get(_LastWord.name) is None:  # type: ignore[no-untyped-call]
+                addons.add(_LastWord(self.has_failed))  # type: ignore[no-untyped-call]
         self._wait()
 
     def done(self) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from mitmproxy.test import taddons
 
 from lp_sentinel.config import App
+from lp_sentinel.mitm import Addon
+from lp_sentinel.simulate.inside import Simulated
 from lp_sentinel.simulate.registry import APPS, USER
 from tests.world.proxy import Mitmdump
 from tests.world.visitor import Visitor
@@ -86,3 +89,16 @@ def test_takes_the_apps_of_the_config_and_of_a_later_one(proxies: Callable[..., 
 def test_refuses_a_value_that_is_none(proxies: Callable[..., Mitmdump]) -> None:
     with pytest.raises(AssertionError, match="lp_simulate"):
         proxies("-s", ADDON, options={"lp_simulate": "yes"})
+
+
+def test_is_there_as_long_as_it_is_on(caplog: pytest.LogCaptureFixture) -> None:
+    addon = Addon()
+    there: list[bool] = []
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+        for change in ({"lp_simulate": "on"}, {"lp_show": "error"}, {"lp_simulate": "off"}, {"lp_simulate": "on"}):
+            context.configure(addon, **change)
+            there.append(context.master.addons.get(Simulated.name) is not None)
+        addon.done()
+        there.append(context.master.addons.get(Simulated.name) is not None)
+    assert there == [True, True, False, True, False]
+    assert not caplog.records

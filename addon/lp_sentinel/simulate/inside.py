@@ -46,9 +46,10 @@ class Simulated:
         Flows pass all that is there, whether or not that does anything, so it is not there for nothing.
         """
         addons = ctx.master.addons
-        if on and self.name not in addons:
+        is_there = addons.get(self.name) is self  # type: ignore[no-untyped-call]
+        if on and not is_there:
             addons.add(self)  # type: ignore[no-untyped-call]
-        elif not on and addons.get(self.name) is self:  # type: ignore[no-untyped-call]
+        elif is_there and not on:
             addons.remove(self)  # type: ignore[no-untyped-call]
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
