@@ -11,6 +11,7 @@ from bench.archive import Traffic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
+from mitmproxy.flow import Flow
 from mitmproxy.test import tflow
 
 from lp_sentinel.captures import scan, survey
@@ -126,16 +127,18 @@ def test_damaged_flows_are_surveyed_alike(data: st.DataObject) -> None:
     assert_as_without(begin * 2 + bytes(flow) + bytes(flow) + begin)
 
 
-def test_the_latest_time_is_kept() -> None:
+@pytest.mark.parametrize("skipping", [True, False])
+@pytest.mark.parametrize("others", [[], [tflow.ttcpflow()], [tflow.ttcpflow(), tflow.ttcpflow()]])
+def test_the_latest_time_and_the_last_one_are_kept(others: list[Flow], *, skipping: bool) -> None:
     times = 1700000000.5, 1700000003.25, 1700000003.125, 1700000002.75
-    flows = []
+    flows: list[Flow] = []
     for time in times:
         flow = tflow.tflow(resp=True)
         assert flow.response
         flow.request.timestamp_start = flow.request.timestamp_end = time
         flow.response.timestamp_start = flow.response.timestamp_end = time
         flows.append(flow)
-    found = surveyed(written(*flows))
+    found = surveyed(written(*flows, *others), skipping=skipping)
     assert (found.latest, found.started) == (times[1], times[-1])
 
 

@@ -126,9 +126,10 @@ def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 
         host, page = known or (0, 0)
         found.hosts.append(host)
         found.pages.append(page)
-    for moment in (latest, before):
-        if moment:
-            found.passed(float(moment))
+    if latest:
+        last_known = float(before) if before else found.started
+        found.passed(float(latest))
+        found.started = last_known
     found.stop = base + at
 
 
