@@ -124,3 +124,22 @@ def cramped(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pieces_forget_what_one_engine_forgets(stream: Stream, project: Project, most: int) -> None:
     assert in_pieces(stream, project, most) == at_once(stream, project)
+
+
+@pytest.mark.usefixtures("cramped")
+def test_what_time_decided_is_known_before_another_pieces_login_pushes_a_journey_out() -> None:
+    renewing, other = ("10.0.0.0", "Chrome"), ("10.0.0.1", "Chrome")
+    soon = [Login(3, renewing, "session", redeems=True), Login(3, renewing, "session")]
+    later = [Login(number, other, "session") for number in (1, 2)]
+    stream: Stream = []
+    for now, logins in ((1.7e9, soon), (1.7e9 + 400, later)):
+        stream += [step.at(len(stream) + place, now) for place, step in enumerate(_steps(logins))]
+    findings, journeys = at_once(stream, UNKNOWN)
+    assert "LPA503" in {finding.rule for finding in findings if finding.journey == "j2"}
+    assert journeys[1].findings == sum(finding.journey == "j2" for finding in findings)
+    assert all(divided(stream, 2))
+    assert in_pieces(stream, UNKNOWN, 2) == (findings, journeys)
+
+
+def _steps(logins: Sequence[Login]) -> list[Step]:
+    return [step for login in logins for step in login.steps()]

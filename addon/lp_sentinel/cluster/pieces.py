@@ -40,6 +40,8 @@ class Event(NamedTuple):
     """What others must hear of: of journeys, else of what else is remembered."""
 
     when: When
+    now: float
+    """When the newest exchange so far started: what time alone decides is known before what this may end."""
     piece: int
     what: str
     about: tuple[Any, ...]
@@ -58,10 +60,11 @@ class _Log:
     def __init__(self, piece: int) -> None:
         self._piece = piece
         self.when: When = (0, False, 0)
+        self.now = 0.0
         self.events: list[Event] = []
 
     def tell(self, what: str, *about: Any) -> None:
-        self.events.append(Event(self.when, self._piece, what, about))
+        self.events.append(Event(self.when, self.now, self._piece, what, about))
 
 
 class _Ageing[K, V](Ageing[K, V]):
@@ -191,6 +194,7 @@ class _Engine(Engine):
                 self._hear(others.popleft())
             self._log.when = when
             if when[1]:
+                self._log.now = max(turn.now, turn.exchange.started or 0.0)
                 verdicts += self.pass_by(turn.now), self.feed(turn.exchange)
             else:
                 self.announce(turn.exchange)
@@ -205,7 +209,9 @@ class _Engine(Engine):
         )
 
     def _hear(self, event: Event) -> None:
-        _, piece, what, about = event
+        _, now, piece, what, about = event
+        self._docket.now = max(self._docket.now, now)
+        self._pass_time()
         if what in _OF_JOURNEYS:
             self._journeys.hear(f"{piece}.{about[0]}", what)
             if what == "moved":
