@@ -38,7 +38,7 @@ def read_asked(exchange: Exchange) -> Asked:
 
 def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
     """The journey that an authorize request continues, because a hop of its login redirected there."""
-    return _newest(journey for journey in journeys.waiting_in(asked.browser) if journey.awaited[asked.own.key] > 0)
+    return _newest(journey for journey in journeys.waiting_in(asked.browser) if journey.awaited.get(asked.own.key))
 
 
 def of_hop(journeys: Journeys, asked: Asked, redirect: Target | None, login_hosts: Collection[str]) -> Journey | None:
@@ -98,7 +98,7 @@ def _waits(journey: Journey) -> bool:
 
 def _follows(journey: Journey, asked: Asked) -> bool:
     """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
-    return journey.awaited[asked.own.key] > 0 or (asked.page is not None and asked.page in journey.pages)
+    return bool(journey.awaited.get(asked.own.key)) or (asked.page is not None and asked.page in journey.pages)
 
 
 def _is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:

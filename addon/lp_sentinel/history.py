@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from lp_sentinel.config import Limits
 from lp_sentinel.journey import Browser, Journey
@@ -13,8 +14,7 @@ from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
 
 
-@dataclass(slots=True)
-class Begun:
+class Begun(Struct):
     """A journey that began, as the search for loops sees it."""
 
     journey: int
@@ -22,8 +22,7 @@ class Begun:
     in_loop: bool = False
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """How a ``state`` was used so far."""
 
     browser: Digest
@@ -32,16 +31,14 @@ class _State:
     landed_at: float | None = None
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """Journeys that one browser began for one app in quick succession."""
 
     begun: list[Begun] = field(default_factory=list)
     is_loop: bool = False
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(Struct):
     begun: int = 0
     landed: int = 0
 

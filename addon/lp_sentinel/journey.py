@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
@@ -25,8 +26,7 @@ _REMEMBERED_HOPS = 200
 """A login that goes on for longer keeps being followed, but of its hops only so many are remembered."""
 
 
-@dataclass(slots=True)
-class Landing:
+class Landing(Struct):
     """What landed, for the callback to be compared with. Where the fragment held the parameters, theirs."""
 
     via: Via
@@ -43,12 +43,12 @@ class Landing:
     """Those of ``code``, ``error``, ``state`` that stood in the fragment."""
 
 
-@dataclass(slots=True)
-class Journey:
+class Journey(Struct, kw_only=True):
     """One login under way: small records only, no flow."""
 
     number: int
-    id: str = field(init=False)
+    id: str = ""
+    """Made of its number."""
     browser: Browser
     request: RequestFacts
     app: AppFacts
@@ -81,8 +81,8 @@ class Journey:
     continuations: list[float] = field(default_factory=list)
     """When authorize requests continued it, within ``loop_window``."""
     is_loop: bool = False
-    awaited: Counter[Key] = field(default_factory=Counter)
-    """Where its hops redirected to."""
+    awaited: dict[Key, int] = field(default_factory=dict)
+    """Where its hops redirected to, and how often."""
     pages: set[Key] = field(default_factory=set)
     """Where its hops were or were sent to, as a Referer would name them."""
     hosts: set[HostPort] = field(default_factory=set)
@@ -117,7 +117,7 @@ class Journey:
         self.pages.add(own.key)
         if redirect:
             self.pages.add(redirect.key)
-            self.awaited[redirect.key] += 1
+            self.awaited[redirect.key] = self.awaited.get(redirect.key, 0) + 1
 
 
 def _due_key(journey: Journey) -> tuple[Browser, HostPort] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from lp_sentinel.authorize import endpoint_facts, secret
 from lp_sentinel.exchange import Exchange, header_values
@@ -69,24 +70,17 @@ def key_of(uri: Uri | None) -> Key:
     return hash((uri.endpoint, uri.query or "")) if uri else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, gc=False):
     """Where a redirect points, or a request went: the URL resolved, and what it carries."""
 
     url: str
     uri: Uri | None
     """``None`` when it is no absolute URI."""
+    endpoint: Endpoint | None
+    key: Key
+    """What a request that follows this redirect has in common with it."""
     query: Parameters
     fragment: Parameters
-
-    @property
-    def endpoint(self) -> Endpoint | None:
-        return self.uri.endpoint if self.uri else None
-
-    @property
-    def key(self) -> Key:
-        """What a request that follows this redirect has in common with it."""
-        return key_of(self.uri)
 
 
 def read_target(url: str) -> Target:
@@ -97,15 +91,18 @@ def read_target(url: str) -> Target:
 @lru_cache(maxsize=1024)
 def _read_target(url: str) -> Target:
     uri = parse_uri(url)
-    query, fragment = (uri.query, uri.fragment) if uri else (None, None)
-    return Target(url, uri, parse_parameters(query), parse_parameters(fragment))
+    if uri is None:
+        return Target(url, None, None, key_of(None), _NO_PARAMETERS, _NO_PARAMETERS)
+    endpoint, query, fragment = uri
+    return Target(url, uri, endpoint, key_of(uri), parse_parameters(query), parse_parameters(fragment))
 
 
 def request_target(exchange: Exchange) -> Target:
     """The request's own URL as a target."""
     path, _, query = exchange.target.partition("?")
-    uri = Uri(Endpoint(exchange.scheme, exchange.host, exchange.port, path or "/"), query or None, None)
-    return Target(exchange.url, uri, parse_parameters(query), _NO_PARAMETERS)
+    endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, path or "/")
+    uri = Uri(endpoint, query or None, None)
+    return Target(exchange.url, uri, endpoint, key_of(uri), parse_parameters(query), _NO_PARAMETERS)
 
 
 def redirect_target(exchange: Exchange) -> Target | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 import msgspec
+from msgspec import Struct
 
 from lp_sentinel.authorize import secret
 from lp_sentinel.exchange import Exchange, header
@@ -22,8 +22,7 @@ _NEEDED = {"refresh_token": ("refresh_token", "client_id", "client_secret")}
 _NEEDED_TO_REDEEM = ("code", "client_id", "client_secret")
 
 
-@dataclass(slots=True)
-class Issued:
+class Issued(Struct):
     """A code that landed: where, and what was asked for. The code itself is not kept."""
 
     journey: str | None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin
+
+from msgspec import Struct
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -50,8 +51,7 @@ class Uri(NamedTuple):
     fragment: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Struct, frozen=True, gc=False):
     """Name and value pairs of a query, a fragment or a form body, form-decoded as UTF-8, in their order.
 
     Bytes that are not UTF-8 are kept as lone surrogates, so that two different broken values stay different.

@@ -23,7 +23,7 @@ from lp_sentinel.captures import CaptureError, in_order, ranges, read_capture, s
 from lp_sentinel.captures.extract import first_flow
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.layout import ENDING, Unusual, flow_end, read_exchange
-from lp_sentinel.captures.skip import skip
+from lp_sentinel.captures.skip import Skipper
 from lp_sentinel.check import _announced, judge_capture
 from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine
@@ -166,8 +166,8 @@ def slowly(path: Path, project: Project, at: Path | None = None) -> Report:
 def quickly(path: Path, project: Project, at: Path | None = None, workers: Workers | None = None) -> Report:
     """The same by the quick road, with what is compiled and without."""
     reports = []
-    for skipping in (skip, None):
-        with mock.patch.object(scan, "skip", skipping):
+    for skipper in (Skipper, None):
+        with mock.patch.object(scan, "Skipper", skipper):
             judged = judge_capture(path, project, PLAIN, workers)
         reports.append(reported(at or path, judged.exchanges, judged.findings, judged.journeys, judged.problem))
     assert reports[0] == reports[1]

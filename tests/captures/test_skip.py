@@ -15,14 +15,14 @@ from mitmproxy.flow import Flow
 from mitmproxy.test import tflow
 
 from lp_sentinel.captures import scan, survey
-from lp_sentinel.captures.skip import skip
+from lp_sentinel.captures.skip import Skipper
 from lp_sentinel.captures.survey import Survey
 from tests.captures.test_flows import written
 
 
 def surveyed(content: bytes, *, skipping: bool = True) -> Survey:
     found = Survey()
-    with mock.patch.object(scan, "skip", skip if skipping else None):
+    with mock.patch.object(scan, "Skipper", Skipper if skipping else None):
         scan.survey_flows(content, 0, len(content), found)
     return found
 
@@ -42,14 +42,15 @@ def skipped(content: bytes) -> int:
     """How many flows were not looked at one by one."""
     looked_at = 0
 
-    def watched(*arguments: Any) -> tuple[int, bytes, bytes]:
-        nonlocal looked_at
-        reached = skip(*arguments)
-        looked_at += reached[0] < arguments[2]
-        return reached
+    class Watched(Skipper):
+        def skip(self, *arguments: Any) -> tuple[int, bytes, bytes]:
+            nonlocal looked_at
+            reached = super().skip(*arguments)
+            looked_at += reached[0] < arguments[2]
+            return reached
 
     found = Survey()
-    with mock.patch.object(scan, "skip", watched):
+    with mock.patch.object(scan, "Skipper", Watched):
         scan.survey_flows(content, 0, len(content), found)
     return len(found.offsets) - looked_at
 
@@ -110,6 +111,21 @@ def test_what_may_be_of_a_login_is_not_skipped(path: str, location: str) -> None
 def test_what_only_looks_like_it_is_skipped(path: str) -> None:
     plain = answer(path, "/home")
     assert skipped(plain * 5) == 5
+
+
+@pytest.mark.parametrize("length", [0, 200, 400])
+def test_more_hosts_and_pages_than_are_kept_at_hand_are_told_apart(length: int) -> None:
+    """Those of odd numbers come again at once, and all of them later."""
+    flows = []
+    for number in (*range(700), *range(700)):
+        page = f"https://page-{number}.example/{'p' * length}{'?a=1' * (number % 3 == 0)}"
+        flows += [answer("/", "/", host=f"host-{number}.example", headers=[(b"Referer", page.encode())])] * (
+            1 + number % 2
+        )
+    content = b"".join(flows)
+    assert skipped(content) == len(flows)
+    assert_as_without(content)
+    assert len(surveyed(content).host_groups) == len(surveyed(content).page_groups) == 700
 
 
 @given(st.data())

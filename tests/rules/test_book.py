@@ -143,6 +143,24 @@ def test_conditions_may_be_yaml_booleans() -> None:
     assert rule.fires(None, None, {}, None)
 
 
+def test_a_moment_is_asked_at_once_whether_any_of_its_rules_may_fire() -> None:
+    book = RuleBook([
+        *rules_of(entry(id="MY001", expect="not matches(request.v, '[0-9]')")),
+        *rules_of(entry(id="MY002", when="fired('MY003')")),
+        *rules_of(entry(id="MY003", each="name in request.repeated", expect="name != 'v'")),
+        *rules_of(entry(id="MY004", given="answer"), entry(id="MY005", expect="not matches(request.method, 'PUT')")),
+    ])  # fmt: skip
+    may_fire = book.may_fire["request"]
+    nothing = made(RequestFacts, v="10", repeated=(), method="GET")
+    assert not may_fire(nothing, None, {})
+    assert not may_fire(None, None, {})
+    assert may_fire(made(RequestFacts, v="1", repeated=(), method="GET"), None, {})
+    assert may_fire(made(RequestFacts, v="10", repeated=("x",), method="GET"), None, {})
+    assert may_fire(made(RequestFacts, v="10", repeated=(), method="PUT"), None, {})
+    assert may_fire(made(RequestFacts, v=None, repeated=(), method="GET"), None, {"MY003": True})
+    assert not book.may_fire["token"](None, {})
+
+
 @pytest.mark.parametrize("depth", [1, 50, 199])
 def test_what_is_shown_can_be_asked_for_however_deep_it_is_nested(depth: int) -> None:
     (rule,) = rules_of(entry(message=f"{{{'lower(' * depth}request.method{')' * depth}}}"))

@@ -39,9 +39,9 @@ _UNCLEAR = -1
 """In place of a group's number: what it is can't be told from this text alone."""
 
 try:
-    from lp_sentinel.captures.skip import skip
+    from lp_sentinel.captures.skip import Skipper
 except ImportError:  # it was not compiled
-    skip = None  # type: ignore[assignment]
+    Skipper = None  # type: ignore[assignment, misc]
 
 
 class Groups:
@@ -104,9 +104,10 @@ def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 
     ``base`` is where the buffer stands in the file.
     """
     groups, latest, before = Groups(found), b"", b""
+    skipper = None if Skipper is None else Skipper(found, groups)
     while at < stop:
-        if skip is not None:
-            at, last, newest = skip(buffer, at, stop, base, found, groups)
+        if skipper:
+            at, last, newest = skipper.skip(buffer, at, stop, base)
             if last:
                 before, latest = last, max(latest, newest)
                 continue

@@ -5,9 +5,11 @@ This is no second reader: what it is not sure of it leaves to scan.py, so withou
 knows the layout that layout.py describes, and reads no byte behind ``limit``.
 """
 
+from cpython cimport array
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.string cimport memchr, memcmp
+from libc.stdint cimport uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 ctypedef const unsigned char *Text
 
@@ -15,6 +17,19 @@ ctypedef const unsigned char *Text
 cdef struct Span:
     Text begin
     Text end
+
+
+cdef enum:
+    SLOTS = 512
+    LONGEST = 228  # so that a slot is four cache lines
+
+
+cdef struct Slot:
+    uint64_t key
+    short first, rest  # how long the texts are; both 0 if the slot is free
+    int group
+    int alike
+    unsigned char text[LONGEST]
 
 
 cdef struct Flow:
@@ -252,50 +267,118 @@ cdef inline bint is_later(Span one, Span other) noexcept nogil:
     return order > 0 or (order == 0 and one.end - one.begin > size)
 
 
-def skip(buffer, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t base, found, groups):
-    """Add flows that begin from ``at`` on to a survey, up to ``stop`` or the first that needs a closer look.
+cdef inline uint64_t key_of(uint64_t key, Span span) noexcept nogil:
+    """A number that other texts rarely have."""
+    cdef Text at = span.begin
+    cdef uint64_t piece
+    while span.end - at >= 8:
+        memcpy(&piece, at, 8)
+        key = (key ^ piece) * 0x9E3779B97F4A7C15ULL
+        key ^= key >> 29
+        at += 8
+    piece = 0
+    memcpy(&piece, at, span.end - at)
+    key = (key ^ piece ^ <uint64_t>(span.end - span.begin) << 56) * 0x9E3779B97F4A7C15ULL
+    return key ^ key >> 32
 
-    ``groups`` are scan.py's. Where the next flow begins, and when the last one and the latest one started; these are
-    empty if nothing was skipped.
+
+cdef inline bint holds(Slot *slot, uint64_t key, Span one, Span other) noexcept nogil:
+    """Whether a slot is of these two texts."""
+    cdef Py_ssize_t size = one.end - one.begin, rest = other.end - other.begin
+    if slot.key != key or slot.first != size or slot.rest != rest or not size:
+        return False
+    return not memcmp(slot.text, one.begin, size) and not (rest and memcmp(slot.text + size, other.begin, rest))
+
+
+cdef inline void keep(Slot *slot, uint64_t key, Span one, Span other, int group, int alike) noexcept nogil:
+    """Let a slot be of these two texts, if they are not too long and the group is a known one."""
+    cdef Py_ssize_t size = one.end - one.begin, rest = other.end - other.begin
+    if group > 0 and size + rest <= LONGEST:
+        slot.key, slot.first, slot.rest, slot.group, slot.alike = key, size, rest, group, alike
+        memcpy(slot.text, one.begin, size)
+        if rest:
+            memcpy(slot.text + size, other.begin, rest)
+
+
+cdef class Skipper:
+    """Passes over flows, and adds them to a survey; ``groups`` are scan.py's.
+
+    The groups of the texts that came last are looked up by their bytes, without a Python object being made of them.
     """
-    cdef Py_buffer view
-    cdef Text begin, limit
-    cdef Flow flow
-    cdef Span started, latest
-    cdef Py_ssize_t place = len(found.offsets)
-    cdef dict hosts = groups.hosts, pages = groups.pages
-    cdef long group, page
-    add, add_host, add_page = found.offsets.append, found.hosts.append, found.pages.append
-    started.begin = latest.begin = NULL
-    PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
-    try:
-        begin = <Text>view.buf
-        limit = begin + view.len
-        while at < stop and plain(begin + at, limit, &flow):
-            naming = text(flow.naming)
-            key = naming if flow.host.begin is NULL else (naming, text(flow.host))
-            known = hosts.get(key)
-            group = groups.host(key, place) if known is None else known
-            if group < 0:
-                break
-            page = 0
-            if flow.referer.begin is not NULL:
-                referer = text(flow.referer)
-                known = pages.get(referer)
-                page, alike = groups.page(referer, place) if known is None else known
-                if page < 0:
+
+    cdef object _survey, _groups
+    cdef Slot[SLOTS] _hosts, _pages
+
+    def __cinit__(self, survey, groups):
+        self._survey, self._groups = survey, groups
+        memset(self._hosts, 0, sizeof(self._hosts))
+        memset(self._pages, 0, sizeof(self._pages))
+
+    def skip(self, buffer, Py_ssize_t at, Py_ssize_t stop, Py_ssize_t base):
+        """Add flows that begin from ``at`` on, up to ``stop`` or the first that needs a closer look.
+
+        ``base`` is where the buffer stands in the file. Where the next flow begins, and when the last one and the
+        latest one started; these are empty if nothing was skipped.
+        """
+        cdef Py_buffer view
+        cdef Text begin, limit
+        cdef Flow flow
+        cdef Span started, latest
+        cdef array.array offsets = self._survey.offsets, hosts = self._survey.hosts, pages = self._survey.pages
+        cdef Py_ssize_t place = len(offsets)
+        cdef unsigned long long offset
+        cdef int group, page, alike
+        started.begin = latest.begin = NULL
+        PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
+        try:
+            begin = <Text>view.buf
+            limit = begin + view.len
+            while at < stop and plain(begin + at, limit, &flow):
+                group = self._host(&flow, place)
+                if group < 0:
                     break
-                if alike >= 0:
-                    found.asking.append(place)
-                    found.alike.append(alike)
-            add(base + at)
-            add_host(group)
-            add_page(page)
-            place += 1
-            at = flow.end - begin
-            started = flow.started
-            if latest.begin is NULL or is_later(started, latest):
-                latest = started
-        return (at, text(started), text(latest)) if started.begin else (at, b"", b"")
-    finally:
-        PyBuffer_Release(&view)
+                page = 0
+                if flow.referer.begin is not NULL:
+                    page = self._page(flow.referer, place, &alike)
+                    if page < 0:
+                        break
+                    if alike >= 0:
+                        self._survey.asking.append(place)
+                        self._survey.alike.append(alike)
+                offset = base + at
+                array.extend_buffer(offsets, <char *>&offset, 1)
+                array.extend_buffer(hosts, <char *>&group, 1)
+                array.extend_buffer(pages, <char *>&page, 1)
+                place += 1
+                at = flow.end - begin
+                started = flow.started
+                if latest.begin is NULL or is_later(started, latest):
+                    latest = started
+            return (at, text(started), text(latest)) if started.begin else (at, b"", b"")
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef int _host(self, Flow *flow, Py_ssize_t place) except -2:
+        cdef uint64_t key = key_of(key_of(1, flow.naming), flow.host)
+        cdef Slot *slot = &self._hosts[key % SLOTS]
+        if holds(slot, key, flow.naming, flow.host):
+            return slot.group
+        naming = text(flow.naming)
+        asked = naming if flow.host.begin is NULL else (naming, text(flow.host))
+        known = self._groups.hosts.get(asked)
+        cdef int group = self._groups.host(asked, place) if known is None else known
+        keep(slot, key, flow.naming, flow.host, group, -1)
+        return group
+
+    cdef int _page(self, Span referer, Py_ssize_t place, int *alike) except -2:
+        cdef Span nothing = Span(NULL, NULL)
+        cdef uint64_t key = key_of(1, referer)
+        cdef Slot *slot = &self._pages[key % SLOTS]
+        if holds(slot, key, referer, nothing):
+            alike[0] = slot.alike
+            return slot.group
+        header = text(referer)
+        known = self._groups.pages.get(header)
+        group, alike[0] = self._groups.page(header, place) if known is None else known
+        keep(slot, key, referer, nothing, group, alike[0])
+        return group

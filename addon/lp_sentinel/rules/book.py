@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +13,7 @@ from lp_sentinel.facts import MOMENTS
 from lp_sentinel.finding import Hop, Severity
 from lp_sentinel.rules.expression import Compiler
 from lp_sentinel.rules.files import rule_documents, with_examples
+from lp_sentinel.rules.function import Function, any_of
 from lp_sentinel.rules.syntax import ExpressionError, Term, all_of, value_or
 
 type Template = tuple[str | int, ...]
@@ -69,11 +68,11 @@ class Rule:
     yields_to: frozenset[str]
     tags: tuple[str, ...]
 
-    fires: Callable[..., bool] = field(repr=False)
+    fires: Function = field(repr=False)
     """Whether ``when`` is certainly true and ``expect`` certainly false."""
-    elements: Callable[..., tuple[Any, ...]] | None = field(repr=False)
+    elements: Function | None = field(repr=False)
     """What ``each`` runs through."""
-    values: Callable[..., tuple[Any, ...]] = field(repr=False)
+    values: Function = field(repr=False)
     """What stands in the holes of the templates; ``None`` where it is not known."""
     parameter_template: Template | None
     message_template: Template
@@ -105,25 +104,10 @@ class Rule:
         return _examples(self, "bad")
 
 
-class _Later:
-    """A function that is compiled when it is first called, since few rules ever fire."""
-
-    def __init__(self, compiler: Compiler, body: ast.expr) -> None:
-        self._compiler = compiler
-        self._body = body
-
-    def __call__(self, *known: Any) -> Any:
-        return self._function(*known)
-
-    @cached_property
-    def _function(self) -> Callable[..., Any]:
-        return self._compiler.function(self._body)
-
-
 class RuleBook:
     """Rules by their ids, and in the order in which they are asked at each moment."""
 
-    __slots__ = ("by_id", "given")
+    __slots__ = ("by_id", "given", "may_fire")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raises ``DocumentError`` for an id that is there twice, or is spoken of and unknown."""
@@ -139,6 +123,11 @@ class RuleBook:
         self.given: Mapping[str, tuple[Rule, ...]] = {
             moment: tuple(rule for rule in ordered if rule.given == moment) for moment in MOMENTS
         }
+        self.may_fire: Mapping[str, Function] = {
+            moment: any_of(moment, (rule.elements or rule.fires for rule in rules))
+            for moment, rules in self.given.items()
+        }
+        """Whether any rule of a moment may, by the facts and what has fired so far: nearly always none does."""
 
 
 def load_rules(paths: Iterable[Path] = ()) -> RuleBook:
@@ -199,7 +188,7 @@ def _compiled(document: Document, index: int) -> dict[str, Any]:
     return {
         "fires": compiler.function(all_of(applies, fails)),
         "elements": elements,
-        "values": _Later(compiler, compiler.values(holes)),
+        "values": compiler.function(compiler.values(holes)),
         "parameter_template": templates["parameter"] or None,
         "message_template": templates["message"],
         "expected_template": templates["expected"],

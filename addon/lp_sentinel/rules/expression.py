@@ -11,10 +11,11 @@ import ast
 import keyword
 import re
 from collections.abc import Callable, Mapping
-from types import CodeType, FunctionType
+from itertools import count
 from typing import Any, NamedTuple
 
 from lp_sentinel.facts import MOMENTS
+from lp_sentinel.rules.function import FIRED, Function
 from lp_sentinel.rules.kinds import NUMBER, TRUTH, Kind, comparable, fields_of
 from lp_sentinel.rules.syntax import (
     FALSE,
@@ -37,8 +38,6 @@ from lp_sentinel.wording import quoted, unknown
 
 FUNCTIONS = ("len", "lower", "matches", "join", "fired", "errors")
 
-_FIRED = "_fired"
-"""The parameter that holds what has fired so far: whether it is an error, by rule id."""
 _EACH = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s+in\s+(\S.*)", re.DOTALL)
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -51,6 +50,9 @@ class Mention(NamedTuple):
     offset: int
 
 
+_numbers = count()
+
+
 class Compiler:
     """Compiles the expressions of one rule. Its functions take the moment's facts, what has fired, and the element."""
 
@@ -59,7 +61,7 @@ class Compiler:
         self._moment = moment
         self._facts = {name: Kind("record", of=record) for name, record in MOMENTS[moment].items()}
         self._variable: tuple[str, Kind] | None = None
-        self._constants: dict[str, Any] = {"__builtins__": {}, "__name__": __name__, "len": len, "errors": errors}
+        self._constants: dict[str, Any] = {"len": len, "errors": errors}
         self._temporaries = 0
         self.mentions: list[Mention] = []
 
@@ -116,17 +118,10 @@ class Compiler:
         """Code for the values of holes; ``None`` for one that is not known."""
         return ast.Tuple([value_or(term) for term in holes], ast.Load())
 
-    def function(self, body: ast.expr) -> Callable[..., Any]:
-        """A Python function of the facts, what has fired, and the element."""
-        variable = self._variable[0] if self._variable else "_element"
-        names = (*self._facts, _FIRED, variable)
-        arguments = ast.arguments(
-            posonlyargs=[ast.arg(name) for name in names], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]
-        )
-        definition = ast.FunctionDef("rule", arguments, [ast.Return(body)], [], type_params=[])
-        module = ast.fix_missing_locations(ast.Module([definition], []))
-        code = compile(module, "<rule>", "exec")
-        return FunctionType(next(part for part in code.co_consts if isinstance(part, CodeType)), self._constants)
+    def function(self, body: ast.expr) -> Function:
+        """A function of the facts, what has fired, and the element."""
+        element = self._variable[0] if self._variable else "_element"
+        return Function((*self._facts, FIRED, element), body, self._constants)
 
     # From Python's syntax to proofs and terms
 
@@ -285,7 +280,7 @@ class Compiler:
             raise ExpressionError(f"not a regular expression: {error}", node.col_offset) from None
 
     def _keep(self, value: object) -> str:
-        name = f"_constant_{len(self._constants)}"
+        name = f"_constant_{next(_numbers)}"
         self._constants[name] = value
         return name
 
@@ -295,8 +290,8 @@ class Compiler:
         mentions = zip(texts, arguments, strict=True)
         self.mentions += [Mention(text, name == "errors", node.col_offset) for text, node in mentions]
         if name == "errors":
-            return Term(NUMBER, (), ast.Call(load("errors"), [load(_FIRED), ast.Constant(texts[0])], []))
-        asked: list[ast.expr] = [ast.Compare(ast.Constant(text), [ast.In()], [load(_FIRED)]) for text in texts]
+            return Term(NUMBER, (), ast.Call(load("errors"), [load(FIRED), ast.Constant(texts[0])], []))
+        asked: list[ast.expr] = [ast.Compare(ast.Constant(text), [ast.In()], [load(FIRED)]) for text in texts]
         return Term(TRUTH, (), asked[0] if len(asked) == 1 else ast.BoolOp(ast.Or(), asked))
 
 

@@ -54,13 +54,12 @@ def judge(
 
     Facts that are ``None`` or missing are not known. ``prior`` is what fired before on the same exchange.
     """
-    rules = book.given[moment]
-    if not rules:
-        return [], frozenset()
     known = [facts.get(name) for name in MOMENTS[moment]]
     so_far = {fired.rule: fired.error for fired in prior}
+    if not book.may_fire[moment](*known, so_far):
+        return [], frozenset()
     found: list[_Found] = []
-    for rule in rules:
+    for rule in book.given[moment]:
         if rule.elements is not None:
             firing = [e for e in rule.elements(*known, so_far, None) if rule.fires(*known, so_far, e)]
         else:
