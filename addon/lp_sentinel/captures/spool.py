@@ -14,6 +14,10 @@ from lp_sentinel.exchange import Exchange
 
 IN_MEMORY = 16 << 20
 """Bytes of a temporary file that are kept in memory."""
+_AT_HAND = 4_000
+"""So many exchanges are kept as they are: each is read two or three times, and most captures have no more."""
+_LONGEST_AT_HAND = 4_000
+"""Bytes of a packed one; in memory it takes about twice as many."""
 
 
 def pack(exchange: Exchange) -> bytes:
@@ -32,6 +36,7 @@ class Spool:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed with the spool)
         self._ends = array("Q", [0])
+        self._at_hand: dict[int, Exchange] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -55,6 +60,12 @@ class Spool:
 
     def read(self, number: int, index: int) -> Exchange:
         """One of them; ``index`` is its place in the capture."""
+        known = self._at_hand.get(number)
+        if known is not None:
+            return known
         begin, end = self._ends[number : number + 2]
         self._file.seek(begin)
-        return unpack(self._file.read(end - begin), index)
+        exchange = unpack(self._file.read(end - begin), index)
+        if len(self._at_hand) < _AT_HAND and end - begin <= _LONGEST_AT_HAND:
+            self._at_hand[number] = exchange
+        return exchange
