@@ -12,6 +12,7 @@ from setuptools import Distribution, Extension
 ROOT = Path(__file__).parent
 PACKAGE = ROOT / "addon"
 SOURCES = ("lp_sentinel/captures/skip.pyx", "lp_sentinel/fields.pyx")
+"""What they share is in ``.pxd`` files."""
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -30,7 +31,7 @@ def _compile(source: str) -> Path | None:
     """The compiled module; ``None`` if it can't be compiled here."""
     name, folder = source.removesuffix(".pyx").replace("/", "."), str(ROOT / "build")
     extension = Extension(name, [str(PACKAGE / source)])
-    [module] = cythonize([extension], build_dir=folder, quiet=True)  # type: ignore[no-untyped-call]
+    [module] = cythonize([extension], build_dir=folder, include_path=[str(PACKAGE)], quiet=True)  # type: ignore[no-untyped-call]
     module.optional = True
     command: Any = Distribution({"ext_modules": [module]}).get_command_obj("build_ext")
     command.build_lib, command.build_temp = folder, folder

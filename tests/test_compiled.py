@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lp_sentinel import fields
 from lp_sentinel.captures import skip
+from lp_sentinel.relevance import carries_login
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT = "import sys; sys.modules['lp_sentinel.fields'] = sys.modules['lp_sentinel.captures.skip'] = None; "
@@ -48,9 +52,31 @@ def test_without_it_the_same_is_found(program: str, arguments: Sequence[str]) ->
     ([[b"host", b"a"], (b"host", b"b")], [b"a", b"b"]),
 ])  # fmt: skip
 def test_fields_are_found_by_name(held: tuple[tuple[bytes, bytes], ...], expected: Sequence[bytes]) -> None:
-    assert fields.values(held, b"host") == expected
+    assert list(fields.values(held, b"host")) == list(expected)
+    assert fields.first(held, b"host") == next(iter(expected), None)
 
 
-def test_fields_that_are_none_are_refused() -> None:
+@pytest.mark.parametrize("find", [fields.values, fields.first])
+def test_fields_that_are_none_are_refused(find: Callable[[Any, bytes], object]) -> None:
     with pytest.raises(TypeError):
-        fields.values(((1, 2),), b"host")  # type: ignore[arg-type]
+        find(((1, 2),), b"host")
+
+
+PIECES = st.sampled_from(
+    [b"/", b"?", b"&", b"=", b"#", b"%", b"%63", b"code", b"state", b"error", b"a", b"Sentinel", b"senti", b"\xff"]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map(b"".join))
+def test_no_path_that_names_a_login_is_let_by(path: bytes) -> None:
+    """Where there is no query, nothing stands in it."""
+    text = path.decode("utf-8", "surrogateescape")
+    names = "sentinel" in text.lower() or ("?" in text and carries_login(text[text.index("?") :]))
+    assert fields.may_name_login(path) or not names
+
+
+@pytest.mark.parametrize(
+    "path", [b"", b"/", b"/app.js?v=1&lang=en", b"/code=1", b"/?codes=1&acode=2&a=code", b"/sentine"]
+)
+def test_a_path_that_plainly_names_none_is(path: bytes) -> None:
+    assert not fields.may_name_login(path)

@@ -18,14 +18,26 @@ if TYPE_CHECKING:
     from lp_sentinel.exchange import Exchange
 
 try:
-    from lp_sentinel.fields import values
+    from lp_sentinel.fields import first, may_name_login, values
 except ImportError:  # it was not compiled
+
+    def may_name_login(path: bytes) -> bool:
+        """Whether a request's path and query may be those of a step of a login: if in doubt, they are."""
+        # As text, a character for each byte: that is searched in less time.
+        target = path.decode("latin-1")
+        if "=" in target and ("code=" in target or "state=" in target or "error=" in target or "%" in target):
+            return True
+        return "sentinel" in target.lower()
 
     def values(fields: tuple[tuple[bytes, bytes], ...], name: bytes) -> Sequence[bytes]:
         """The values of the header ``name`` (lower-case), in order."""
         size = len(name)
         # Most names are of another length, so few are put into lower case.
         return [value for key, value in fields if len(key) == size and key.lower() == name]
+
+    def first(fields: tuple[tuple[bytes, bytes], ...], name: bytes) -> bytes | None:
+        """The first of them; ``None`` if there is none."""
+        return next(iter(values(fields, name)), None)
 
 
 _LONGEST_NAME = 300
@@ -70,12 +82,7 @@ class Sieve:
         self.ended += 1
         self.under_way.discard(flow)
         request, peer, response = flow.request.data, flow.client_conn.peername, flow.response
-        # As text, a character for each byte: that is searched in less time.
-        target = request.path.decode("latin-1")
-        if "=" in target and ("code=" in target or "state=" in target or "error=" in target or "%" in target):
-            if names_login(target):
-                return False
-        elif "sentinel" in target.lower():
+        if may_name_login(request.path) and names_login(_text(request.path)):
             return False
         client = peer[0] if peer else None
         if client in self._clients or client in self._former:
@@ -84,9 +91,8 @@ class Sieve:
         elif self._has_code and self._comes_from_login(request):
             return False
         # The first Location is the one that counts.
-        for location in values(response.data.headers.fields, b"location") if response else ():
-            return not leads_back(_text(location))
-        return True
+        location = first(response.data.headers.fields, b"location") if response else None
+        return location is None or not leads_back(_text(location))
 
     def _touches_login(self, request: RequestData) -> bool:
         """Whether a request goes to where logins lead, or comes from there.
@@ -105,9 +111,8 @@ class Sieve:
 
     def _comes_from_login(self, request: RequestData) -> bool:
         """Whether a request names a page of a login, or a code: in its Referer, the first if there are several."""
-        for referer in values(request.headers.fields, b"referer"):
-            return referer not in self._pages and self._is_of_login(referer)
-        return False
+        referer = first(request.headers.fields, b"referer")
+        return referer is not None and referer not in self._pages and self._is_of_login(referer)
 
     def _is_concerned(self, named: str | bytes) -> bool:
         """Whether a login may lead to a host. A name that can't be read leaves it open which host counts."""

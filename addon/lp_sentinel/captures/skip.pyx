@@ -10,18 +10,11 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
-
-ctypedef const unsigned char *Text
-
-
-cdef struct Span:
-    Text begin
-    Text end
-
+from lp_sentinel.text cimport Span, Text, is_word, may_be_of_login
 
 cdef enum:
     SLOTS = 512
-    LONGEST = 228  # so that a slot is four cache lines
+    LONGEST = 236  # so that a slot is four cache lines
 
 
 cdef struct Slot:
@@ -74,17 +67,6 @@ cdef inline bint sized(Text *at, Text limit, Span *value) noexcept nogil:
         return False
     value.begin, value.end = at[0], at[0] + size
     at[0] += size
-    return True
-
-
-cdef inline bint is_word(Text at, const char *word, Py_ssize_t size) noexcept nogil:
-    """Whether a word of small letters stands here, in whatever case."""
-    cdef Py_ssize_t place
-    cdef unsigned char letter
-    for place in range(size):
-        letter = word[place]
-        if at[place] != letter and (letter < c"a" or at[place] != letter - 32):
-            return False
     return True
 
 
@@ -144,30 +126,6 @@ cdef int named(Span block, const char *name, Py_ssize_t size, Span *header) noex
             header.begin, header.end = entry.begin, value.end
             count += 1
     return count
-
-
-cdef bint may_be_of_login(Span path) noexcept nogil:
-    """Whether a path has a comma in it or may be that of a step of a login: if in doubt, it is."""
-    cdef Text at = path.begin, name = NULL
-    cdef bint is_encoded = False
-    cdef unsigned char byte
-    while at < path.end:
-        byte = at[0]
-        if byte == c",":
-            return True
-        if (byte | 0x20) == c"s" and path.end - at >= 8 and is_word(at, "sentinel", 8):
-            return True
-        if byte == c"?" or (name is not NULL and (byte == c"&" or byte == c"#")):
-            name, is_encoded = at + 1, is_encoded and byte == c"?"
-        elif name is not NULL and byte == c"%":
-            is_encoded = True
-        elif name is not NULL and byte == c"=":
-            if is_encoded or (at - name == 4 and not memcmp(name, "code", 4)):
-                return True
-            if at - name == 5 and (not memcmp(name, "error", 5) or not memcmp(name, "state", 5)):
-                return True
-        at += 1
-    return False
 
 
 cdef bint may_lead_back(Span block) noexcept nogil:
