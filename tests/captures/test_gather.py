@@ -6,6 +6,7 @@ import gzip
 import io
 from collections.abc import Callable, Iterable, Iterator
 from itertools import starmap
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -205,6 +206,19 @@ def test_archives_come_to_the_same(
         report = slowly(path, project)
         assert quickly(path, project) == report
         assert quickly(path, project, workers=InTurn()) == report
+
+
+def test_a_file_is_shared_out_among_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic = Traffic(4)
+    path = tmp_path / "a.flow"
+    path.write_bytes(b"".join(record for _ in range(40) for record in (traffic.other(), *traffic.login())))
+    monkeypatch.setattr(ranges, "_LEAST", 1_000)
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as buffer:
+        alone, shared = ([*ranges.extracts(buffer, path, workers)] for workers in (None, InTurn()))
+    assert (len(alone), len(shared)) == (1, InTurn().ahead)
+    assert [part.begin for part in shared] == [0, *(part.stop for part in shared[:-1])]
+    report = slowly(path, KNOWN)
+    assert quickly(path, KNOWN, workers=InTurn()) == report
 
 
 @pytest.mark.parametrize("size", [1 << 30, 9_000, 50])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RANGE = 64 << 20
 """Bytes that are gone through at a time: no more of a file than this is in a process's memory."""
+_LEAST = 4 << 20
+"""A range of less is not worth a task."""
 
 
 def extracts(buffer: mmap.mmap, path: Path, workers: Workers | None = None) -> Iterator[Extract]:
@@ -25,7 +27,8 @@ def extracts(buffer: mmap.mmap, path: Path, workers: Workers | None = None) -> I
     is that the range before, of which the lengths of all flows were followed, ends there; else the range is gone
     through once more.
     """
-    ranges = [(begin, min(begin + RANGE, len(buffer))) for begin in range(0, len(buffer), RANGE)]
+    size = min(RANGE, max(_LEAST, -(-len(buffer) // workers.ahead))) if workers else RANGE
+    ranges = [(begin, min(begin + size, len(buffer))) for begin in range(0, len(buffer), size)]
     tasks = ((path, begin, end) for begin, end in ranges)
     guesses = workers.map(_guessed, tasks) if workers else repeat(None)
     begin = 0
