@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.world.browser import Browser
+from tests.world.ports import free_ports
 from tests.world.proxy import MITMDUMP, Options, arguments_of, environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,9 +68,7 @@ def mitmweb(tmp_path: Path) -> Iterator[str]:
 @contextmanager
 def serving(folder: Path, script: Path = SCRIPT, capture: Path = DEMO, /, **more: str) -> Iterator[tuple[str, Path]]:
     """The address of mitmweb, and the file that it prints to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     options = {"web_open_browser": "false", "web_port": str(port), "web_password": "look", **more}
     output = folder / "output"
     with output.open("wb") as file:

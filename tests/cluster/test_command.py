@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from lp_sentinel.cli import main
 from tests.cluster.storage import bucket
+from tests.world.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = str(ROOT / "captures" / "lp-authorize.yaml")
@@ -83,14 +84,13 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(archives: lis
 @pytest.mark.slow
 def test_a_cluster_that_runs_elsewhere_reads_urls_and_keeps_the_exit_status(tmp_path: Path) -> None:
     """A scheduler and a worker that know nothing of this project's config, and work in another folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    [port] = free_ports(1)
+    address = f"127.0.0.1:{port}"
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--no-dashboard"]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--host", "127.0.0.1", "--no-dashboard"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "cwd": tmp_path, "env": ENVIRONMENT}
     running = [
-        subprocess.Popen([*dask, "--port", address.rpartition(":")[2]], **quiet),  # type: ignore[call-overload]
+        subprocess.Popen([*dask, "--port", str(port)], **quiet),  # type: ignore[call-overload]
         subprocess.Popen([*worker, "--nthreads", "1", "--no-nanny"], **quiet),  # type: ignore[call-overload]
     ]
     try:

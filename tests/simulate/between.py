@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lp_sentinel.config import App, Config, load_config
+from tests.world.ports import free_ports
 from tests.world.proxy import Mitmdump, Options, environment, mitmdump
 
 ADDON = Path(__file__).parents[2] / "addon" / "lp_authorize.py"
@@ -61,11 +61,10 @@ class Place:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    with TemporaryDirectory() as folder, socket.create_server((HERE, 0)) as one, socket.create_server((HERE, 0)) as two:
-        chosen = Place(one.getsockname()[1], two.getsockname()[1], Path(folder))
+    with TemporaryDirectory() as folder:
+        app_port, sentinel_port = free_ports(2)
+        chosen = Place(app_port, sentinel_port, Path(folder))
         chosen.folder.joinpath("lp-authorize.yaml").write_text(_CONFIG.format(origin=chosen.origin))
-        one.close()
-        two.close()
         yield chosen
 
 

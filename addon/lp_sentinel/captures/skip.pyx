@@ -235,7 +235,8 @@ cdef inline uint64_t key_of(uint64_t key, Span span) noexcept nogil:
         key ^= key >> 29
         at += 8
     piece = 0
-    memcpy(&piece, at, span.end - at)
+    if at < span.end:  # there may be no text at all, and none must be copied from nowhere
+        memcpy(&piece, at, span.end - at)
     key = (key ^ piece ^ <uint64_t>(span.end - span.begin) << 56) * 0x9E3779B97F4A7C15ULL
     return key ^ key >> 32
 
