@@ -24,8 +24,8 @@ CONFIG = Path(__file__).resolve().parent.parent / "captures" / "lp-authorize.yam
 REFERENCE = 16e-6
 SLACK = 1.5
 DOCUMENT = json.dumps([{"name": f"header-{number}", "value": "x" * 20, "size": number} for number in range(25)])
-IRRELEVANT = 0.85e-6
-IRRELEVANT_ONCE_A_CODE_LANDED = 1.1e-6
+IRRELEVANT = 1e-6
+IRRELEVANT_ONCE_A_CODE_LANDED = 1.3e-6
 AUTHORIZE, AUTHORIZE_WITH_LANDING = 0.3e-3, 0.55e-3
 
 EVENTS = ("requestheaders", "request", "responseheaders", "response")
