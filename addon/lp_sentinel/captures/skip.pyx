@@ -13,7 +13,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from lp_sentinel.text cimport Span, Text, is_word, may_be_of_login
 
 cdef enum:
-    SLOTS = 512
+    SLOTS = 512  # for the texts of hosts that came last, and as many for those of pages
     LONGEST = 236  # so that a slot is four cache lines
 
 

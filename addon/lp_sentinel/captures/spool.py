@@ -17,7 +17,7 @@ IN_MEMORY = 16 << 20
 _AT_HAND = 4_000
 """So many exchanges are kept as they are: each is read two or three times, and most captures have no more."""
 _LONGEST_AT_HAND = 4_000
-"""Bytes of a packed one; in memory it takes about twice as many."""
+"""Bytes of a packed one; in memory it takes about three times as many."""
 
 
 def pack(exchange: Exchange) -> bytes:

@@ -51,6 +51,7 @@ class Mention(NamedTuple):
 
 
 _numbers = count()
+"""Of constants: those of several rules stand beside each other where a moment's rules are asked at once."""
 
 
 class Compiler:
