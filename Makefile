@@ -56,7 +56,7 @@ lock:  ## pin the newest allowed packages in requirements.lock
 	@rm -rf .venv/lock
 
 # A virtual environment that still works is kept: others may be using it.
-.venv/installed: pyproject.toml requirements.lock hatch_build.py $(shell find addon -name '*.p[yx][xd]')
+.venv/installed: pyproject.toml requirements.lock hatch_build.py $(shell find addon -name '*.pyx' -o -name '*.pxd')
 	$(if $(FOUND),,$(error $(TOO_OLD)))
 	@.venv/bin/python -c '$(SUITABLE)' 2>/dev/null || $(FOUND) -m venv --clear .venv
 	@echo 'Installing the pinned packages into .venv ...'
