@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
-
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.signs import SIGNS, STYLES
@@ -16,80 +13,68 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lp_sentinel.finding import JourneyHop, Severity
+    from lp_sentinel.reports.lines import Line, Piece
 
 LABELS = 9
 """Columns for the names of hops."""
 _LONGEST_ERROR = 60
 _MOST_HOPS = 14
+_FAILED = 400
+"""The least status of a client's or server's error."""
 
+_GOES_ON: Piece = ("│", "dim")
 _PATH = re.compile(r"((?>(?:[a-z]+://)?)[^/?#]+)/[^?#]+(/[^/?#]+)(?=$|[?#])")
 _TELLING = ("code=", "state=", "error=")
 """What one looks for in a login."""
 
 
-class _Line(NamedTuple):
-    """A hop in the picture, or the gap where hops were left out."""
-
-    hop: JourneyHop | None
-    left_out: int = 0
-
-
-def picture(hops: Sequence[JourneyHop], before: JourneyHop | None, broken: dict[int, Severity], width: int) -> Table:
+def picture(
+    hops: Sequence[JourneyHop], before: JourneyHop | None, broken: dict[int, Severity], width: int
+) -> Iterator[Line]:
     """Two lines for each hop: whom the browser asked for what; how long after the hop before, and the answer."""
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(width=1)
-    table.add_column(width=LABELS, no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for line in _picked(hops, broken):
-        hop = line.hop
+    for hop, left_out in _picked(hops, broken):
         if hop is None:
-            table.add_row("", "", Text(f"… {counted(line.left_out, 'hop')} more …", style="dim"))
+            yield _begun(), (f"… {counted(left_out, 'hop')} more …", "dim")
             before = None
             continue
         severity = broken.get(hop.index)
         style = STYLES[severity] if severity else ""
+        sign = (SIGNS[severity], style) if severity else _GOES_ON
         method = printable(hop.method, LABELS)
-        asked = Text.assemble((method, "dim"), " ", shortened(hop.url, width - LABELS - 4 - len(method)))
-        table.add_row(
-            Text(SIGNS[severity] if severity else "│", style=style or "dim"), Text(hop.hop, style=style), asked
-        )
-        table.add_row(Text("│", style="dim"), Text(gap(before, hop), style="dim"), _answer(hop, width - LABELS - 3))
+        url = shortened(hop.url, width - LABELS - 4 - len(method))
+        yield sign, _begun(hop.hop, style), (method, "dim"), (f" {url}", "")
+        yield _GOES_ON, _begun(gap(before, hop), "dim"), *_answer(hop, width - LABELS - 3)
         before = hop
-    return table
 
 
-def _picked(hops: Sequence[JourneyHop], broken: dict[int, Severity]) -> Iterator[_Line]:
-    """All hops, or of very many the first, the last and the broken ones."""
-    kept = set(range(len(hops)))
+def _begun(label: str = "", style: str = "") -> Piece:
+    return f" {label:<{LABELS}} ", style
+
+
+def _picked(hops: Sequence[JourneyHop], broken: dict[int, Severity]) -> Iterator[tuple[JourneyHop | None, int]]:
+    """All hops, or of very many the first, the last and the broken ones; for the others, how many are left out."""
+    kept: Sequence[int] = range(len(hops))
     if len(hops) > _MOST_HOPS:
         half = _MOST_HOPS // 2
         marked = [place for place, hop in enumerate(hops) if hop.index in broken][:_MOST_HOPS]
-        kept = {*range(half), *marked, *range(len(hops) - half, len(hops))}
-    left_out = 0
-    for place, hop in enumerate(hops):
-        if place not in kept:
-            left_out += 1
-            continue
-        if left_out:
-            yield _Line(None, left_out)
-            left_out = 0
-        yield _Line(hop)
+        kept = sorted({*kept[:half], *marked, *kept[-half:]})
+    shown = -1
+    for place in kept:
+        if left_out := place - shown - 1:
+            yield None, left_out
+        yield hops[place], 0
+        shown = place
 
 
-def _answer(hop: JourneyHop, width: int) -> Text:
-    answer = Text()
+def _answer(hop: JourneyHop, width: int) -> Line:
     if hop.status is not None:
-        answer.append(str(hop.status), style="red" if hop.status >= 400 else "")  # noqa: PLR2004  (client and server errors)
+        said, style = str(hop.status), "red" if hop.status >= _FAILED else ""
     elif hop.error is not None:
-        answer.append(f"no answer: {printable(hop.error, _LONGEST_ERROR)}", style="red")
+        said, style = f"no answer: {printable(hop.error, _LONGEST_ERROR)}", "red"
     else:
-        answer.append("answer not captured", style="dim")
-    if hop.leads_to:
-        answer.append(" → ", style="dim")
-        answer.append(shortened(hop.leads_to, width - len(answer)))
-    if hop.injected:
-        answer.append("  injected", style="magenta")
-    return answer
+        said, style = "answer not captured", "dim"
+    leads_to = ((" → ", "dim"), (shortened(hop.leads_to, width - len(said) - 3), "")) if hop.leads_to else ()
+    return (said, style), *leads_to, *([("  injected", "magenta")] if hop.injected else [])
 
 
 def shortened(url: str, width: int) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lp_sentinel.finding import SEVERITIES
 from lp_sentinel.redact import printable
+from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import Row, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
 from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
@@ -56,7 +57,7 @@ class Terminal:
 
     def heading(self, text: str) -> None:
         """Print what the next blocks are about."""
-        self._print(Text(printable(text, 2 * _LONGEST_NAME), style="bold underline"))
+        self._print(Text(printable(text, 2 * _LONGEST_NAME), style="bold underline"), width=self._width)
 
     def capture(self, journeys: Iterable[JourneySummary], findings: Iterable[Finding]) -> None:
         """Print the blocks of a capture: its journeys, then what was found on no journey."""
@@ -73,15 +74,16 @@ class Terminal:
         shown = self._worst_first(findings)
         if not shown and self._least:
             return False
+        width = self._width
         hops = journey.hops[hops_shown:]
         broken = {finding.index: finding.severity for finding in reversed(shown) if finding.counts}
         before = journey.hops[hops_shown - 1] if hops_shown else None
         in_order = journey.findings == 0 and not journey.open
         parts: list[RenderableType] = [_header(journey, in_order=in_order, continued=hops_shown > 0)]
         if hops:
-            parts.append(picture(hops, before, broken, self._width))
+            parts.append(Lines(picture(hops, before, broken, width)))
         parts += _details(shown)
-        self._print(Group(*parts))
+        self._print(*parts, width=width)
         return True
 
     def apart(self, findings: Sequence[Finding]) -> bool:
@@ -91,16 +93,17 @@ class Terminal:
             return False
         first = shown[0]
         header = _joined(first.hop, "no journey", _account(first.account), first.client_id, style="bold")
-        url = shortened(first.url, self._width - 2 * LABELS)
+        width = self._width
+        url = shortened(first.url, width - 2 * LABELS)
         what = Text(f"{first.method} {url}", no_wrap=True, overflow="ellipsis")
         if first.status is not None:
             what.append(f"  {first.status}")
-        self._print(Group(header, Padding(what, (0, 0, 0, 2)), *_details(shown)))
+        self._print(header, Padding(what, (0, 0, 0, 2)), *_details(shown), width=width)
         return True
 
     def overview(self, rows: Iterable[Row]) -> None:
         """Print what several captures came to."""
-        self._print(overview(rows))
+        self._print(overview(rows), width=self._width)
 
     def summary(self, tally: Tally, faults: Sequence[FaultVerdict] = ()) -> None:
         """Print journeys by outcome, findings by rule, and how the app took each injected fault."""
@@ -116,7 +119,7 @@ class Terminal:
         for counter, remark in ((tally.rules, ""), (tally.allowed, "allowed"), (tally.injected, "injected")):
             parts += self._rules(counter, remark)
         parts += map(_fault, faults)
-        self._print(Group(*parts))
+        self._print(*parts, width=self._width)
 
     def _rules(self, counter: Counter[RuleCount], remark: str) -> Iterator[Text]:
         shown = [(rule, count) for rule, count in counter.items() if SEVERITIES.index(rule.severity) >= self._least]
@@ -136,9 +139,9 @@ class Terminal:
     def _width(self) -> int:
         return min(self.console.width, _WIDEST)
 
-    def _print(self, block: RenderableType) -> None:
-        self.console.print(block, width=self._width)
-        self.console.print()
+    def _print(self, *parts: RenderableType, width: int) -> None:
+        """Print a block and an empty line. No part is wider than ``width``, so that rich need not look."""
+        self.console.print(Group(*parts, ""), width=width, crop=False)
         self.console.file.flush()
 
 
@@ -160,13 +163,9 @@ def _header(journey: JourneySummary, *, in_order: bool, continued: bool) -> Text
 def _details(findings: Sequence[Finding]) -> Iterator[RenderableType]:
     for finding in findings[:_MOST_FINDINGS]:
         yield _title(finding)
-        table = Table.grid(padding=(0, 1))
-        table.add_column(width=8, no_wrap=True, style="dim")
-        table.add_column(overflow="fold")
         for label, text in (("seen", finding.message), ("expected", finding.expected), ("fix", finding.fix)):
             if text:
-                table.add_row(label, Text(printable(" ".join(text.split()), _LONGEST_TEXT)))
-        yield Padding(table, (0, 0, 0, 2))
+                yield Paragraph(f"  {label:<8} ", "dim", printable(" ".join(text.split()), _LONGEST_TEXT))
     if (more := len(findings) - _MOST_FINDINGS) > 0:
         yield Text(f"… and {_counted(more, 'finding')} more", style="dim")
 
