@@ -46,6 +46,7 @@ clean:  ## remove all that these commands have made
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find addon tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	find addon -name '*.so' -delete
+	rm -f addon/lp_sentinel/rules/tried.msgpack
 
 lock:  ## pin the newest allowed packages in requirements.lock
 	$(if $(FOUND),,$(error $(TOO_OLD)))
@@ -56,7 +57,8 @@ lock:  ## pin the newest allowed packages in requirements.lock
 	@rm -rf .venv/lock
 
 # A virtual environment that still works is kept: others may be using it.
-.venv/installed: pyproject.toml requirements.lock hatch_build.py $(shell find addon -name '*.pyx' -o -name '*.pxd')
+.venv/installed: pyproject.toml requirements.lock hatch_build.py rules/rule.schema.json $(wildcard rules/*.yaml) \
+                 $(shell find addon -name '*.pyx' -o -name '*.pxd')
 	$(if $(FOUND),,$(error $(TOO_OLD)))
 	@.venv/bin/python -c '$(SUITABLE)' 2>/dev/null || $(FOUND) -m venv --clear .venv
 	@echo 'Installing the pinned packages into .venv ...'

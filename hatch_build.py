@@ -1,7 +1,11 @@
-"""Compiles what there is to compile, where there is a C compiler; without it all works the same, but slower."""
+"""Does what need not be done anew at each start: modules are compiled, where there is a C compiler, and rules tried.
+
+Without it all works the same, but slower.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ SOURCES = ("lp_sentinel/captures/skip.pyx", "lp_sentinel/fields.pyx")
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Puts compiled modules beside their sources."""
+    """Puts compiled modules beside their sources, and the values of rule files beside what reads them."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         if self.target_name != "wheel":
@@ -25,6 +29,8 @@ class CustomBuildHook(BuildHookInterface[Any]):
             if compiled := _compile(source):
                 build_data["artifacts"].append(compiled.relative_to(ROOT).as_posix())
                 build_data["pure_python"], build_data["infer_tag"] = False, True
+        if tried := _tried_rules():
+            build_data["artifacts"].append(tried.relative_to(ROOT).as_posix())
 
 
 def _compile(source: str) -> Path | None:
@@ -43,3 +49,18 @@ def _compile(source: str) -> Path | None:
     command.run()
     # Moved and not copied: it is whole from the moment at which it is there.
     return built.replace(target) if built.exists() else None
+
+
+def _tried_rules() -> Path | None:
+    """The file with the values of the rule files; ``None`` if one of them is wrong, which is told when it is used."""
+    sys.path.insert(0, str(PACKAGE))
+    from lp_sentinel.document import DocumentError  # noqa: PLC0415  (not to be found before)
+    from lp_sentinel.rules import load_rules, tried  # noqa: PLC0415  (likewise)
+
+    tried.FILE.unlink(missing_ok=True)
+    try:
+        documents = {rule.document.path: rule.document for rule in load_rules().by_id.values()}
+    except DocumentError:
+        return None
+    tried.write((one.text, one.data) for one in documents.values())
+    return tried.FILE

@@ -1,4 +1,4 @@
-"""What is compiled makes things faster, and changes nothing else."""
+"""What is done when the package is built makes things faster, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from lp_sentinel.captures import skip
 from lp_sentinel.relevance import carries_login
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT = "import sys; sys.modules['lp_sentinel.fields'] = sys.modules['lp_sentinel.captures.skip'] = None; "
+WITHOUT = (
+    "import sys; sys.modules['lp_sentinel.fields'] = sys.modules['lp_sentinel.captures.skip'] = None; "
+    "from lp_sentinel.rules import tried; tried.FILE = tried.FILE.with_name('none'); "
+)
 CHECK = "from lp_sentinel.cli import main; main(sys.argv[1:])"
 MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump(sys.argv[1:])"
 

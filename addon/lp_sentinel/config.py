@@ -11,8 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from lp_sentinel.document import Document, DocumentError, Where, data_file, load_document, parse_document, quoted
 from lp_sentinel.finding import Severity
 from lp_sentinel.uri import normal_host, parse_uri
@@ -158,6 +156,8 @@ def load_config(path: Path) -> Config:
 
 def config_from(data: Mapping[str, Any]) -> Config:
     """A config from plain values, checked like a file. Raises ``DocumentError`` with places in the YAML they make."""
+    import yaml  # noqa: PLC0415  (it takes its time, and without a config file it is not needed)
+
     text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True) if data else ""
     return _config(parse_document(text, Path("config"), _schema()))
 

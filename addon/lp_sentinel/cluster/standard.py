@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import cloudpickle
 
 from lp_sentinel.cluster import ClusterError
-from lp_sentinel.document import parse_document
+from lp_sentinel.document import Document
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.rules import RuleBook
+from lp_sentinel.rules import Rule, RuleBook, Words
 from lp_sentinel.version import tool_version
 
 
@@ -38,9 +39,14 @@ class Standard:
 
 def _slim(project: Project) -> Project:
     """Without the text and the examples of rules, which are most of them."""
-    nothing = parse_document("{}", Path(), {})
-    rules = (dataclasses.replace(rule, document=nothing) for rule in project.book.by_id.values())
+    nothing = Document(Path(), {}, "")
+    rules = (dataclasses.replace(rule, document=nothing, words=_told(rule)) for rule in project.book.by_id.values())
     return project._replace(book=RuleBook(rules))
+
+
+def _told(rule: Rule) -> Callable[[], Words]:
+    words = rule.words()
+    return lambda: words
 
 
 def _versions() -> str:

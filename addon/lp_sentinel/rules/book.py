@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,19 @@ from lp_sentinel.rules.function import Function, any_of
 from lp_sentinel.rules.syntax import ExpressionError, Term, all_of, value_or
 
 type Template = tuple[str | int, ...]
-"""Texts, and between them places in what ``Rule.values`` gives."""
+"""Texts, and between them places in what ``Words.values`` gives."""
+
+
+class Words(NamedTuple):
+    """What a rule says when it fires."""
+
+    values: Function
+    """What stands in the holes of the templates; ``None`` where it is not known."""
+    parameter: Template | None
+    message: Template
+    expected: Template
+    evidence: Mapping[str, int]
+    """Places in what ``values`` gives."""
 
 
 class Example(NamedTuple):
@@ -72,12 +85,8 @@ class Rule:
     """Whether ``when`` is certainly true and ``expect`` certainly false."""
     elements: Function | None = field(repr=False)
     """What ``each`` runs through."""
-    values: Function = field(repr=False)
-    """What stands in the holes of the templates; ``None`` where it is not known."""
-    parameter_template: Template | None
-    message_template: Template
-    expected_template: Template
-    evidence_places: Mapping[str, int]
+    words: Callable[[], Words] = field(repr=False)
+    """What it says. A rule that has been tried before is read that far only when it fires."""
 
     mentions: tuple[Mentioned, ...] = field(repr=False)
     document: Document = field(repr=False)
@@ -142,6 +151,10 @@ def read_rules(document: Document) -> Iterator[Rule]:
 
 def _rule(document: Document, index: int) -> Rule:
     entry = document.data[index]
+    reading = _Reading(document, index)
+    elements, fires, words = reading.elements(), reading.fires(), cache(reading.words)
+    if not document.was_tried:
+        words()
     return Rule(
         id=entry["id"],
         name=entry["name"],
@@ -159,59 +172,64 @@ def _rule(document: Document, index: int) -> Rule:
         cite=tuple(entry["cite"]),
         yields_to=frozenset(entry.get("yields_to", ())),
         tags=tuple(entry.get("tags", ())),
+        fires=fires,
+        elements=elements,
+        words=words,
+        mentions=tuple(reading.mentions),
         document=document,
         where=(index,),
-        **_compiled(document, index),
     )
 
 
-def _compiled(document: Document, index: int) -> dict[str, Any]:
-    """The fields of a rule that are made from its expressions, which are checked on the way."""
-    entry, reading = document.data[index], _Reading(document, Compiler(document.data[index]["given"]), [])
-    compiler, holes, elements = reading.compiler, list[Term](), None
-    if "each" in entry:
-        with reading.at(index, "each"):
-            elements = compiler.function(value_or(compiler.each(entry["each"]), compiler.empty))
-    with reading.at(index, "when"):
-        applies = compiler.proof(str(entry.get("when", True)), of=True)
-    with reading.at(index, "expect"):
-        fails = compiler.proof(str(entry["expect"]), of=False)
-    templates: dict[str, Template] = {}
-    for key in ("parameter", "message", "expected"):
-        with reading.at(index, key):
-            templates[key] = compiler.template(entry.get(key, ""), holes)
-    places: dict[str, int] = {}
-    for name, expression in entry.get("evidence", {}).items():
-        with reading.at(index, "evidence", name):
-            places[name] = len(holes)
-            holes.append(compiler.value(expression))
-    return {
-        "fires": compiler.function(all_of(applies, fails)),
-        "elements": elements,
-        "values": compiler.function(compiler.values(holes)),
-        "parameter_template": templates["parameter"] or None,
-        "message_template": templates["message"],
-        "expected_template": templates["expected"],
-        "evidence_places": places,
-        "mentions": tuple(reading.mentions),
-    }
+class _Reading:
+    """A rule whose expressions are being checked and compiled."""
 
+    def __init__(self, document: Document, index: int) -> None:
+        self._document, self._index = document, index
+        self._entry: Mapping[str, Any] = document.data[index]
+        self._compiler = Compiler(self._entry["given"])
+        self.mentions: list[Mentioned] = []
+        """In what has been read so far."""
 
-class _Reading(NamedTuple):
-    """A rule whose expressions are being compiled."""
+    def elements(self) -> Function | None:
+        """To be asked for before all else: it says what the element is called."""
+        entry, compiler = self._entry, self._compiler
+        if "each" not in entry:
+            return None
+        with self._at("each"):
+            return compiler.function(value_or(compiler.each(entry["each"]), compiler.empty))
 
-    document: Document
-    compiler: Compiler
-    mentions: list[Mentioned]
+    def fires(self) -> Function:
+        entry, compiler = self._entry, self._compiler
+        with self._at("when"):
+            applies = compiler.proof(str(entry.get("when", True)), of=True)
+        with self._at("expect"):
+            fails = compiler.proof(str(entry["expect"]), of=False)
+        return compiler.function(all_of(applies, fails))
+
+    def words(self) -> Words:
+        entry, compiler, holes = self._entry, self._compiler, list[Term]()
+        templates: dict[str, Template] = {}
+        for key in ("parameter", "message", "expected"):
+            with self._at(key):
+                templates[key] = compiler.template(entry.get(key, ""), holes)
+        places: dict[str, int] = {}
+        for name, expression in entry.get("evidence", {}).items():
+            with self._at("evidence", name):
+                places[name] = len(holes)
+                holes.append(compiler.value(expression))
+        values = compiler.function(compiler.values(holes))
+        return Words(values, templates["parameter"] or None, templates["message"], templates["expected"], places)
 
     @contextmanager
-    def at(self, *where: str | int) -> Iterator[None]:
+    def _at(self, *inside: str) -> Iterator[None]:
         """Where the expression stands that is compiled meanwhile."""
+        where: Where = (self._index, *inside)
         try:
             yield
         except ExpressionError as error:
-            raise self.document.error(where, error.problem, offset=error.offset) from None
-        found = self.compiler.mentions
+            raise self._document.error(where, error.problem, offset=error.offset) from None
+        found = self._compiler.mentions
         self.mentions.extend(Mentioned(one.text, one.is_prefix, where, one.offset) for one in found)
         found.clear()
 

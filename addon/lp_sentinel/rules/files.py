@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lp_sentinel.document import Document, DocumentError, data_file, load_document, parse_document, read_text
+from lp_sentinel.rules import tried
 
 _OWN_FILES = "[0-9]xx-*.yaml"
 _ENDINGS = frozenset({".yaml", ".yml"})
@@ -64,6 +65,8 @@ def schema() -> Mapping[str, Any]:
 def _without_examples(file: Path) -> Document:
     """The text is whole; what is read of it has one example for many, and every line where it was."""
     text = read_text(file)
+    if (values := tried.values_of(text)) is not None:
+        return Document(file, values, text, was_tried=True)
     short = _EXAMPLES.sub(lambda found: f"  {found[1]}: {_STAND_IN}" + "\n" * found[0].count("\n"), text)
     return replace(parse_document(short, file, schema()), text=text)
 

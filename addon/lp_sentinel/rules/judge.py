@@ -75,8 +75,9 @@ def judge(
 
 
 def _found(rule: Rule, known: tuple[Any, ...], show: Show) -> _Found:
-    shown = tuple(show(value) for value in rule.values(*known))
-    parameter = _filled(rule.parameter_template, shown) if rule.parameter_template else None
+    words = rule.words()
+    shown = tuple(show(value) for value in words.values(*known))
+    parameter = _filled(words.parameter, shown) if words.parameter else None
     return _Found(rule, parameter, shown)
 
 
@@ -90,12 +91,13 @@ def _yields(found: _Found, fired: frozenset[Fired]) -> bool:
 
 def _hit(found: _Found) -> Hit:
     rule, shown = found.rule, found.shown
+    words = rule.words()
     return Hit(
         rule=rule,
         parameter=found.parameter,
-        message=_filled(rule.message_template, shown),
-        expected=_filled(rule.expected_template, shown),
-        evidence={name: shown[place] for name, place in rule.evidence_places.items()},
+        message=_filled(words.message, shown),
+        expected=_filled(words.expected, shown),
+        evidence={name: shown[place] for name, place in words.evidence.items()},
     )
 
 
