@@ -31,7 +31,7 @@ with open(sys.argv[1], "rb") as file:
     msgspec.json.decode(file.read())
 """
 
-OWN = "lp-authorize check --jobs 1"
+OWN = "lp-authorize check --jobs 1 --quiet"
 """What the others are compared with."""
 
 
@@ -65,9 +65,10 @@ class Result(NamedTuple):
         return Memory(max(peak.own for peak in peaks), max(peak.whole for peak in peaks)) if peaks else None
 
 
-def check(archive: Path, jobs: int) -> Competitor:
-    name = OWN if jobs == 1 else f"lp-authorize check --jobs {jobs}"
-    command = (str(_BIN / "lp-authorize"), "check", "--quiet", "--jobs", str(jobs), str(archive))
+def check(archive: Path, jobs: int, *, quiet: bool = True) -> Competitor:
+    options = ("--jobs", str(jobs), *(("--quiet",) if quiet else ()))
+    name = " ".join(("lp-authorize", "check", *options))
+    command = (str(_BIN / "lp-authorize"), "check", *options, str(archive))
     return Competitor(name, command, statuses=(0, 1))  # 1: it found something
 
 
@@ -77,6 +78,7 @@ def of_flows(archive: Path) -> list[Competitor]:
     addon = str(_ROOT / "addon" / "lp_authorize.py")
     return [
         *_checks(archive),
+        check(archive, 1, quiet=False),
         Competitor("FlowReader loop", (sys.executable, "-c", _FLOW_READER, str(archive))),
         Competitor("mitmdump -nr", dump),
         Competitor("mitmdump -nr -s addon/lp_authorize.py", (*dump, "-s", addon)),

@@ -40,7 +40,8 @@ class Paragraph:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         label, style = self._label, console.get_style(self._style)
-        for line in Text(self._text, overflow="fold").wrap(console, options.max_width - len(label)):
+        room = max(options.max_width - len(label), 2)  # a wide character's; rich fails where there is none
+        for line in Text(self._text, overflow="fold").wrap(console, room):
             yield Segment(label, style)
             yield Segment(line.plain.rstrip())
             yield Segment.line()
