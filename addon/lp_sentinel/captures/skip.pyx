@@ -108,22 +108,21 @@ cdef bint headers(Text *at, Text limit, Span *block) noexcept nogil:
 
 
 cdef int named(Span block, const char *name, Py_ssize_t size, Span *header) noexcept nogil:
-    """How many headers have a name, and the last of them, as it stands there; -1 if the layout is another one."""
-    cdef Span entry, key, value
-    cdef Text at = block.begin, inside
+    """How many headers begin with a name and its length, and the last of them, as it stands there.
+
+    -1 if the layout is another one.
+    """
+    cdef Span entry
+    cdef Text at = block.begin
     cdef int count = 0
     while at < block.end:
         if not sized(&at, block.end, &entry) or at[0] != c"]":
             return -1
         at += 1
-        inside = entry.begin
-        if not sized(&inside, entry.end, &key) or inside[0] != c",":
-            return -1
-        inside += 1
-        if not sized(&inside, entry.end, &value) or inside[0] != c"," or inside + 1 != entry.end:
-            return -1
-        if key.end - key.begin == size and is_word(key.begin, name, size):
-            header.begin, header.end = entry.begin, value.end
+        if entry.begin[0] == c"0":
+            return -1  # other lengths may stand behind a zero
+        if entry.end - entry.begin > size and entry.begin[0] == name[0] and is_word(entry.begin, name, size):
+            header.begin, header.end = entry.begin, entry.end - 1
             count += 1
     return count
 
@@ -132,7 +131,7 @@ cdef bint may_lead_back(Span block) noexcept nogil:
     """Whether an answer may name a place with parameters: if in doubt, it does."""
     cdef Span location
     cdef Text at
-    cdef int count = named(block, "location", 8, &location)
+    cdef int count = named(block, "8:location,", 11, &location)
     if count == 0:
         return False
     if count != 1:
@@ -207,10 +206,10 @@ cdef bint plain(Text at, Text limit, Flow *flow) noexcept nogil:
     flow.host.begin = flow.host.end = flow.referer.begin = flow.referer.end = NULL
     size = value.end - value.begin
     if not (size == 8 and is_word(value.begin, "http/2.0", 8)) and not (size == 6 and is_word(value.begin, "http/3", 6)):
-        place = named(block, "host", 4, &flow.host)
+        place = named(block, "4:host,", 7, &flow.host)
         if place < 0 or place > 1:
             return False
-    place = named(block, "referer", 7, &flow.referer)
+    place = named(block, "7:referer,", 10, &flow.referer)
     return 0 <= place <= 1
 
 
