@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from lp_sentinel.authorize import authorize_path
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.journey import Browser, Journey, Journeys
 from lp_sentinel.landing import Key, Target, key_of, request_target
-from lp_sentinel.uri import endpoint_of, host_matches, parse_uri
+from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, parse_uri
 
 
 class Asked(NamedTuple):
@@ -41,8 +42,14 @@ def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
     return _newest(journey for journey in journeys.waiting_in(asked.browser) if journey.awaited.get(asked.own.key))
 
 
-def of_hop(journeys: Journeys, asked: Asked, redirect: Target | None, login_hosts: Collection[str]) -> Journey | None:
-    """The waiting journey that a request belongs to as a hop of its login."""
+def of_hop(
+    journeys: Journeys,
+    asked: Asked,
+    redirect: Target | None,
+    login_hosts: Collection[str],
+    registered: Collection[Endpoint],
+) -> Journey | None:
+    """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints."""
     mine = journeys.waiting_in(asked.browser)
     chained = [journey for journey in mine if _follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
@@ -58,11 +65,17 @@ def of_hop(journeys: Journeys, asked: Asked, redirect: Target | None, login_host
         # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise.
         return _newest(j for j in chained if not any(_follows(other, asked) for other in landed))
     if chained:
-        return _newest(_narrowed(chained, [j for j in chained if _lands(j, redirect)]))
+        return _newest(_narrowed(chained, [j for j in chained if _leads_on(j, redirect)]))
     if asked.is_subresource or not (asked.submits or redirect):
         return None  # what else a browser loads from a login host is no step of the login
-    near = [journey for journey in mine if _is_near(journey, asked, login_hosts)]
-    return _newest(_narrowed(near, [j for j in near if _lands(j, redirect)], _stateless(near, redirect)))
+    near = [
+        journey
+        for journey in mine
+        if _is_near(journey, asked, login_hosts)
+        and (_leads_on(journey, redirect) or _has_page(journey, asked.referer))
+        and not _lands_another(journey, redirect, login_hosts, registered)
+    ]
+    return _newest(_narrowed(near, [j for j in near if _leads_on(j, redirect)], _stateless(near, redirect)))
 
 
 def of_callback(
@@ -79,7 +92,9 @@ def of_callback(
     same_state = [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]
     awaited = [journey for journey in journeys.with_state(state) if journey.landing is None]
     as_landed = [journey for journey in same_code if journey.landing and journey.landing.state == state]
-    for told_by_it in (as_landed, awaited, same_code, same_state):
+    sent_here = [journey for journey in journeys.sent_to(own.key) if journey.browser == asked.browser]
+    still_due = [journey for journey in sent_here if not journey.callback_seen]
+    for told_by_it in (still_due, sent_here, as_landed, awaited, same_code, same_state):
         if told_by_it:
             return _newest(_of_browser(told_by_it, asked.browser))
     if redirected_elsewhere or own.endpoint is None:
@@ -88,8 +103,9 @@ def of_callback(
     if agreeing := [journey for journey in due if _calls_back(journey, own) and _agrees(journey, own)]:
         return _newest(agreeing)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and _may_come_from(j, asked, login_hosts)]
+    chained = [j for j in waiting if _follows(j, asked)]
     requested = [j for j in waiting if endpoint_of(j.request.redirect_uri) == own.endpoint]
-    return _newest(_narrowed(waiting, _stateless(waiting, own), requested))
+    return _newest(_narrowed(waiting, chained, _stateless(waiting, own), requested))
 
 
 def _waits(journey: Journey) -> bool:
@@ -112,6 +128,42 @@ def _is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bo
 
 def _lands(journey: Journey, redirect: Target | None) -> bool:
     return redirect is not None and redirect.endpoint in journey.app_endpoints
+
+
+def _leads_on(journey: Journey, redirect: Target | None) -> bool:
+    """Whether the redirect leads to the journey's app, or back to Sentinel with what the journey asked there."""
+    if redirect is None or redirect.endpoint is None:
+        return False
+    if redirect.endpoint in journey.app_endpoints:
+        return True
+    authorize = authorize_path(redirect.endpoint.path)
+    if authorize is None:
+        return False
+    request, query = journey.request, redirect.query
+    asked = (authorize[1], query.get("client_id"), query.get("redirect_uri"))
+    return asked == (request.account, request.client_id, request.redirect_uri)
+
+
+def _lands_another(
+    journey: Journey, redirect: Target | None, login_hosts: Collection[str], registered: Collection[Endpoint]
+) -> bool:
+    """Whether the redirect hands something to another app: one that is registered, or that sent another state."""
+    if redirect is None or redirect.endpoint is None or redirect.endpoint in journey.app_endpoints:
+        return False
+    if redirect.endpoint in registered:
+        return True
+    endpoint, query = redirect.endpoint, redirect.query
+    is_login = (endpoint.host, endpoint.port) == journey.sentinel or host_matches(endpoint.host, login_hosts)
+    return not is_login and query.has("code", "error") and query.get("state") not in (None, journey.request.state)
+
+
+def _has_page(journey: Journey, referer: str | None) -> bool:
+    """Whether the Referer may name a page of the journey or its app, as far as the host tells; it may be absent."""
+    endpoint = endpoint_of(referer)
+    if endpoint is None:
+        return True
+    host = (endpoint.host, endpoint.port)
+    return host in journey.hosts or host in journey.sent_to or any(host == app[1:3] for app in journey.app_endpoints)
 
 
 def _calls_back(journey: Journey, own: Target) -> bool:

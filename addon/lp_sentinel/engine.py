@@ -86,17 +86,17 @@ class Engine:
     def _place(
         self, exchange: Exchange, asked: Asked, redirect: Target | None, *, calls_back: bool
     ) -> tuple[Journey | None, Hop | None]:
-        path = exchange.path
+        docket, path = self._docket, exchange.path
         if authorize := authorize_path(path):
-            return judge_authorize(self._docket, exchange, asked, redirect, *authorize), "authorize"
+            return judge_authorize(docket, exchange, asked, redirect, *authorize), "authorize"
         if token := token_path(path):
-            return judge_token(self._docket, exchange, asked, redirect, *token), "token"
+            return judge_token(docket, exchange, asked, redirect, *token), "token"
         if calls_back:
-            return judge_callback(self._docket, exchange, asked, redirect), "callback"
-        journey = attribution.of_hop(self._docket.journeys, asked, redirect, self._docket.config.login_hosts)
+            return judge_callback(docket, exchange, asked, redirect), "callback"
+        journey = attribution.of_hop(docket.journeys, asked, redirect, docket.config.login_hosts, docket.registered)
         if journey is None:
             return None, None
-        judge_login(self._docket, exchange, asked, journey, redirect)
+        judge_login(docket, exchange, asked, journey, redirect)
         return journey, "login"
 
     def announce(self, exchange: Exchange) -> None:

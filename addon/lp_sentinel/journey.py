@@ -22,8 +22,10 @@ type HostPort = tuple[str, int | None]
 _REFUSED = 400
 _MOST_FINISHED = 2_500
 """Landed journeys that are kept; of those before them only their codes and states are remembered."""
-_REMEMBERED_HOPS = 200
-"""A login that goes on for longer keeps being followed, but of its hops only so many are remembered."""
+_SHOWN_HOPS = 200
+"""A login that goes on for longer keeps being followed, but of its hops only so many are shown."""
+_MOST_PAGES = 2_000
+"""And of the places that it came by only so many are remembered."""
 
 
 class Landing(Struct):
@@ -31,6 +33,8 @@ class Landing(Struct):
 
     via: Via
     endpoint: Endpoint | None
+    key: Key
+    """Of its URL."""
     code: str | None
     state: str | None
     error: str | None
@@ -86,6 +90,9 @@ class Journey(Struct, kw_only=True):
     pages: set[Key] = field(default_factory=set)
     """Where its hops were or were sent to, as a Referer would name them."""
     hosts: set[HostPort] = field(default_factory=set)
+    """Where its hops were,"""
+    sent_to: set[HostPort] = field(default_factory=set)
+    """and where they redirected to."""
     hops: list[JourneyHop] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -109,14 +116,17 @@ class Journey(Struct, kw_only=True):
     def remember(self, hop: JourneyHop, own: Target, redirect: Target | None) -> None:
         """Take a hop into the chain: how it is shown, the request's own URL, and where it was redirected to."""
         self.injected |= hop.injected
-        if len(self.hops) >= _REMEMBERED_HOPS:
+        if len(self.hops) < _SHOWN_HOPS:
+            self.hops.append(hop)
+        if len(self.pages) >= _MOST_PAGES:
             return
-        self.hops.append(hop)
         if own.endpoint:
             self.hosts.add((own.endpoint.host, own.endpoint.port))
         self.pages.add(own.key)
         if redirect:
             self.pages.add(redirect.key)
+            if redirect.endpoint:
+                self.sent_to.add((redirect.endpoint.host, redirect.endpoint.port))
             self.awaited[redirect.key] = self.awaited.get(redirect.key, 0) + 1
 
 
@@ -125,8 +135,11 @@ def _due_key(journey: Journey) -> tuple[Browser, HostPort] | None:
     return (journey.browser, (endpoint.host, endpoint.port)) if endpoint else None
 
 
-def _landed_keys(landing: Landing | None) -> list[tuple[str, str | None]]:
-    return [("code", landing.code), ("state", landing.state)] if landing else []
+def _landed_keys(landing: Landing | None) -> list[tuple[str, str | Key | None]]:
+    if landing is None:
+        return []
+    keys: list[tuple[str, str | Key | None]] = [("code", landing.code), ("state", landing.state)]
+    return [*keys, ("location", landing.key)] if landing.via == "location" else keys
 
 
 class Journeys:
@@ -143,7 +156,7 @@ class Journeys:
         self._by_state: dict[str, dict[str, Journey]] = {}
         self._by_browser: dict[Browser, dict[str, Journey]] = {}
         """Those that wait for a landing."""
-        self._by_landed: dict[tuple[str, str | None], dict[str, Journey]] = {}
+        self._by_landed: dict[tuple[str, str | Key | None], dict[str, Journey]] = {}
         self._due: dict[tuple[Browser, HostPort], dict[str, Journey]] = {}
         """Those that landed by Location and wait for their callback request."""
 
@@ -231,6 +244,10 @@ class Journeys:
     def landed_with(self, name: Literal["code", "state"], value: str | None) -> Collection[Journey]:
         """Journeys that this code or state landed in."""
         return self._by_landed.get((name, value), {}).values() if value else ()
+
+    def sent_to(self, key: Key) -> Collection[Journey]:
+        """Journeys that landed by a Location with this key."""
+        return self._by_landed.get(("location", key), {}).values()
 
     def waiting_in(self, browser: Browser) -> Collection[Journey]:
         """Journeys of this browser that wait for a landing, in the order in which they began."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
@@ -62,12 +63,25 @@ CALLBACK_NAMES = ("code", "error", "state")
 _NO_PARAMETERS = Parameters()
 
 
+_ENCODED_BY_BROWSERS = re.compile(r"[^!#-&(-;=?-~]")
+"""In a query (URL Standard, the special-query percent-encode set)."""
+
 type Key = int
 """A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""
 
 
 def key_of(uri: Uri | None) -> Key:
-    return hash((uri.endpoint, uri.query or "")) if uri else 0
+    return hash((uri.endpoint, sent_query(uri.query or ""))) if uri else 0
+
+
+def sent_query(query: str) -> str:
+    """A query as a browser sends it that is told to go there."""
+    return _ENCODED_BY_BROWSERS.sub(_encoded, query) if _ENCODED_BY_BROWSERS.search(query) else query
+
+
+def _encoded(found: re.Match[str]) -> str:
+    character = found[0]
+    return "" if character in "\t\n\r" else quote(character, errors="surrogatepass")
 
 
 class Target(Struct, frozen=True, gc=False):

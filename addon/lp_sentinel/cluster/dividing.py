@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lp_sentinel.attribution import read_asked
 from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.landing import CALLBACK_NAMES, location_target
+from lp_sentinel.landing import CALLBACK_NAMES, location_target, sent_query
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import parse_parameters
 
@@ -68,7 +68,7 @@ def _ties(exchange: Exchange) -> tuple[set[_Tie], set[_Tie]]:
     browser = {_tie("browser", *exchange.browser)}
     found = {_tie(name, value) for one in carried for name, value in one.pairs if value and name in ("code", "state")}
     found |= {
-        _tie("place", one.uri.endpoint, one.uri.query)
+        _tie("place", one.uri.endpoint, sent_query(one.uri.query or ""))
         for one in (own, target)
         if one and one.uri and one.query.has(*CALLBACK_NAMES)
     }

@@ -33,15 +33,16 @@ def judge_authorize(
         journey = _begin(docket, exchange, asked, request, app)
     else:
         _continue(docket, journey, exchange, asked, request, app)
-    journey.status, journey.no_answer = exchange.status, exchange.no_answer
-    journey.leads = docket.leads(journey, redirect) if redirect else None
+    leads = docket.leads(journey, redirect) if redirect else None
+    if exchange.status is not None or exchange.no_answer:  # else the last answer that is known decides
+        journey.status, journey.no_answer, journey.leads = exchange.status, exchange.no_answer, leads
     journey.login_begun |= journey.leads == "login"
     docket.follow(journey, hop, asked.own, redirect)
     journey.fired = judgement.ask("request", facts, hop, journey)
-    answer = read_answer(exchange, redirect, journey.leads, request)
+    answer = read_answer(exchange, redirect, leads, request)
     journey.fired |= judgement.ask("answer", facts | {"answer": answer}, hop, journey, journey.fired)
     _judge_beginning(docket, journey, facts, hop, continued=continued)
-    if redirect and journey.leads == "app":
+    if redirect and leads == "app":
         land(docket, journey, exchange, redirect, hop)
     docket.journeys.settle(journey)
     return journey

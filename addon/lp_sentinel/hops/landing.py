@@ -35,6 +35,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
     journey.landing = Landing(
         via=via,
         endpoint=target.endpoint,
+        key=target.key,
         code=carried["code"],
         state=carried["state"],
         error=carried["error"],
