@@ -24,8 +24,8 @@ _MOST_FINISHED = 2_500
 """Landed journeys that are kept; of those before them only their codes and states are remembered."""
 _SHOWN_HOPS = 200
 """A login that goes on for longer keeps being followed, but of its hops only so many are shown."""
-_MOST_PAGES = 2_000
-"""And of the places that it came by only so many are remembered."""
+_MOST_PLACES = 2_000
+"""And of where it was, and of where it was sent, so many are remembered."""
 
 
 class Landing(Struct):
@@ -118,12 +118,11 @@ class Journey(Struct, kw_only=True):
         self.injected |= hop.injected
         if len(self.hops) < _SHOWN_HOPS:
             self.hops.append(hop)
-        if len(self.pages) >= _MOST_PAGES:
-            return
-        if own.endpoint:
-            self.hosts.add((own.endpoint.host, own.endpoint.port))
-        self.pages.add(own.key)
-        if redirect:
+        if len(self.pages) < _MOST_PLACES:
+            self.pages.add(own.key)
+            if own.endpoint:
+                self.hosts.add((own.endpoint.host, own.endpoint.port))
+        if redirect and len(self.awaited) < _MOST_PLACES:
             self.pages.add(redirect.key)
             if redirect.endpoint:
                 self.sent_to.add((redirect.endpoint.host, redirect.endpoint.port))
