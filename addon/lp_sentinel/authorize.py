@@ -14,9 +14,11 @@ from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import AppFacts, Misspelt, Placeholder, RequestFacts, Secret, UriFacts
 from lp_sentinel.uri import (
     Endpoint,
+    Parameters,
     endpoint_of,
     form_decode,
     host_matches,
+    is_insecure,
     is_loopback,
     is_loopback_ip,
     parse_parameters,
@@ -127,6 +129,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         redirect_uri=redirect_uri,
         redirect=uri_facts(redirect_uri),
         redirect_uri_has_scheme=redirect_uri is not None and scheme_of(redirect_uri) is not None,
+        redirect_uri_is_insecure=redirect_uri is not None and is_insecure(redirect_uri),
         redirect_uri_without_value=redirect_uri is None and "redirect_uri" in names,
         state=secret(state),
         state_bits=_bits(state) if state else None,
@@ -162,7 +165,8 @@ def _after_open_question_mark(query: str) -> tuple[str, ...]:
     for place, piece in enumerate(pieces):
         name, _, value = piece.partition("=")
         if value and form_decode(name) == "redirect_uri":
-            return parse_parameters("&".join(pieces[place + 1 :])).names() if "?" in value else ()
+            following = parse_parameters("&".join(pieces[place + 1 :])) if "?" in value else Parameters()
+            return tuple(name for name in following.names() if following.has(name))
     return ()
 
 
