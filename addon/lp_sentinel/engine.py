@@ -62,7 +62,7 @@ class Engine:
         asked = read_asked(exchange)
         calls_back = is_callback(docket, exchange, asked)
         if not calls_back:
-            docket.journeys.visit(asked.browser, (exchange.host, exchange.port), exchange.started)
+            docket.journeys.visit(asked.browser, asked.own, exchange.started)
         location = location_target(exchange)
         redirect = location if exchange.status in REDIRECTS else None
         journey, hop = self._place(exchange, asked, redirect, calls_back=calls_back)

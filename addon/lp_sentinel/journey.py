@@ -46,6 +46,11 @@ class Landing(Struct):
     in_fragment: tuple[str, ...]
     """Those of ``code``, ``error``, ``state`` that stood in the fragment."""
 
+    @property
+    def has_parameters(self) -> bool:
+        """Whether it has what makes a request a callback request."""
+        return any((self.code, self.state, self.error))
+
 
 class Journey(Struct, kw_only=True):
     """One login under way: small records only, no flow."""
@@ -188,11 +193,20 @@ class Journeys:
         elif due and landing.via == "location":
             self._due.setdefault(due, {})[journey.id] = journey
 
-    def visit(self, browser: Browser, host: HostPort, at: float | None) -> None:
-        """A browser comes to a host, not with a callback request: note it where one was due there."""
-        for journey in self._due.get((browser, host), {}).values():
-            landed = journey.landing.at if journey.landing else None
-            if landed is None or at is None or at >= landed:
+    def visit(self, browser: Browser, own: Target, at: float | None) -> None:
+        """A browser comes to a host, not with a callback request: note it where one was due there.
+
+        Where nothing landed that a callback request could carry, the landing's own URL is what was due.
+        """
+        host = (own.endpoint.host, own.endpoint.port) if own.endpoint else ("", None)
+        for journey in [*self._due.get((browser, host), {}).values()]:
+            landing = journey.landing
+            if landing is None or (landing.at is not None and at is not None and at < landing.at):
+                continue
+            if landing.key == own.key and not landing.has_parameters:
+                journey.callback_seen = True
+                self.settle(journey)
+            else:
                 journey.app_visited_later = True
 
     def touch(self, journey: Journey, at: float | None) -> None:
