@@ -140,7 +140,7 @@ main.add_command(completion)
     shell_complete=complete_cluster,
     help="Judge on the Dask cluster of the scheduler there; local: start one here, of --jobs processes.",
 )
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@click.option("--quiet", is_flag=True, help="Print only what could not be read or written.")
 @click.pass_context
 def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
     """Judge captures: flow files, HAR files, folders of both, or - for standard input; with --cluster URLs, too.
