@@ -140,7 +140,7 @@ main.add_command(completion)
     shell_complete=complete_cluster,
     help="Judge on the Dask cluster of the scheduler there; local: start one here, of --jobs processes.",
 )
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@click.option("--quiet", is_flag=True, help="Print only what could not be read or written.")
 @click.pass_context
 def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
     """Judge captures: flow files, HAR files, folders of both, or - for standard input; with --cluster URLs, too.
@@ -188,7 +188,7 @@ def _on_cluster(
     try:
         from lp_sentinel.cluster.foreman import on_cluster  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
-        _unusable(f"{error.name} is not installed: --cluster needs pip install 'lp-authorize[cluster]'")
+        _unusable(f"{error.name} is not installed: --cluster needs pip install '.[cluster]' in a checkout")
     return on_cluster(options.cluster or "", names, project, judging.redactor, options.jobs)
 
 
@@ -284,7 +284,7 @@ def simulate(config: str | None, **how: Any) -> None:
     try:
         from lp_sentinel.simulate.command import run  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
-        _unusable(f"{error.name} is not installed: the simulator needs pip install 'lp-authorize[simulate]'")
+        _unusable(f"{error.name} is not installed: the simulator needs pip install '.[simulate]' in a checkout")
     try:
         run(load_project(config).config, **how, say=click.echo)
     except (ValueError, OSError) as error:
