@@ -19,7 +19,6 @@ _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<
 _AUTHORITY = re.compile(
     r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
 )
-_HTTP_HOST = re.compile(r"(?i)http://(?:[^/?#]*@)?(\[[^\]/?#]*\]?|[^:/?#]*)")
 CACHED_LENGTH = 2048
 """Captured text is hostile: what is longer is not kept in a cache."""
 _LONGEST_NAME = 253
@@ -185,16 +184,6 @@ def is_loopback(host: str) -> bool:
 def is_loopback_ip(host: str) -> bool:
     """127.0.0.0/8 and ``[::1]``: where RFC 8252 section 7.3 leaves the port to the app."""
     return _LOOPBACK_IP.fullmatch(host) is not None
-
-
-def is_insecure(value: str) -> bool:
-    """Whether a URI is http and its host not loopback, also where its port or host keep it from being parsed."""
-    uri = parse_uri(value)
-    if uri is not None:
-        return uri.endpoint.scheme == "http" and not is_loopback(uri.endpoint.host)
-    found = _HTTP_HOST.match(value)
-    host = found[1].strip().lower() if found else ""
-    return bool(host) and not is_loopback(host)
 
 
 def host_matches(host: str, patterns: Iterable[str]) -> bool:
