@@ -97,6 +97,7 @@ def test_equal_values_look_equal_within_a_run_only(redactor: Redactor) -> None:
         ),
         ("0123456789/", rf"{MASK}/"),
         ("/sentinel/api/account/0123456789/token", "/sentinel/api/account/0123456789/token"),
+        ("/sentinel/api/Accounts/0123456789/authorise", "/sentinel/api/Accounts/0123456789/authorise"),
         ("/oauth2-callback-v2/index.html", r"/oauth2-callback-v2/index\.html"),
         (
             "/cb?redirect_uri=https%3A%2F%2Fapp.example%2F75588e18-0213-4e33-8174-883acac7e3c4",

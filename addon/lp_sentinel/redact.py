@@ -42,7 +42,8 @@ def _encoded_too(characters: str) -> str:
 
 
 _ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
-_LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}|(?<=;)[^/\\;=]{{{SHORTEST},}}(?![^/\\;])")
+_LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
+_LONG_PARAMETER = re.compile(rf"(?<=;)[^/\\;=]{{{SHORTEST},}}(?![^/\\;])")
 _SEPARATOR, _SLASH = _encoded_too(r"/\;"), _encoded_too("/\\")
 _PATH_PARAMETER = re.compile(
     rf"(?s)({_encoded_too(';')}((?:(?!{_SEPARATOR}|{_encoded_too('=')}).)*){_encoded_too('=')})"
@@ -50,10 +51,12 @@ _PATH_PARAMETER = re.compile(
 )
 _USER_IN_PATH = re.compile(rf"(?s)(\A|{_SLASH})((?:(?!{_SLASH}).)+)(?={_encoded_too('@')})")
 _COLON = re.compile(_encoded_too(":"))
-_ACCOUNT = "/account/"
+_ACCOUNT = re.compile(r"/accounts?/\Z", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
 _WHOLE_TEMPLATE = re.compile(r"[${]*[A-Za-z0-9_ .:\-]{1,40}\}*|\[object Object\]")
 _NOT_WORDS = re.compile(r"([\s;,&=]+)")
+_MARKS = re.compile("[=:%]")
+"""One of these stands in every text that has a parameter or a member joined to it."""
 _JOINED_NAME = re.compile(
     rf"(?:\A|\s|{_encoded_too(';,&?#|')}|%(?:25)*(?:0[aAdD]|20))"
     rf"([A-Za-z][A-Za-z0-9_.\-]{{0,40}})\s{{0,4}}{_encoded_too('=')}"
@@ -106,8 +109,10 @@ class Redactor:
 
     def show(self, value: object) -> object:
         """A value as plain JSON: text redacted as its type says, all of it safe and bounded."""
+        if type(value) is str:  # by far the most, and a short way for them
+            return bounded(self._harmless(value, is_word=False) if self.on else value)
         if isinstance(value, str):
-            return self._text(value)
+            return self._kind(value)
         if value is None or isinstance(value, bool | int):
             return value
         if isinstance(value, float):
@@ -120,7 +125,7 @@ class Redactor:
             return self._items(value)
         return bounded(str(value))
 
-    def _text(self, text: str) -> str:
+    def _kind(self, text: str) -> str:
         if not self.on:
             return bounded(text)
         if isinstance(text, facts.Secret):
@@ -132,9 +137,7 @@ class Redactor:
         if isinstance(text, facts.Name | facts.Template):
             is_shown = _is_template(text) if isinstance(text, facts.Template) else _is_shown(text)
             return bounded(text) if is_shown else self.mask(text)
-        if not isinstance(text, facts.Registered):
-            text = self._harmless(text, is_word=isinstance(text, facts.Word))
-        return bounded(text)
+        return bounded(self._harmless(text, is_word=True) if isinstance(text, facts.Word) else text)
 
     def _items(self, values: Iterable[object]) -> list[object]:
         iterator = iter(values)
@@ -145,7 +148,7 @@ class Redactor:
     # Text that is no secret, but may have one joined to it
 
     def _harmless(self, text: str, *, is_word: bool) -> str:
-        if (not is_word or len(text) < SHORTEST) and not any(mark in text for mark in "=:%"):
+        if not _MARKS.search(text) and (len(text) < SHORTEST or not is_word):
             return text
         if len(text) > _LONGEST_JOINED:
             return self.mask(text)
@@ -169,16 +172,17 @@ class Redactor:
         parts = _URL.fullmatch(url)
         if parts is None or depth > _DEEPEST:
             return self.mask(url)
-        scheme, slashes, authority, path = (parts[name] or "" for name in ("scheme", "slashes", "authority", "path"))
-        userinfo, at, host = authority.rpartition("@")
-        if at:
+        scheme, slashes, authority, path, query, fragment = parts.groups("")
+        if "@" in authority:
+            userinfo, _, host = authority.rpartition("@")
             authority = f"{self.mask(userinfo, 0)}@{host}"  # a short password may begin early
         encoded = _ENCODED_QUERY.search(path)
         path, behind = (path[: encoded.end()], path[encoded.end() :]) if encoded else (path, "")
-        if not slashes and ("@" in path or "%" in path):
-            scheme, path = "", self._without_user(scheme + path)
         if not is_redirect_uri:
             path = _LONG_SEGMENT.sub(self._segment, path)
+            path = _LONG_PARAMETER.sub(self._segment, path) if ";" in path else path
+        if not slashes and ("@" in path or ("%" in path and "40" in path)):
+            scheme, path = "", self._without_user(scheme + path)
         if ";" in path or "%" in path:
             path = _PATH_PARAMETER.sub(
                 lambda found: found[1] + self._path_value(found, is_redirect_uri=is_redirect_uri), path
@@ -187,7 +191,7 @@ class Redactor:
             path += self.mask(behind)
         pieces = [scheme, slashes, authority, path]
         show = self._own_parameter if is_redirect_uri else self._parameter
-        for part in (parts["query"], parts["fragment"]):
+        for part in (query, fragment):
             if part:
                 pieces += part[0], self._parameters(part[1:].split("&"), show, depth)
         return "".join(pieces)
@@ -203,8 +207,10 @@ class Redactor:
 
     def _segment(self, found: re.Match[str]) -> str:
         segment = found[0]
-        is_shown = segment in self._spared or not is_drawn(segment) or found.string[: found.start()].endswith(_ACCOUNT)
-        return segment if is_shown else self.mask(unquote(segment, errors="surrogateescape"))
+        if segment in self._spared or not is_drawn(segment):
+            return segment
+        before = found.string[max(0, found.start() - len("/accounts/")) : found.start()]
+        return segment if _ACCOUNT.search(before) else self.mask(unquote(segment, errors="surrogateescape"))
 
     def _path_value(self, found: re.Match[str], *, is_redirect_uri: bool) -> str:
         name, value = found[2], found[3]
@@ -236,6 +242,8 @@ class Redactor:
 
     def _value(self, name: str, raw: str, depth: int) -> str:
         if name in HARMLESS:
+            if not _MARKS.search(raw) and (len(raw) < SHORTEST or name not in WORDS):
+                return bounded(raw, _LONGEST_VALUE)
             value = form_decode(raw)
             shown = self._harmless(value, is_word=name in WORDS)
             return bounded(raw if shown == value else _encoded(shown), _LONGEST_VALUE)
