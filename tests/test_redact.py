@@ -125,6 +125,9 @@ def test_a_url_shows_its_path_and_what_is_known_to_be_harmless(redactor: Redacto
         ("https%3A%2F%2Fapp.example%2Fcb", "https%3A%2F%2Fapp.example%2Fcb"),
         ("com.example.app:/cb", "com.example.app:/cb"),
         ("app.example:8080/cb", "app.example:8080/cb"),
+        ("app.example/callback", "app.example/callback"),
+        ("SplxlOBeZQQYbYS6WxSbIA", rf"Splx{MASK}"),
+        ("code=abc", rf"code={MASK}"),
         ("https://app.example/cb?code=1", rf"https://app\.example/cb\?code={MASK}"),
         (
             "https://app.example/cb?my_state=1&accessToken=1",

@@ -24,10 +24,10 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
 _SHORTEST = 12
 """Characters: a name of mixed case that stands alone and is as long may be a token."""
 _TELLING = re.compile(
-    r"token|secret|passw|passphrase|pwd|credential|session|sessid|assertion|signature|jwt|csrf|xsrf|cookie|ticket"
+    r"token|secret|passw|passphrase|pwd|credential|bearer|saml|session|sessid|assertion|signature|jwt|csrf|xsrf|cookie|ticket"
 )
 _SECRET_WORDS = frozenset((
-    "code", "state", "nonce", "pass", "key", "apikey", "sid", "otp", "pin", "auth", "authorization", "verifier",
+    "code", "state", "nonce", "pass", "pw", "key", "apikey", "sid", "otp", "pin", "auth", "authorization", "verifier",
     "challenge", "sig", "hint",
 ))  # fmt: skip
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

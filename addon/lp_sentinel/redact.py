@@ -41,6 +41,7 @@ def _encoded_too(characters: str) -> str:
     return rf"(?:[{re.escape(characters)}]|%(?:25)*(?:{cases}))"
 
 
+_ENCODED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*%(?:25)*3[aA]")
 _ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
 _LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
 _LONG_PARAMETER = re.compile(rf"(?<=;)[^/\\;=]{{{SHORTEST},}}(?![^/\\;])")
@@ -178,7 +179,10 @@ class Redactor:
             authority = f"{self.mask(userinfo, 0)}@{host}"  # a short password may begin early
         encoded = _ENCODED_QUERY.search(path)
         path, behind = (path[: encoded.end()], path[encoded.end() :]) if encoded else (path, "")
-        if not is_redirect_uri:
+        if is_redirect_uri and not (scheme or slashes or _ENCODED_SCHEME.match(path)):
+            # No URI at all, but perhaps another parameter's value in the wrong place.
+            path = self._harmless(_LONG_SEGMENT.sub(self._segment, path), is_word=False)
+        elif not is_redirect_uri:
             path = _LONG_SEGMENT.sub(self._segment, path)
             path = _LONG_PARAMETER.sub(self._segment, path) if ";" in path else path
         if not slashes and ("@" in path or ("%" in path and "40" in path)):
