@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_sentinel.config import config_from
-from lp_sentinel.facts import Placeholder, Secret, Url
+from lp_sentinel.facts import Joined, Name, Placeholder, RedirectUri, Registered, Rest, Secret, Template, Url, Word
 from lp_sentinel.redact import Redactor, printable
 
 MASK = r"…\(\d+\)#[0-9a-f]{6}"
@@ -80,8 +81,23 @@ def test_equal_values_look_equal_within_a_run_only(redactor: Redactor) -> None:
         ),
         ("/t/SplxlOBeZQQ%2FYbYS6WxSbIA;b=c?state", rf"/t/Splx{MASK};b={MASK}\?state"),
         (r"\in\d41d8cd98f00b204e9800998ecf8427e", rf"\\in\\d41d{MASK}"),
+        ("/cb;SplxlOBeZQQYbYS6WxSbIA;x", rf"/cb;Splx{MASK};x"),
+        ("/cb%3Bsid%3DSplxlOBeZQQ/x", rf"/cb%3Bsid%3D{MASK}/x"),
+        ("https:/user:longer-password@app.example/cb", rf"https:/{MASK}@app\.example/cb"),
+        ("https%3A%2F%2Ftoken%40app.example", rf"https%3A%2F%2F{MASK}%40app\.example"),
+        ("/cb?account=12345678&v=1.0", r"/cb\?account=12345678&v=1\.0"),
+        ("/cb?v=1.0;state=abc;lang=en", rf"/cb\?v=1\.0%3Bstate%3D{MASK}%3Blang%3Den"),
+        ("/cb?error=access_denied%0Acode=SplxlOBeZQQYbYS6WxSbIA", rf"/cb\?error=access_denied%0Acode%3DSplx{MASK}"),
+        ("/cb?client_id=my-app%2526client_secret%253Dabc", rf"/cb\?client_id=my-app%2526client_secret%253D{MASK}"),
+        ("/cb?token_type=SplxlOBeZQQYbYS6WxSbIA", rf"/cb\?token_type=Splx{MASK}"),
+        ("/cb?SplxlOBeZQQYbYS6WxSbI=x&appInstallId=x", rf"/cb\?Splx{MASK}={MASK}&appInstallId={MASK}"),
+        (
+            "/a?redirect_uri=https%3A%2F%2Fapp.example%2Fcb%3Ftenant%3D7%26csrf%3D7%23%2Fin",
+            rf"/a\?redirect_uri=https%3A%2F%2Fapp\.example%2Fcb%3Ftenant%3D7%26csrf%3D{MASK}#%2Fin",
+        ),
         ("0123456789/", rf"{MASK}/"),
         ("/sentinel/api/account/0123456789/token", "/sentinel/api/account/0123456789/token"),
+        ("/sentinel/api/Accounts/0123456789/authorise", "/sentinel/api/Accounts/0123456789/authorise"),
         ("/oauth2-callback-v2/index.html", r"/oauth2-callback-v2/index\.html"),
         (
             "/cb?redirect_uri=https%3A%2F%2Fapp.example%2F75588e18-0213-4e33-8174-883acac7e3c4",
@@ -94,6 +110,86 @@ def test_a_url_shows_its_path_and_what_is_known_to_be_harmless(redactor: Redacto
     assert re.fullmatch(shown, redactor.url(url))
 
 
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://app.example/cb?tenant=7", r"https://app\.example/cb\?tenant=7"),
+        (
+            "https://app.example/cb?lang=en-US&returnTo=%2Finbox",
+            r"https://app\.example/cb\?lang=en-US&returnTo=%2Finbox",
+        ),
+        ("https://app.example/cb/75588e18-0213-4e33-8174-883acac7e3c4/", None),
+        ("https://app.example/cb#section", r"https://app\.example/cb#section"),
+        ("https://app.example/#/callback", r"https://app\.example/#/callback"),
+        ("https://app.example/cb;tenant=7;sid=7", rf"https://app\.example/cb;tenant=7;sid={MASK}"),
+        ("https%3A%2F%2Fapp.example%2Fcb", "https%3A%2F%2Fapp.example%2Fcb"),
+        ("com.example.app:/cb", "com.example.app:/cb"),
+        ("app.example:8080/cb", "app.example:8080/cb"),
+        ("app.example/callback", "app.example/callback"),
+        ("SplxlOBeZQQYbYS6WxSbIA", rf"Splx{MASK}"),
+        ("code=abc", rf"code={MASK}"),
+        ("https://app.example/cb?code=1", rf"https://app\.example/cb\?code={MASK}"),
+        (
+            "https://app.example/cb?my_state=1&accessToken=1",
+            rf"https://app\.example/cb\?my_state={MASK}&accessToken={MASK}",
+        ),
+        ("https://app.example/cb?x=SplxlOBeZQQYbYS6WxSbIA", rf"https://app\.example/cb\?x=Splx{MASK}"),
+        ("https://app.example/cb?SplxlOBeZQQYbYS6WxSbIA", rf"https://app\.example/cb\?Splx{MASK}"),
+        ("https://app.example/cb?BBBBtail", rf"https://app\.example/cb\?{MASK}"),
+        ("https://app.example/cb?next=https://o.example/?code=1", rf"https://app\.example/cb\?next=http{MASK}"),
+        ("https://me:a-long-password@app.example/cb", rf"https://{MASK}@app\.example/cb"),
+    ],
+)
+def test_a_redirect_uri_shows_what_is_no_secret(redactor: Redactor, uri: str, shown: str | None) -> None:
+    told = redactor.show(RedirectUri(uri))
+    assert re.fullmatch(shown or re.escape(uri), str(told))
+    inside = unquote(redactor.url(f"/a?redirect_uri={quote(uri, safe='')}"))
+    assert inside == unquote(f"/a?redirect_uri={told}") or told == uri
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Word("authorization_code"), "authorization_code"),
+        (Word("urn:ietf:params:oauth:grant-type:saml2-bearer"), "urn:ietf:params:oauth:grant-type:saml2-bearer"),
+        (Word("Bearer SplxlOBeZQQYbYS6WxSbIA"), rf"Bearer Splx{MASK}"),
+        (Word("authorization_code;code=a;v=1"), rf"authorization_code;code={MASK};v=1"),
+        ("75588e18-0213-4e33-8174-883acac7e3c4", "75588e18-0213-4e33-8174-883acac7e3c4"),
+        ("No, code 17: see https://docs.example/a=b", r"No, code 17: see https://docs\.example/a=b"),
+        ("my-app,client_secret=a,b;c", rf"my-app,client_secret={MASK}"),
+        ("my-app & client_secret = abc", rf"my-app & client_secret ={MASK}"),
+        ('{"code":"abc","error":"no"}', rf'\{{"code":{MASK}"error":"no"\}}'),
+        (Registered("https://app.example/cb?state=1"), r"https://app\.example/cb\?state=1"),
+        (Template("${session.csrf-token}"), r"\$\{session\.csrf-token\}"),
+        (Template("{app install id}"), r"\{app install id\}"),
+        (Template("[object Object]"), r"\[object Object\]"),
+        (Template('{"code":"SplxlOBeZQQYbYS6WxSbIA"}'), rf'\{{"co{MASK}'),
+        (Template("{SplxlOBeZQQYbYS6WxSbIA}"), rf"\{{Spl{MASK}"),
+        (Name("session_state"), "session_state"),
+        (Name("SplxlOBeZQQYbYS6WxSbIA"), rf"Splx{MASK}"),
+        (Rest("BBBBtail"), MASK),
+        (Joined((Name("scope"), Rest("BBBBtail"))), rf"scope, {MASK}"),
+    ],
+)
+def test_text_shows_what_its_kind_allows(redactor: Redactor, value: object, shown: str) -> None:
+    assert re.fullmatch(shown, str(redactor.show(value)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"/cb?{'redirect_uri=?' * 5_000}",
+        f"/cb?redirect_uri={'%3Fredirect_uri%3D' * 5_000}",
+        f"/cb/{'1' * 1_000_000}",
+        f"/cb?v={';a=b' * 250_000}",
+        f"/cb?redirect_uri={'%3B' * 300_000}",
+        f"{'%3A%40' * 150_000}",
+    ],
+)
+def test_what_is_long_or_deep_takes_no_long_time(redactor: Redactor, url: str) -> None:
+    assert len(redactor.url(url)) < 1000
+
+
 def test_what_is_registered_is_shown_in_paths(redactor: Redactor) -> None:
     uri = "https://app.example/cb/75588e18-0213-4e33-8174-883acac7e3c4"
     state = "af0ifjsldkjFvB2Xq9ZwTg"
@@ -103,6 +199,16 @@ def test_what_is_registered_is_shown_in_paths(redactor: Redactor) -> None:
     for shown in (uri, "/0123456789/", "/d41d8cd98f00b204e9800998ecf8427e", f"{uri}/"):
         assert redactor.url(shown) == shown
     assert redactor.url(f"{uri}/{state}?state={state}") == f"{uri}/{redactor.mask(state)}?state={redactor.mask(state)}"
+
+
+def test_what_is_registered_is_shown_in_redirect_uris(redactor: Redactor) -> None:
+    uri = "https://app.example/cb;sid=1/d41d8cd98f00b204e9800998ecf8427e;d41d8cd98f00b204?state=1&x=a%26b#code=2"
+    apps = [{"client_id": "my-app", "redirect_uris": [uri]}]
+    assert redactor.show(RedirectUri(uri)) != uri
+    redactor.spare(config_from({"accounts": {"12345678": {"apps": apps}}}).registered)
+    assert redactor.show(RedirectUri(uri)) == uri
+    assert redactor.url(uri.partition("?")[0]) == uri.partition("?")[0]
+    assert redactor.show(RedirectUri(uri.replace("state=1", "state=2"))) != uri.replace("state=1", "state=2")
 
 
 def test_a_value_shows_as_plain_json(redactor: Redactor) -> None:
@@ -145,12 +251,15 @@ def test_much_is_cut_and_said_to_be(redactor: Redactor) -> None:
 def test_off_shows_secrets_but_no_broken_text() -> None:
     redactor = Redactor(on=False)
     assert redactor.show([Secret("code\udc80"), Url("/cb?code=abc")]) == ["code\\udc80", "/cb?code=abc"]
+    for kind in (str, Url, RedirectUri, Registered, Word, Template, Name, Rest):
+        assert redactor.show(kind("1.0;state=SplxlOBeZQQYbYS6WxSbIA")) == "1.0;state=SplxlOBeZQQYbYS6WxSbIA"
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=200))
 def test_whatever_was_captured_is_shown_as_safe_text(text: str) -> None:
     redactor = Redactor()
-    for shown in (redactor.show(text), redactor.show(Url(text)), redactor.show(Secret(text)), printable(text, 20)):
+    kinds = (str, Url, Secret, RedirectUri, Registered, Word, Template, Name, Rest)
+    for shown in (*(redactor.show(kind(text)) for kind in kinds), printable(text, 20)):
         assert isinstance(shown, str)
         assert shown.isprintable()
         shown.encode("utf-8")

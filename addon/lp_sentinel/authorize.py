@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 from lp_sentinel.config import App, Config
 from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.facts import AppFacts, Misspelt, Placeholder, RequestFacts, Secret, UriFacts
+from lp_sentinel.facts import AppFacts, Misspelt, Placeholder, RequestFacts, Rest, Secret, UriFacts
+from lp_sentinel.names import rests
 from lp_sentinel.uri import (
     Endpoint,
     Parameters,
@@ -141,17 +142,27 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         requested_with=header(headers, "x-requested-with"),
         placeholders=tuple(_placeholders({"account": account, **values})),
         misspelt=misspelt,
-        repeated=parameters.repeated(),
+        repeated=told_apart(parameters.repeated(), exchange.query),
         secrets=secrets,
         with_stray_whitespace=tuple(name for name, value in values.items() if value and _STRAY.search(value)),
-        spilled=spilled,
-        spilled_unexplained=tuple(name for name in spilled if name not in explained),
-        undocumented=tuple(name for name in names if name not in explained and name not in spilled),
+        spilled=told_apart(spilled, exchange.query),
+        spilled_unexplained=told_apart([name for name in spilled if name not in explained], exchange.query),
+        undocumented=told_apart(
+            [name for name in names if name not in explained and name not in spilled], exchange.query
+        ),
     )
 
 
 def secret(value: str | None) -> Secret | None:
     return Secret(value) if value is not None else None
+
+
+def told_apart(names: Sequence[str], query: str | None) -> tuple[str, ...]:
+    """Names that stand in a query; those that may be the rest of a value as ``Rest``."""
+    if not names:
+        return ()
+    alone = rests(query or "")
+    return tuple(Rest(name) if name in alone else name for name in names)
 
 
 def _stands_for(name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -30,6 +31,7 @@ __all__ = [
 DEFAULT_CONFIG = "lp-authorize.yaml"
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
+_BETWEEN_PARTS = re.compile("[/;?#&]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Config:
     document: Document | None = field(default=None, repr=False, compare=False)
     """Where it was read from, to name a place in an error."""
     registered: frozenset[str] = field(init=False, repr=False, compare=False)
-    """Accounts, client ids, and the path segments of redirect URIs: what may stand in a path and is no secret."""
+    """Accounts, client ids, and the parts of redirect URIs: segments of paths, ``name=value`` of paths and queries."""
     _accounts_of: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -124,9 +126,8 @@ class Config:
                 accounts_of.setdefault(client_id, set()).add(account)
         frozen = {client_id: frozenset(accounts) for client_id, accounts in accounts_of.items()}
         object.__setattr__(self, "_accounts_of", frozen)
-        paths = [uri.partition("#")[0].partition("?")[0] for uri in self.redirect_uris]
-        segments = (segment for path in paths for segment in path.split("/"))
-        object.__setattr__(self, "registered", frozenset((*self.accounts, *accounts_of, *segments)))
+        parts = (part for uri in self.redirect_uris for part in _BETWEEN_PARTS.split(uri))
+        object.__setattr__(self, "registered", frozenset((*self.accounts, *accounts_of, *parts)))
 
     @property
     def apps(self) -> Iterator[App]:

@@ -18,6 +18,8 @@ _DENSE = ((12, 2.5), (16, 3.0))
 """Up to so many characters, a piece whose words have fewer letters than this on average was drawn."""
 _DENSEST = 4.0
 _LONG = 14
+_LONGEST = 512
+"""Nobody writes a segment as long as that."""
 _MOST_LAYERS = 3
 """Of percent-encoding."""
 
@@ -26,12 +28,16 @@ _HEX = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])[0-9a-fA-F]{8,}")
 _PIECE = re.compile(r"[^\W_]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_a-zA-Z0-9]+")
 _NUMBER_AT_THE_END = re.compile(r"(?<=[A-Za-z])[vV]?(?<![0-9])[0-9]{1,4}$")
-_NUMBER_INSIDE = re.compile(r"[0-9]+(?=[A-Za-z])")
+_NUMBER_INSIDE = re.compile(r"(?<![0-9])[0-9]++(?=[A-Za-z])")
+
+
+def is_drawn(segment: str) -> bool:
+    """Whether a path segment, percent-encoded or not, is more likely to have been drawn than written."""
+    return len(segment) > _LONGEST or _is_drawn(segment)
 
 
 @lru_cache(4096)
-def is_drawn(segment: str) -> bool:
-    """Whether a path segment, percent-encoded or not, is more likely to have been drawn than written."""
+def _is_drawn(segment: str) -> bool:
     text = segment
     for _ in range(_MOST_LAYERS if "%" in segment else 0):
         text = unquote(text, errors="surrogateescape")

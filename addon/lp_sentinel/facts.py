@@ -6,9 +6,11 @@ expression an attribute of ``None`` is not known either, and no rule fires on wh
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Struct
+
+# How a text is shown. All other text is shown, but for secrets that are joined to it (``1.0;state=…``).
 
 
 class Secret(str):
@@ -23,18 +25,70 @@ class Url(str):
     __slots__ = ()
 
 
+class RedirectUri(str):
+    """A redirect URI, which is no secret: shown but for a user's password and what is secret by its name or look."""
+
+    __slots__ = ()
+
+
+class Registered(str):
+    """What the project's config holds: shown as it is."""
+
+    __slots__ = ()
+
+
+class Word(str):
+    """One of the few words that a standard lists: shown unless it looks like a token."""
+
+    __slots__ = ()
+
+
+class Template(str):
+    """What stands where a value was never filled in: shown unless it holds more than a name."""
+
+    __slots__ = ()
+
+
+class Name(str):
+    """A parameter's name: shown unless it looks like a token."""
+
+    __slots__ = ()
+
+
+class Rest(Name):
+    """What stands where a name would, alone: redacted, since it may be the rest of a value that held an ``&``."""
+
+    __slots__ = ()
+
+
+class Joined(tuple[str, ...]):
+    """Texts of one kind that are shown as one text."""
+
+    __slots__ = ()
+
+
+# The kind of a field whose values are plain text: they are given it only where they are shown, since most never are.
+AUrl = Annotated[str, Url]
+ARedirectUri = Annotated[str, RedirectUri]
+ARegistered = Annotated[str, Registered]
+AWord = Annotated[str, Word]
+ATemplate = Annotated[str, Template]
+AName = Annotated[str, Name]
+
+
 class Placeholder(NamedTuple):
     """A parameter that was never filled in."""
 
     parameter: str
-    text: str
-    """The template or word that stands there, such as ``{accountid}`` or ``undefined``: never a secret."""
+    text: ATemplate
+    """The template or word that stands there, such as ``{accountid}`` or ``undefined``."""
 
 
 class Misspelt(NamedTuple):
     """An undocumented name that stands for a documented parameter."""
 
     name: str
+    """Letters of a documented name, so no secret."""
     parameter: str
 
 
@@ -44,7 +98,7 @@ class UriFacts(Struct, frozen=True):
     scheme: str
     host: str
     origin: str
-    endpoint: str
+    endpoint: AUrl
     """Scheme, host, port and path, as text."""
     is_loopback: bool
 
@@ -55,19 +109,19 @@ class RequestFacts(Struct, frozen=True):
     method: str
     scheme: str
     host: str
-    path: str
+    path: AUrl
     path_form: Literal["documented", "trailing-slash", "near-miss"]
     is_loopback: bool
     host_is_sentinel: bool
     """The host matches one of ``sentinel_hosts``."""
     account: str | None
     """``None`` when the path has none or an empty one."""
-    v: str | None
+    v: AWord | None
     v_number: float | None
     """``None`` when ``v`` is absent or not a number."""
-    response_type: str | None
+    response_type: AWord | None
     client_id: str | None
-    redirect_uri: str | None
+    redirect_uri: ARedirectUri | None
     redirect: UriFacts | None
     """``redirect_uri`` in its parts; ``None`` when it is absent or not an absolute URI."""
     redirect_uri_has_scheme: bool
@@ -90,17 +144,17 @@ class RequestFacts(Struct, frozen=True):
     """The account and the documented parameters that still hold a template or a stringified nothing."""
     misspelt: tuple[Misspelt, ...]
     """Undocumented names that stand for a documented parameter which is absent or without a value."""
-    repeated: tuple[str, ...]
+    repeated: tuple[AName, ...]
     """Parameter names that occur more than once."""
     secrets: tuple[str, ...]
     """Names of parameters with a value that do not belong in a URI."""
     with_stray_whitespace: tuple[str, ...]
     """Documented parameters whose value begins or ends with white space or holds a control character."""
-    spilled: tuple[str, ...]
+    spilled: tuple[AName, ...]
     """Undocumented names that follow a ``redirect_uri`` whose ``?`` was not encoded."""
-    spilled_unexplained: tuple[str, ...]
+    spilled_unexplained: tuple[AName, ...]
     """Those of ``spilled`` that are neither misspelt nor secrets."""
-    undocumented: tuple[str, ...]
+    undocumented: tuple[AName, ...]
     """Undocumented names that are neither spilled nor misspelt nor secrets."""
 
 
@@ -113,10 +167,10 @@ class AppFacts(Struct, frozen=True):
     """The config has this ``client_id`` under this account."""
     of_other_account: bool
     """The config has this ``client_id``, but under other accounts only."""
-    redirect_uris: tuple[str, ...]
+    redirect_uris: tuple[ARegistered, ...]
     registers_redirect_uri: bool | None
     """Whether the requested ``redirect_uri`` is one of those, RFC 8252 section 7.3 included; ``None``: not known."""
-    nearest_redirect_uri: str | None
+    nearest_redirect_uri: ARegistered | None
     """The registered URI that is nearest to the requested one."""
     difference: str | None
     """In what the requested one differs from the nearest: ``trailing slash``, ``letter case``, ``port``, …"""
@@ -160,7 +214,7 @@ class LandingFacts(Struct, frozen=True):
     """Whether its endpoint is the requested one's; ``None``: none was requested, or one of them is no absolute URI."""
     on_registered: bool | None
     """Whether its endpoint is one of the known app's; ``None``: the app is not known, or registered none."""
-    lost_query: tuple[str, ...]
+    lost_query: tuple[AName, ...]
     """Query parameters of the requested ``redirect_uri`` that are gone or changed."""
     state_is_own_query: bool
     """The requested ``redirect_uri`` has this ``state`` in its own query."""
@@ -176,7 +230,7 @@ class LandingFacts(Struct, frozen=True):
     """Those of ``error_description``, ``error_code``, ``error_message`` that stand without ``error``."""
     error_registered: bool | None
     """Whether ``error`` is one of the codes of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6."""
-    undocumented: tuple[str, ...]
+    undocumented: tuple[AName, ...]
     """Names that neither the documentation, the redirect URI's own query, ``tokens`` nor ``descriptions`` explain."""
     code_landed_before: bool
     """The same ``code`` landed in another journey."""
@@ -212,7 +266,7 @@ class LeakFacts(Struct, frozen=True):
     """A landed code in the ``Referer`` of a request to another origin than the callback's."""
 
     code: Secret
-    parameter: str
+    parameter: AName
     """The name it stands under in the ``Referer``."""
     origin: str
     """To whom it went."""
@@ -267,26 +321,26 @@ class TokenFacts(Struct, frozen=True):
     content_type: str | None
     is_form: bool | None
     """Content-Type is application/x-www-form-urlencoded."""
-    grant_type: str | None
+    grant_type: AWord | None
     grant_type_known: bool
     """The capture holds the body: a ``grant_type`` of ``None`` is absent."""
     code: Secret | None
-    redirect_uri: str | None
+    redirect_uri: ARedirectUri | None
     client_id: str | None
     """From the body, else from HTTP Basic."""
     missing: tuple[str, ...]
     """What the grant needs and neither the body nor HTTP Basic holds."""
     in_url: tuple[str, ...]
     """Those of ``client_secret``, ``code``, ``refresh_token`` that stand in the query."""
-    v: str | None
+    v: AWord | None
     status: int | None
     access_token_missing: bool | None
     """The body is a JSON object whose ``access_token`` is absent or empty; ``None``: it is no JSON object."""
-    token_type: str | None
+    token_type: AWord | None
     """``token_type`` of the JSON body; ``None``: absent, or not known."""
     issued: bool
     """A journey was seen in which this ``code`` landed."""
-    issued_redirect_uri: str | None
+    issued_redirect_uri: ARedirectUri | None
     """The ``redirect_uri`` of that journey's authorize request."""
     issued_client_id: str | None
     code_unknown: bool

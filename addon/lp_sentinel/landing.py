@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
-from lp_sentinel.authorize import endpoint_facts, secret
+from lp_sentinel.authorize import endpoint_facts, secret, told_apart
 from lp_sentinel.exchange import Exchange, header_values
 from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts, Url
 from lp_sentinel.uri import (
@@ -222,7 +222,9 @@ def read_landing(
         tokens=tokens,
         descriptions=descriptions,
         error_registered=error in ERROR_CODES if error else None,
-        undocumented=tuple(name for name in query.names() if name not in explained),
+        undocumented=told_apart(
+            [name for name in query.names() if name not in explained], target.uri.query if target.uri else None
+        ),
         code_landed_before=code_landed_before,
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
-from itertools import islice
+from itertools import islice, pairwise
 from urllib.parse import quote, unquote
 
+from lp_sentinel import facts
 from lp_sentinel.drawn import SHORTEST, is_drawn
-from lp_sentinel.facts import Secret, Url
+from lp_sentinel.names import HARMLESS, URLS, WORDS, holds_secret, is_name, is_name_alone
 from lp_sentinel.uri import CACHED_LENGTH, form_decode
 from lp_sentinel.wording import visible
 
@@ -20,27 +21,53 @@ _SHORTEST_SHOWN = 12
 _LONGEST_TEXT = 600
 """Characters of a value that are worth handing on: some are a megabyte long."""
 _LONGEST_VALUE = 200
+_LONGEST_JOINED = 20_000
+"""Characters of a harmless value that are searched for secrets; a longer one that may hold some is masked."""
 _MOST_ITEMS = 50
 _MOST_URLS = 1000
+_DEEPEST = 3
+"""A URL in a URL in a URL; what lies deeper is masked as a whole."""
 
 _URL = re.compile(
     r"(?s)(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?(?P<slashes>[/\\]{2})?"
     r"(?P<authority>(?<=[/\\]{2})[^/\\?#]*)?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
 )
-_ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
-_PATH_PARAMETER = re.compile(r"(;[^=/;]*=)([^/;]+)")
-_LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
-_ACCOUNT = "/account/"
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
-_TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
 
-HARMLESS = frozenset((
-    "v", "version", "response_type", "response_mode", "client_id", "error", "error_description", "error_code",
-    "error_message", "scope", "grant_type", "token_type", "expires_in", "code_challenge_method", "prompt", "display",
-    "max_age", "ui_locales", "lang", "locale", "hl",
-))  # fmt: skip
-URLS = frozenset(("redirect_uri", "error_uri", "iss"))
-KNOWN = HARMLESS | URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
+
+def _encoded_too(characters: str) -> str:
+    """A pattern for any of these characters, percent-encoded as often as may be, or not at all."""
+    codes = (f"{ord(character):02X}" for character in characters)
+    cases = "|".join("".join(f"[{c}{c.lower()}]" if c.isalpha() else c for c in code) for code in codes)
+    return rf"(?:[{re.escape(characters)}]|%(?:25)*(?:{cases}))"
+
+
+_ENCODED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*%(?:25)*3[aA]")
+_ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
+_LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
+_LONG_PARAMETER = re.compile(rf"(?<=;)[^/\\;=]{{{SHORTEST},}}(?![^/\\;])")
+_SEPARATOR, _SLASH = _encoded_too(r"/\;"), _encoded_too("/\\")
+_PATH_PARAMETER = re.compile(
+    rf"(?s)({_encoded_too(';')}((?:(?!{_SEPARATOR}|{_encoded_too('=')}).)*){_encoded_too('=')})"
+    rf"((?:(?!{_SEPARATOR}).)+)"
+)
+_USER_IN_PATH = re.compile(rf"(?s)(\A|{_SLASH})((?:(?!{_SLASH}).)+)(?={_encoded_too('@')})")
+_COLON = re.compile(_encoded_too(":"))
+_ACCOUNT = re.compile(r"/accounts?/\Z", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
+_WHOLE_TEMPLATE = re.compile(r"[${]*[A-Za-z0-9_ .:\-]{1,40}\}*|\[object Object\]")
+_NOT_WORDS = re.compile(r"([\s;,&=]+)")
+_MARKS = re.compile("[=:%]")
+"""One of these stands in every text that has a parameter or a member joined to it."""
+_JOINED_NAME = re.compile(
+    rf"(?:\A|\s|{_encoded_too(';,&?#|')}|%(?:25)*(?:0[aAdD]|20))"
+    rf"([A-Za-z][A-Za-z0-9_.\-]{{0,40}})\s{{0,4}}{_encoded_too('=')}"
+    r"|[\"']([A-Za-z][A-Za-z0-9_.\-]{0,40})[\"']\s{0,4}:"
+)
+"""How a parameter begins that was joined to a value, as in ``1.0;state=…``, or a member of an object."""
+_READABLE = re.compile(r"[^=?#&;,@%]{1,40}")
+"""A value in a redirect URI's own query that may be shown unless it looks drawn."""
+_READABLE_ALONE = re.compile(r"[!/]{0,2}[a-z][a-z0-9_.\-/]{0,39}")
+"""And what may stand there without a name, such as the fragment of a page's own router."""
 
 
 class Redactor:
@@ -54,17 +81,17 @@ class Redactor:
         self._urls: dict[str, str] = {}
         """Those shown last: what a response redirects to is asked for next."""
 
-    def spare(self, segments: frozenset[str]) -> None:
-        """Show these segments of paths even if they look like tokens: what a project registered is no secret."""
-        if segments != self._spared:
-            self._spared = segments
+    def spare(self, registered: frozenset[str]) -> None:
+        """Show these parts of paths and redirect URIs as they are: what a project registered is no secret."""
+        if registered != self._spared:
+            self._spared = registered
             self._urls.clear()
 
-    def mask(self, secret: str) -> str:
+    def mask(self, secret: str, shown: int = _SHOWN) -> str:
         """``Splx…(22)#a1f3c2``: how it begins, its length in characters, a fingerprint; ``…(8)#a1f3c2`` if short."""
         if not self.on:
             return bounded(secret)
-        begin = visible(secret[:_SHOWN]) if len(secret) >= _SHORTEST_SHOWN else ""
+        begin = visible(secret[:shown]) if len(secret) >= _SHORTEST_SHOWN else ""
         fingerprint = blake2b(secret.encode("utf-8", "surrogatepass"), key=self._key, digest_size=3).hexdigest()
         return f"{begin}…({len(secret)})#{fingerprint}"
 
@@ -82,22 +109,36 @@ class Redactor:
         return shown
 
     def show(self, value: object) -> object:
-        """A value as plain JSON: what is a secret or a URL by its type redacted, all text safe and bounded."""
+        """A value as plain JSON: text redacted as its type says, all of it safe and bounded."""
         if type(value) is str:  # by far the most, and a short way for them
-            return bounded(value)
-        if isinstance(value, Secret):
-            return self.mask(value)
-        if isinstance(value, Url):
-            return self.url(value)
+            return bounded(self._harmless(value, is_word=False) if self.on else value)
+        if isinstance(value, str):
+            return self._kind(value)
         if value is None or isinstance(value, bool | int):
             return value
         if isinstance(value, float):
             return value if value - value == 0 else str(value)  # NaN and infinity are no JSON
         if isinstance(value, Mapping):
             return {bounded(str(name)): self.show(item) for name, item in value.items()}
-        if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        if isinstance(value, facts.Joined):
+            return bounded(", ".join(map(str, self._items(value))))
+        if isinstance(value, Iterable) and not isinstance(value, bytes):
             return self._items(value)
-        return bounded(value if isinstance(value, str) else str(value))
+        return bounded(str(value))
+
+    def _kind(self, text: str) -> str:
+        if not self.on:
+            return bounded(text)
+        if isinstance(text, facts.Secret):
+            return self.mask(text)
+        if isinstance(text, facts.Url):
+            return self.url(text)
+        if isinstance(text, facts.RedirectUri):
+            return bounded(self._url(text, is_redirect_uri=True))
+        if isinstance(text, facts.Name | facts.Template):
+            is_shown = _is_template(text) if isinstance(text, facts.Template) else _is_shown(text)
+            return bounded(text) if is_shown else self.mask(text)
+        return bounded(self._harmless(text, is_word=True) if isinstance(text, facts.Word) else text)
 
     def _items(self, values: Iterable[object]) -> list[object]:
         iterator = iter(values)
@@ -105,63 +146,131 @@ class Redactor:
         more = sum(1 for _ in iterator)
         return [*shown, f"… ({more} more)"] if more else shown
 
-    def _url(self, url: str, *, is_redirect_uri: bool = False) -> str:
+    # Text that is no secret, but may have one joined to it
+
+    def _harmless(self, text: str, *, is_word: bool) -> str:
+        if not _MARKS.search(text) and (len(text) < SHORTEST or not is_word):
+            return text
+        if len(text) > _LONGEST_JOINED:
+            return self.mask(text)
+        pieces: list[str] = []
+        end = 0
+        for found, following in pairwise((*_JOINED_NAME.finditer(text), None)):
+            if found is None or not holds_secret(found[1] or found[2]):
+                continue
+            before, value = text[end : found.end()], text[found.end() : following.start() if following else None]
+            pieces += self._words(before) if is_word else before, self.mask(value) if value else ""
+            end = found.end() + len(value)
+        behind = text[end:]
+        return "".join((*pieces, self._words(behind) if is_word else behind))
+
+    def _words(self, text: str) -> str:
+        return "".join(self.mask(word) if is_drawn(word) else word for word in _NOT_WORDS.split(text))
+
+    # URLs
+
+    def _url(self, url: str, depth: int = 0, *, is_redirect_uri: bool = False) -> str:
         parts = _URL.fullmatch(url)
-        if parts is None:
+        if parts is None or depth > _DEEPEST:
             return self.mask(url)
-        authority, path = parts["authority"] or "", parts["path"]
-        userinfo, at, host = authority.rpartition("@")
-        if at:
-            authority = f"{self.mask(userinfo)}@{host}"
+        scheme, slashes, authority, path, query, fragment = parts.groups("")
+        if "@" in authority:
+            userinfo, _, host = authority.rpartition("@")
+            authority = f"{self.mask(userinfo, 0)}@{host}"  # a short password may begin early
         encoded = _ENCODED_QUERY.search(path)
         path, behind = (path[: encoded.end()], path[encoded.end() :]) if encoded else (path, "")
-        if not is_redirect_uri:
+        if is_redirect_uri and not (scheme or slashes or _ENCODED_SCHEME.match(path)):
+            # No URI at all, but perhaps another parameter's value in the wrong place.
+            path = self._harmless(_LONG_SEGMENT.sub(self._segment, path), is_word=False)
+        elif not is_redirect_uri:
             path = _LONG_SEGMENT.sub(self._segment, path)
-        if ";" in path:
-            path = _PATH_PARAMETER.sub(lambda found: found[1] + self.mask(found[2]), path)
+            path = _LONG_PARAMETER.sub(self._segment, path) if ";" in path else path
+        if not slashes and ("@" in path or ("%" in path and "40" in path)):
+            scheme, path = "", self._without_user(scheme + path)
+        if ";" in path or "%" in path:
+            path = _PATH_PARAMETER.sub(
+                lambda found: found[1] + self._path_value(found, is_redirect_uri=is_redirect_uri), path
+            )
         if behind:
             path += self.mask(behind)
-        pieces = [parts["scheme"] or "", parts["slashes"] or "", authority, path]
-        for part in (parts["query"], parts["fragment"]):
+        pieces = [scheme, slashes, authority, path]
+        show = self._own_parameter if is_redirect_uri else self._parameter
+        for part in (query, fragment):
             if part:
-                pieces += part[0], self._parameters(part[1:].split("&"))
+                pieces += part[0], self._parameters(part[1:].split("&"), show, depth)
         return "".join(pieces)
+
+    def _without_user(self, path: str) -> str:
+        """A path in which user and password stand, as the authority was encoded once too often or has no slashes."""
+
+        def shown(found: re.Match[str]) -> str:
+            is_authority = re.search(rf"{_SLASH}{_SLASH}\Z", found.string[: found.start(2)][-40:])
+            return found[1] + self.mask(found[2], 0) if is_authority or _COLON.search(found[2]) else found[0]
+
+        return _USER_IN_PATH.sub(shown, path)
 
     def _segment(self, found: re.Match[str]) -> str:
         segment = found[0]
-        is_shown = segment in self._spared or not is_drawn(segment) or found.string[: found.start()].endswith(_ACCOUNT)
-        return segment if is_shown else self.mask(unquote(segment, errors="surrogateescape"))
+        if segment in self._spared or not is_drawn(segment):
+            return segment
+        before = found.string[max(0, found.start() - len("/accounts/")) : found.start()]
+        return segment if _ACCOUNT.search(before) else self.mask(unquote(segment, errors="surrogateescape"))
 
-    def _parameters(self, pairs: list[str]) -> str:
-        shown = [self._parameter(pair) for pair in pairs[:_MOST_ITEMS]]
+    def _path_value(self, found: re.Match[str], *, is_redirect_uri: bool) -> str:
+        name, value = found[2], found[3]
+        is_shown = f"{name}={value}" in self._spared or (is_redirect_uri and _is_readable(name, value))
+        return value if is_shown else self.mask(value)
+
+    def _parameters(self, pairs: list[str], show: Callable[[str, int], str], depth: int) -> str:
+        shown = [show(pair, depth) for pair in pairs[:_MOST_ITEMS]]
         more = len(pairs) - len(shown)
         return "&".join([*shown, f"…({more} more)"] if more else shown)
 
-    def _parameter(self, piece: str) -> str:
+    def _parameter(self, piece: str, depth: int) -> str:
         raw_name, equals, raw_value = piece.partition("=")
         name = form_decode(raw_name)
         if not raw_value.strip("=_"):
-            # A token may end in "=", or stand there without a name; "_=_" is a name.
-            is_name = name in KNOWN or not name.strip("_") or (equals and not raw_value and is_plain(name))
-            return bounded(piece, _LONGEST_VALUE) if is_name else self.mask(form_decode(piece))
-        shown_name = raw_name if name in KNOWN or NAME.fullmatch(name) else self.mask(name)
-        return f"{shown_name}={self._value(name, raw_value)}"
+            is_shown = is_name_alone(name, equals, raw_value)
+            return bounded(piece, _LONGEST_VALUE) if is_shown else self.mask(form_decode(piece))
+        return f"{raw_name if is_name(name) else self.mask(name)}={self._value(name, raw_value, depth)}"
 
-    def _value(self, name: str, raw: str) -> str:
+    def _own_parameter(self, piece: str, depth: int) -> str:
+        """Of a redirect URI's own query: what was registered, and what is no secret by its name and its look."""
+        raw_name, equals, raw_value = piece.partition("=")
+        if piece in self._spared or (not equals and _READABLE_ALONE.fullmatch(piece) and not is_drawn(piece)):
+            return piece
+        name = form_decode(raw_name)
+        if raw_value.strip("=_") and is_name(name) and _is_readable(name, form_decode(raw_value)):
+            return piece
+        return self._parameter(piece, depth)
+
+    def _value(self, name: str, raw: str, depth: int) -> str:
         if name in HARMLESS:
-            return bounded(raw, _LONGEST_VALUE)
+            if not _MARKS.search(raw) and (len(raw) < SHORTEST or name not in WORDS):
+                return bounded(raw, _LONGEST_VALUE)
+            value = form_decode(raw)
+            shown = self._harmless(value, is_word=name in WORDS)
+            return bounded(raw if shown == value else _encoded(shown), _LONGEST_VALUE)
         value = form_decode(raw)
         if value.startswith("{") and _TEMPLATE.fullmatch(value):
             return bounded(raw, _LONGEST_VALUE)
         if name not in URLS:
             return self.mask(value)
-        shown = self._url(value, is_redirect_uri=name == "redirect_uri")
+        shown = self._url(value, depth + 1, is_redirect_uri=name == "redirect_uri")
         return bounded(raw if shown == value else _encoded(shown))
 
 
-def is_plain(name: str) -> bool:
-    """Whether it looks like a name and not like a token."""
-    return NAME.fullmatch(name) is not None and (name.islower() or len(name) < _SHORTEST_SHOWN)
+def _is_readable(name: str, value: str) -> bool:
+    """Whether a parameter of a redirect URI is no secret."""
+    return not holds_secret(name) and _READABLE.fullmatch(value) is not None and not is_drawn(value)
+
+
+def _is_shown(name: facts.Name) -> bool:
+    return is_name(name) and not isinstance(name, facts.Rest)
+
+
+def _is_template(text: str) -> bool:
+    return _WHOLE_TEMPLATE.fullmatch(text) is not None and not any(map(is_drawn, text.strip("${}").split()))
 
 
 def _encoded(url: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import yaml
 
 from lp_sentinel.document import parse_document
-from lp_sentinel.facts import MOMENTS, Facts, RequestFacts, Secret, UriFacts
+from lp_sentinel.facts import MOMENTS, Facts, RequestFacts, Rest, Secret, UriFacts
 from lp_sentinel.rules.book import Rule, read_rules
 from lp_sentinel.rules.expression import Compiler
 from lp_sentinel.rules.files import schema
@@ -41,6 +41,7 @@ REQUEST = made(
     state=Secret("AbC"),
     redirect=UriFacts("https", "a.example", "https://a.example", "https://a.example/cb", is_loopback=False),
     repeated=("v", "state"),
+    undocumented=("scope", Rest("dG9rZW4")),
 )
 
 

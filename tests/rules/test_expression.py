@@ -10,12 +10,14 @@ from lp_sentinel.facts import (
     AppFacts,
     CallbackFacts,
     Facts,
+    Joined,
     LandingFacts,
     LateFacts,
     Misspelt,
     RequestFacts,
     Secret,
     Url,
+    Word,
 )
 from lp_sentinel.rules.expression import Compiler
 from lp_sentinel.rules.kinds import fields_of
@@ -145,13 +147,17 @@ def test_a_choice_is_compared_with_its_choices() -> None:
 @pytest.mark.parametrize(
     ("text", "expected", "kind"),
     [
-        ("request.v", "1.0", str),
+        ("request.v", "1.0", Word),
+        ("request.client_id", "My-App", str),
+        ("lower(request.v)", "1.0", Word),
+        ("join(request.undocumented)", ("scope", "dG9rZW4"), Joined),
         ("request.response_type", None, type(None)),
         ("request.state", "AbC", Secret),
         ("lower(request.state)", "abc", Secret),
         ("lower(request.client_id)", "my-app", str),
         ("len(request.state)", 3, int),
         ("request.repeated", ("v", "state"), tuple),
+        ("(request.v, request.client_id)", ("1.0", "My-App"), tuple),
         ("app.known and request.v == '2.0'", False, bool),
         ("app.known and request.response_type == 'code'", None, type(None)),
         ("not app.known", False, bool),

@@ -10,11 +10,11 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
-from lp_sentinel.facts import MOMENTS
+from lp_sentinel.facts import MOMENTS, Joined, Secret
 from lp_sentinel.rules.function import FIRED, Function
 from lp_sentinel.rules.kinds import NUMBER, TRUTH, Kind, comparable, fields_of
 from lp_sentinel.rules.syntax import (
@@ -92,7 +92,10 @@ class Compiler:
             record = term.kind.element or term.kind
             known = ", ".join(fields_of(record.of))
             raise ExpressionError(f"a record cannot be shown, name one of its fields ({known})", node.col_offset)
-        return term
+        given = self._of_its_kind(term)
+        if isinstance(node, ast.Call) and term.kind.of not in (str, Secret) and term.kind.what == "text":
+            return self._joined(node) or given
+        return given
 
     def template(self, text: str, holes: list[Term]) -> tuple[str | int, ...]:
         """Split a text with ``{expression}`` holes: their places in ``holes``, to which they are added, among texts."""
@@ -234,7 +237,23 @@ class Compiler:
                 raise ExpressionError(f"{terms[0].kind} and {term.kind} in one list", element.col_offset)
         kind = Kind("list", element=terms[0].kind._replace(choices=()) if terms else None)
         guards = tuple(guard for term in terms for guard in term.guards)
-        return Term(kind, guards, ast.Tuple([term.value for term in terms], ast.Load()))
+        return Term(kind, guards, ast.Tuple([self._of_its_kind(term).value for term in terms], ast.Load()))
+
+    def _joined(self, node: ast.Call) -> Term | None:
+        """The texts that ``join`` is given, to be joined when each of them is shown; ``None`` for another function."""
+        if not (isinstance(node.func, ast.Name) and node.func.id == "join"):
+            return None
+        term = self._of_its_kind(self._known(node.args[0]))
+        return term._replace(value=ast.Call(load(self._keep(Joined)), [term.value], []))
+
+    def _of_its_kind(self, term: Term) -> Term:
+        """With the value, or each of a list, given the class that says how it is shown."""
+        kind = term.kind.element or term.kind
+        if kind.what != "text" or kind.of is str:
+            return term
+        give: Callable[..., object] = _each_of_kind if term.kind.element else _of_kind
+        value = ast.Call(load(self._keep(give)), [load(self._keep(kind.of)), term.value], [])
+        return term._replace(value=value)
 
     # Functions
 
@@ -294,6 +313,15 @@ class Compiler:
             return Term(NUMBER, (), ast.Call(load("errors"), [load(FIRED), ast.Constant(texts[0])], []))
         asked: list[ast.expr] = [ast.Compare(ast.Constant(text), [ast.In()], [load(FIRED)]) for text in texts]
         return Term(TRUTH, (), asked[0] if len(asked) == 1 else ast.BoolOp(ast.Or(), asked))
+
+
+def _of_kind(kind: type[str], text: str) -> str:
+    """A text that says how it is shown; one that does already stays what it is."""
+    return kind(text) if type(text) is str else text
+
+
+def _each_of_kind(kind: type[str], texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_of_kind(kind, text) for text in texts)
 
 
 def errors(fired: Mapping[str, bool], prefix: str) -> int:

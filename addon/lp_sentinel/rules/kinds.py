@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ class Kind(NamedTuple):
     may_be_absent: bool = False
     """Its field may be ``None``."""
     of: type = str
-    """A record's class; for text ``str`` or what says how it is shown (``Secret``, ``Url``)."""
+    """A record's class; for text ``str`` or what says how it is shown (``Secret``, ``Url``, …)."""
     element: Kind | None = None
     """Of a list; ``None`` where an empty one does not tell."""
     choices: tuple[str, ...] = ()
@@ -45,6 +45,8 @@ def kind_of(hint: Any) -> Kind:
         present = [argument for argument in arguments if argument is not NoneType]
         if len(present) == 1 and len(arguments) > 1:
             return kind_of(present[0])._replace(may_be_absent=True)
+    elif origin is Annotated:
+        return kind_of(arguments[1])
     elif origin is Literal and all(isinstance(choice, str) for choice in arguments):
         return Kind("text", choices=arguments)
     elif origin is tuple and len(arguments) > 1 and arguments[1] is Ellipsis:
@@ -71,7 +73,7 @@ def _kind_of_class(hint: type) -> Kind:
 @cache
 def fields_of(record: type) -> Mapping[str, Kind]:
     """The fields of a ``Struct`` or ``NamedTuple``, in their order."""
-    return {name: kind_of(hint) for name, hint in get_type_hints(record).items()}
+    return {name: kind_of(hint) for name, hint in get_type_hints(record, include_extras=True).items()}
 
 
 def comparable(left: Kind, right: Kind) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from lp_sentinel.authorize import authorize_path, token_path
-from lp_sentinel.redact import HARMLESS, KNOWN, NAME, URLS, is_plain
+from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, is_plain
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 

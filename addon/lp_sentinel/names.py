@@ -1,0 +1,70 @@
+"""What a parameter's name tells of its value, and which names are none: the end of a secret may stand there as one."""
+
+from __future__ import annotations
+
+import re
+
+from lp_sentinel.drawn import is_drawn
+from lp_sentinel.uri import form_decode
+
+HARMLESS = frozenset((
+    "v", "version", "response_type", "response_mode", "client_id", "account", "error", "error_description",
+    "error_code", "error_message", "scope", "grant_type", "token_type", "expires_in", "code_challenge_method", "prompt",
+    "display", "max_age", "ui_locales", "lang", "locale", "hl",
+))  # fmt: skip
+WORDS = frozenset((
+    "v", "version", "response_type", "response_mode", "grant_type", "token_type", "expires_in", "code_challenge_method",
+    "prompt", "display", "max_age",
+))  # fmt: skip
+"""Those of the harmless ones whose values a standard lists: what looks drawn is none of them."""
+URLS = frozenset(("redirect_uri", "error_uri", "iss"))
+KNOWN = HARMLESS | URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
+
+_SHORTEST = 12
+"""Characters: a name of mixed case that stands alone and is as long may be a token."""
+_TELLING = re.compile(
+    r"token|secret|passw|passphrase|pwd|credential|bearer|saml|session|sessid|assertion|signature|jwt|csrf|xsrf|cookie|ticket"
+)
+_SECRET_WORDS = frozenset((
+    "code", "state", "nonce", "pass", "pw", "key", "apikey", "sid", "otp", "pin", "auth", "authorization", "verifier",
+    "challenge", "sig", "hint",
+))  # fmt: skip
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def is_name(name: str) -> bool:
+    """Whether a name that has a value may be shown."""
+    return name in KNOWN or (NAME.fullmatch(name) is not None and not is_drawn(name))
+
+
+def is_plain(name: str) -> bool:
+    """Whether it looks like a name and not like a token, though it has no value."""
+    return NAME.fullmatch(name) is not None and (name.islower() or len(name) < _SHORTEST) and not is_drawn(name)
+
+
+def is_name_alone(name: str, equals: str, raw_value: str) -> bool:
+    """Whether a pair without a value begins with a name: a token may end in ``=``, or stand there without one.
+
+    ``name`` is decoded, ``raw_value`` holds nothing but ``=`` and ``_`` (``_=_`` is a name).
+    """
+    return name in KNOWN or not name.strip("_") or (equals != "" and not raw_value and is_plain(name))
+
+
+def rests(raw: str) -> frozenset[str]:
+    """What stands in a query where a name would, and may be the rest of a value that held an unescaped ``&``."""
+    found = set()
+    for piece in raw.split("&"):
+        raw_name, equals, raw_value = piece.partition("=")
+        if not raw_value.strip("=_") and not is_name_alone(name := form_decode(raw_name), equals, raw_value):
+            found.add(name)
+    return frozenset(found)
+
+
+def holds_secret(name: str) -> bool:
+    """Whether the value that stands behind a name is secret by all that the name tells."""
+    if name in HARMLESS or name in URLS:
+        return False
+    return _TELLING.search(name.lower()) is not None or any(
+        word.lower() in _SECRET_WORDS for word in _WORD.findall(name)
+    )
