@@ -74,13 +74,20 @@ def _basic(authorization: str | None) -> Mapping[str, str | None]:
     scheme, _, value = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         return {}
+    credentials = basic_credentials(value)
+    if credentials is None:  # a capture may have been cleaned of it
+        return dict.fromkeys(_BY_BASIC)
+    return {name: unquote_plus(text) for name, text in zip(_BY_BASIC, credentials[::2], strict=True) if text}
+
+
+def basic_credentials(value: str) -> tuple[str, str, str] | None:
+    """User, colon and password of HTTP Basic, with or without padding; ``None`` if it is no base64."""
     value = value.strip().rstrip("=")
     try:
         raw = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
-    except ValueError:  # a capture may have been cleaned of it
-        return dict.fromkeys(_BY_BASIC)
-    given = zip(_BY_BASIC, raw.decode("utf-8", "surrogateescape").partition(":")[::2], strict=True)
-    return {name: unquote_plus(text) for name, text in given if text}
+    except ValueError:
+        return None
+    return raw.decode("utf-8", "surrogateescape").partition(":")
 
 
 def read_token(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 
 from lp_sentinel.exchange import FAULT_HEADER, Headers
 from lp_sentinel.sharing.stand_ins import StandIns, Weight
 from lp_sentinel.sharing.urls import Urls
+from lp_sentinel.token import basic_credentials
 
 _OPEN = frozenset((
     "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges",
@@ -91,14 +91,14 @@ class HeaderValues:
 
     def _credentials(self, scheme: str, value: str, *, is_token_request: bool) -> str:
         if scheme == "basic":
-            try:
-                user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-            except (binascii.Error, ValueError):
-                pass
-            else:
-                if is_token_request:
-                    self._stand_ins.spare(user)
-                user = self._stand_ins.secret(user, "authorization", Weight.TOKEN)
-                password = self._stand_ins.secret(password, "authorization")
-                return base64.b64encode(f"{user}{colon}{password}".encode()).decode()
+            credentials = basic_credentials(value)
+            if credentials is None:
+                shown = self._stand_ins.secret(value, "authorization")
+                return f"<{shown}>" if basic_credentials(shown) else shown  # no more readable than it was
+            user, colon, password = credentials
+            if is_token_request:
+                self._stand_ins.spare(user)
+            user = self._stand_ins.secret(user, "authorization", Weight.TOKEN)
+            password = self._stand_ins.secret(password, "authorization")
+            return base64.b64encode(f"{user}{colon}{password}".encode("utf-8", "surrogateescape")).decode()
         return self._stand_ins.secret(value, "authorization")
