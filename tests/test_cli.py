@@ -168,6 +168,51 @@ def test_what_cannot_be_used_is_one_clear_message(
     assert "Traceback" not in done.stderr
 
 
+def called_otherwise(capture: Path, how: str) -> Path:
+    """Another name of the same file, or the same."""
+    link = Path("link.json")
+    if how == "symlink":
+        link.symlink_to(capture.absolute())
+    elif how == "hard link":
+        link.hardlink_to(capture)
+    else:
+        return Path(f"{capture.parent}/../{capture}") if how == "other spelling" else capture
+    return link
+
+
+@pytest.mark.parametrize("kind", ["itself", "other spelling", "symlink", "hard link", "standard input"])
+@pytest.mark.parametrize("found", ["named", "in its folder"])
+def test_no_report_is_written_over_a_capture(run: Run, kind: str, found: str) -> None:
+    Path("logins").mkdir()
+    capture = Path("logins/c.json")
+    capture.write_bytes(content := Path(IN_ORDER).read_bytes())
+    report = called_otherwise(capture, kind)
+    other, named = Path("other.jsonl"), capture if found == "named" else capture.parent
+    other.write_text("earlier")
+    program = Path(sys.executable).with_name("lp-authorize")
+    command: list[str | Path] = [program, "check", "--report", other, "--report", report]
+    with capture.open("rb") as file:
+        done = subprocess.run(
+            [*command, "-" if kind == "standard input" else named],
+            stdin=file if kind == "standard input" else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"lp-authorize: report {report}: is the capture itself, which is never overwritten\n"
+    assert capture.read_bytes() == content
+    assert other.read_text() == "earlier", "nothing is opened before all may be written"
+
+
+def test_a_report_of_the_last_run_is_written_again_beside_its_captures(run: Run) -> None:
+    Path("logins").mkdir()
+    Path("logins/c.har").write_bytes(Path(IN_ORDER).read_bytes())
+    for _ in range(2):
+        done = run("check", "--config", CONFIG, "--report", "logins/report.json", "--report", "-", "logins")
+        assert (done.exit_code, done.stderr.count("Summary")) == (0, 1)
+
+
 def test_the_config_of_the_working_directory_is_taken(run: Run) -> None:
     Path("lp-authorize.yaml").write_text(yaml.safe_dump({"rules": {"ignore": ["LPA"]}}))
     assert "0 findings" in run("check", DEMO).stdout

@@ -209,6 +209,20 @@ def test_a_bad_option_stops_mitmdump_before_it_listens(tmp_path: Path, options: 
     assert "Traceback" not in ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize("option", ["-r", "-C", "-S", "-w"])
+def test_no_report_is_written_over_a_capture_in_use(tmp_path: Path, option: str) -> None:
+    capture = tmp_path / "c.json"
+    capture.write_bytes(content := (CAPTURES / "in-order.flow").read_bytes())
+    (tmp_path / "link.json").symlink_to(capture)
+    other = tmp_path / "other.jsonl"
+    ended = run_mitmdump("-n", option, capture, "-s", SCRIPT, options={"lp_report": [other, tmp_path / "link.json"]})
+    assert ended.status == 1, ended
+    assert (ended.stdout + ended.stderr).count("link.json: is the capture itself, which is never overwritten") == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert not other.exists()
+    assert option == "-w" or capture.read_bytes() == content
+
+
 def test_the_config_in_the_working_directory_is_taken(tmp_path: Path) -> None:
     (tmp_path / "lp-authorize.yaml").write_text("rules:\n  ignore: [LPA]\n")
     ended = replay(CAPTURES / "demo.flow", "-s", SCRIPT, options={"flow_detail": "0"}, cwd=tmp_path)
@@ -287,19 +301,20 @@ def test_commands_tell_what_was_found(tmp_path: Path) -> None:
         "        print(*call('lp.explain', 'lpa310'), sep='\\n')\n"
         f"        call('lp.report', {str(report)!r})\n"
         "        print('found:', *call('lp.findings', self.flows), sep='\\n')\n"
-        "        for command, argument in (('lp.explain', 'state-los'), ('lp.report', 'x.foo')):\n"
+        "        for asked in ('lp.explain state-los', 'lp.report x.foo', 'lp.report c.json'):\n"
         "            try:\n"
-        "                call(command, argument)\n"
+        "                call(*asked.split())\n"
         "            except exceptions.CommandError as error:\n"
         "                print(error)\n"
         "addons = [Ask()]\n"
     )
-    ended = replay(
-        CAPTURES / "demo.flow", "-s", script, "-s", SCRIPT, options={"lp_config": CONFIG, "flow_detail": "0"}
-    )
+    (tmp_path / "c.json").write_bytes((CAPTURES / "demo.flow").read_bytes())
+    options: Options = {"lp_config": CONFIG, "flow_detail": "0"}
+    ended = replay(tmp_path / "c.json", "-s", script, "-s", SCRIPT, options=options, cwd=tmp_path)
     assert "LPA310 state-lost (error)\n" in ended.stdout, ended
     assert "unknown rule 'state-los', did you mean 'state-lost'?" in ended.stdout
     assert "report x.foo: its ending says" in ended.stdout
+    assert "report c.json: is the capture itself, which is never overwritten" in ended.stdout
     assert report.exists()
 
 

@@ -18,9 +18,10 @@ from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.failures import Failures
 from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.in_use import captures_in_use
 from lp_sentinel.page import Page
 from lp_sentinel.recent import Recent
-from lp_sentinel.reports import Asked, Report, ReportError, open_report
+from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings
 from lp_sentinel.sieve import Sieve
@@ -95,6 +96,7 @@ class Addon:
         def asked() -> Asked:
             return (self._settings or settings).asked
 
+        spare_captures(settings.reports, captures_in_use(ctx.options))
         try:
             for path in settings.reports:
                 reports[path] = self._reports.get(path) or open_report(path, asked)

@@ -18,6 +18,7 @@ from lp_sentinel.captures.entries import NoEntriesError, entry_texts
 from lp_sentinel.captures.flows import load_flow, records
 from lp_sentinel.captures.stream import Stream, open_stream, reason
 from lp_sentinel.config import Config
+from lp_sentinel.overwriting import ITSELF, is_one_of
 from lp_sentinel.sharing.cleaner import Cleaner
 from lp_sentinel.sharing.flows import clean_flow
 from lp_sentinel.sharing.har import clean_entry
@@ -94,8 +95,8 @@ def _check(source: Path, target: Path, *, may_overwrite: bool) -> None:
         raise SharingError(
             f"{source}: is no file that can be read twice" if source.exists() else f"{source}: not there"
         )
-    if target.exists() and source.samefile(target):
-        raise SharingError(f"{target}: is the capture itself, which is never overwritten")
+    if is_one_of(target, [source]):
+        raise SharingError(f"{target}: {ITSELF}")
     if target.exists() and not may_overwrite:
         raise SharingError(f"{target}: is there already (--force overwrites it)")
 
