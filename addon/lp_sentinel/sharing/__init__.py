@@ -14,7 +14,7 @@ from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
 
-from lp_sentinel.captures.entries import NoEntriesError, entry_texts
+from lp_sentinel.captures.entries import entry_texts
 from lp_sentinel.captures.flows import load_flow, records
 from lp_sentinel.captures.stream import Stream, open_stream, reason
 from lp_sentinel.config import Config
@@ -137,18 +137,13 @@ def _clean_flows(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterato
 
 def _clean_entries(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterator[dict[str, Any]]:
     def each(stream: Stream) -> Iterator[dict[str, Any]]:
-        try:
-            for index, text in enumerate(entry_texts(stream)):
-                try:
-                    entry = clean_entry(text, cleaner)
-                except (ValueError, RecursionError) as error:
-                    stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
-                    continue
-                yield entry
-        except EOFError:
-            stream.fail("the file ends in the middle of the JSON")
-        except NoEntriesError:
-            stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
+        for index, text in enumerate(entry_texts(stream)):
+            try:
+                entry = clean_entry(text, cleaner)
+            except (ValueError, RecursionError) as error:
+                stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
+                continue
+            yield entry
 
     return _each(source, problems, each)
 
