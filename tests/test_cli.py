@@ -253,6 +253,30 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     process.wait()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("check", "--help"),
+        ("check", DEMO),
+        ("check", DEMO, "--quiet", "--report", "-"),
+        ("rules",),
+        ("rules", "LPA310"),
+        ("test-rules",),
+        ("completion", "bash"),
+        ("simulate", "--port", "0"),
+    ],
+    ids=" ".join,
+)
+def test_a_disk_that_is_full_is_one_clear_message(arguments: tuple[str, ...]) -> None:
+    command: list[str | Path] = [Path(sys.executable).with_name("lp-authorize"), *arguments]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (2, b"lp-authorize: cannot write: No space left on device\n")
+        assert subprocess.run(command, stdout=full, stderr=full, check=False, timeout=60).returncode == 2
+
+
 @pytest.mark.parametrize(("arguments", "others"), [((), set()), (("--quiet",), {"rich"})])
 def test_to_judge_a_login_loads_only_what_that_takes(arguments: tuple[str, ...], others: set[str]) -> None:
     program = f"""\

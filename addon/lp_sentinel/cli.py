@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -43,6 +43,14 @@ _ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
 
 
 class _Commands(click.Group):
+    def main(self, *arguments: Any, **how: Any) -> Any:
+        """Whatever is printed, by click too: it may be to a disk that is full. Where nobody reads on, click ends it."""
+        try:
+            return super().main(*arguments, **how)
+        except OSError as error:
+            what = "cannot write" if error.filename is None else visible(str(error.filename))
+            _unusable(f"{what}: {error.strerror or error}")
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted((*super().list_commands(ctx), *_ELSEWHERE))
 
@@ -166,10 +174,6 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
             tally, is_sound = _judge(work, project, reports, options)
     except (DocumentError, ReportError, ValueError) as error:
         _unusable(str(error))
-    except BrokenPipeError:
-        raise  # nobody reads on: click ends quietly
-    except OSError as error:
-        _unusable(f"cannot write: {error.strerror or error}")
     fails = fail_on is not None and tally.at_least(fail_on) > 0
     context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)
 
@@ -291,10 +295,11 @@ def simulate(config: str | None, **how: Any) -> None:
         _unusable(f"{error.name} is not installed: the simulator needs pip install 'lp-authorize[simulate]'")
     try:
         run(load_project(config).config, **how, say=click.echo)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         _unusable(str(error))
 
 
 def _unusable(message: str) -> NoReturn:
-    click.echo(f"lp-authorize: {message}", err=True)
+    with suppress(OSError):
+        click.echo(f"lp-authorize: {message}", err=True)
     sys.exit(UNUSABLE)
