@@ -149,7 +149,18 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
         ({}, ["--config", "none.yaml"], "none.yaml:1:1: cannot be read: No such file or directory"),
         ({"lp-authorize.yaml": "rules: {paths: [mine.yaml]}", "mine.yaml": "- id: X1\n"}, [], "mine.yaml:1:"),
         ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
-        ({}, ["--select", "LPB"], "unknown rule 'LPB'"),
+        ({}, ["--select", "LPB"], "unknown rule 'LPB' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
+        ({}, ["--select", "LPB1"], "unknown rule 'LPB1', did you mean 'LPA1'?\n"),
+        (
+            {"lp-authorize.yaml": "rules:\n  paths: [nope/]\n"},
+            [],
+            "lp-authorize.yaml:2:11: there is no file or folder 'nope'\n    paths: [nope/]\n            ^\n",
+        ),
+        (
+            {"lp-authorize.yaml": r'rules: {paths: ["a\0b"]}'},
+            [],
+            r"lp-authorize.yaml:1:17: there is no file or folder 'a\x00b'",
+        ),
         ({}, ["--report", "no/such/folder/x.jsonl"], "report no/such/folder/x.jsonl: cannot be written"),
         ({}, ["--report", "x.foo"], "report x.foo: its ending says in which format to write"),
         ({}, ["--fail-on", "eror"], "Invalid value for '--fail-on'"),
@@ -211,6 +222,35 @@ def test_a_report_of_the_last_run_is_written_again_beside_its_captures(run: Run)
     for _ in range(2):
         done = run("check", "--config", CONFIG, "--report", "logins/report.json", "--report", "-", "logins")
         assert (done.exit_code, done.stderr.count("Summary")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("config", "target", "problem"),
+    [
+        (r'rules: {paths: ["a\0b"]}', "x.flow", r"c.yaml:1:17: there is no file or folder 'a\x00b'"),
+        ("acounts: {}", "x.flow", "c.yaml:1:1: unknown key 'acounts'"),
+        ("{}", "/proc/x", "lp-authorize: /proc/x: cannot be written: No such file or directory\n"),
+        ("{}", "none/x.flow", "lp-authorize: none/x.flow: cannot be written: No such file or directory\n"),
+        ("{}", "folder", "lp-authorize: folder: cannot be written: Is a directory\n"),
+    ],
+)
+def test_what_redact_cannot_use_is_one_clear_message(run: Run, config: str, target: str, problem: str) -> None:
+    Path("c.yaml").write_text(config)
+    Path("folder").mkdir()
+    done = run("redact", "--force", "--config", "c.yaml", DEMO, target)
+    assert done.exit_code == 2
+    assert done.stderr.count(problem) == 1, done.stderr
+    assert done.stdout == ""
+
+
+def test_a_url_needs_a_cluster_and_the_others_are_judged(run: Run) -> None:
+    done = run("check", "--config", CONFIG, "--report", "-", "--quiet", "s3://bucket/x.flow", "x.flow", DEMO)
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        "lp-authorize: s3:/bucket/x.flow: cannot be read: No such file or directory; a URL needs --cluster",
+        "lp-authorize: x.flow: cannot be read: No such file or directory",
+    ]
+    assert {line["capture"] for line in records(done.stdout)} == {DEMO}
 
 
 def test_the_config_of_the_working_directory_is_taken(run: Run) -> None:
@@ -298,6 +338,7 @@ def test_the_rules_can_be_listed_and_explained(run: Run) -> None:
     done = run("rules", "state-los")
     assert done.exit_code == 2
     assert done.stderr == "lp-authorize: unknown rule 'state-los', did you mean 'state-lost'?\n"
+    assert len(run("rules", "qqq").stderr) < 100
 
 
 def test_the_examples_of_rule_files_are_tried(run: Run) -> None:

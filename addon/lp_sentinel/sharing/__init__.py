@@ -61,7 +61,10 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
             if problems and not count:
                 raise SharingError(f"{source}: {problems[0]}")
     except OSError as error:
-        raise SharingError(f"{error.filename or target}: {reason(error)}") from error
+        # What is written has a name of its own until it is whole, or the error names no file.
+        is_source = error.filename is not None and Path(error.filename) == source
+        at_fault = f"{source}: cannot be read" if is_source else f"{target}: cannot be written"
+        raise SharingError(f"{at_fault}: {reason(error)}") from error
     return Redacted(count, tuple(cleaner.summary()), f"{source}: {problems[0]}" if problems else None)
 
 
@@ -86,7 +89,7 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
             else:
                 _write_flows(file, clean)
     except OSError as error:
-        raise SharingError(f"{target}: {reason(error)}") from error
+        raise SharingError(f"{target}: cannot be written: {reason(error)}") from error
     return Redacted(len(clean), tuple(cleaner.summary()), None)
 
 
