@@ -275,13 +275,14 @@ def test_an_option_that_nobody_declares_does_not_end_what_is_running(tmp_path: P
         assert process.stop().status == 0
 
 
-@pytest.mark.parametrize("option", ["-r", "-C", "-S", "-w"])
+@pytest.mark.parametrize("option", ["-r", "-C", "-S", "-w", "hardump"])
 def test_no_report_is_written_over_a_capture_in_use(tmp_path: Path, option: str) -> None:
     capture = tmp_path / "c.json"
     capture.write_bytes(content := (CAPTURES / "in-order.flow").read_bytes())
     (tmp_path / "link.json").symlink_to(capture)
     other = tmp_path / "other.jsonl"
-    ended = run_mitmdump("-n", option, capture, "-s", SCRIPT, options={"lp_report": [other, tmp_path / "link.json"]})
+    using = ("--set", f"hardump={capture}") if option == "hardump" else (option, capture)
+    ended = run_mitmdump("-n", *using, "-s", SCRIPT, options={"lp_report": [other, tmp_path / "link.json"]})
     assert ended.status == 1, ended
     assert (ended.stdout + ended.stderr).count("link.json: is the capture itself, which is never overwritten") == 1
     assert "Traceback" not in ended.stdout + ended.stderr
