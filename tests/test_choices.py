@@ -124,7 +124,7 @@ def test_a_folder_is_shown_as_a_table_too(tmp_path: Path) -> None:
     assert rows["demo.flow"] == rows["demo.har"]
 
 
-def test_quiet_prints_errors_only(tmp_path: Path) -> None:
+def test_quiet_prints_only_what_could_not_be_read(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(DEMO), "nowhere.har", "--quiet", "--config", str(config(tmp_path))])
     assert (result.exit_code, result.stdout) == (2, "")
     assert [line.startswith("lp-authorize: nowhere.har") for line in result.stderr.splitlines()] == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -61,6 +62,20 @@ def test_each_fault_on_each_way(way: Way, fault: Fault) -> None:
     session.close()
     assert {finding.rule for finding in session.findings} == login.finds
     assert [journey.outcome for journey in session.closed] == [OUTCOMES.get(fault, "code")]
+
+
+def test_a_long_login_is_followed_to_its_end() -> None:
+    session, login = Session(), Login(1, BROWSERS[0], "back-to-authorize")
+    authorize, page, *others = login.steps()
+    poll = Step(BROWSERS[0], "GET", f"{LOGIN}/push/status", 200, referer=page.url)
+    polls = [replace(poll, url=f"{poll.url}?i={number}") for number in range(3_000)]
+    for step in (authorize, page, *polls, *others):
+        session.now += 1
+        session.feed(step)
+    session.close()
+    assert not session.findings
+    assert [journey.outcome for journey in session.closed] == ["code"]
+    assert len(session.closed[0].hops) == 200
 
 
 class Logins(RuleBasedStateMachine):

@@ -329,6 +329,24 @@ def test_a_failure_of_ours_is_logged_once_and_the_traffic_passes(app: App, proxi
     assert "secret text" not in ended.stdout
 
 
+def test_a_refused_change_leaves_the_logins_under_way_alone(tmp_path: Path) -> None:
+    script, reports = tmp_path / "change.py", [tmp_path / "plain.jsonl", tmp_path / "changed.jsonl"]
+    script.write_text(
+        "from mitmproxy import ctx, exceptions\n"
+        "def response(flow):\n"
+        "    try:\n"
+        "        ctx.options.update(lp_config='missing.yaml')\n"
+        "    except exceptions.OptionsError:\n"
+        "        print('refused', ctx.options.lp_config)\n"
+    )
+    plain: Options = {"lp_config": CONFIG, "lp_redact": "off", "termlog_verbosity": "error"}
+    replay(CAPTURES / "state-altered.flow", "-s", SCRIPT, options={**plain, "lp_report": reports[0]})
+    changed: Options = {**plain, "lp_report": reports[1]}
+    ended = replay(CAPTURES / "state-altered.flow", "-s", SCRIPT, "-s", script, options=changed)
+    assert f"refused {CONFIG}" in ended.stdout
+    assert reports[1].read_text("utf-8") == reports[0].read_text("utf-8")
+
+
 def test_options_can_be_listed() -> None:
     ended = run_mitmdump("-s", SCRIPT, "--options")
     assert ended.status == 0

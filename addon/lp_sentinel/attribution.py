@@ -73,7 +73,7 @@ def of_hop(
         for journey in mine
         if _is_near(journey, asked, login_hosts)
         and (_leads_on(journey, redirect) or _has_page(journey, asked.referer))
-        and not _lands_another(journey, redirect, login_hosts, registered)
+        and not _lands_another(journey, asked, redirect, login_hosts, registered)
     ]
     return _newest(_narrowed(near, [j for j in near if _leads_on(j, redirect)], _stateless(near, redirect)))
 
@@ -145,25 +145,40 @@ def _leads_on(journey: Journey, redirect: Target | None) -> bool:
 
 
 def _lands_another(
-    journey: Journey, redirect: Target | None, login_hosts: Collection[str], registered: Collection[Endpoint]
+    journey: Journey,
+    asked: Asked,
+    redirect: Target | None,
+    login_hosts: Collection[str],
+    registered: Collection[Endpoint],
 ) -> bool:
-    """Whether the redirect hands something to another app: one that is registered, or that sent another state."""
+    """Whether the redirect hands something to another app.
+
+    To one that is registered, or that sent another state, or from a host where the login has not been.
+    """
     if redirect is None or redirect.endpoint is None or redirect.endpoint in journey.app_endpoints:
         return False
     if redirect.endpoint in registered:
         return True
-    endpoint, query = redirect.endpoint, redirect.query
-    is_login = (endpoint.host, endpoint.port) == journey.sentinel or host_matches(endpoint.host, login_hosts)
-    return not is_login and query.has("code", "error") and query.get("state") not in (None, journey.request.state)
+    host, query = redirect.endpoint.host, redirect.query
+    if host == journey.sentinel[0] or host_matches(host, login_hosts) or not query.has("code", "error"):
+        return False
+    return query.get("state") not in (None, journey.request.state) or not _has_been_at(journey, asked.own.endpoint)
 
 
 def _has_page(journey: Journey, referer: str | None) -> bool:
     """Whether the Referer may name a page of the journey or its app, as far as the host tells; it may be absent."""
     endpoint = endpoint_of(referer)
-    if endpoint is None:
-        return True
-    host = (endpoint.host, endpoint.port)
-    return host in journey.hosts or host in journey.sent_to or any(host == app[1:3] for app in journey.app_endpoints)
+    return (
+        endpoint is None
+        or _has_been_at(journey, endpoint)
+        or any(endpoint.origin == app.origin for app in journey.app_endpoints)
+    )
+
+
+def _has_been_at(journey: Journey, endpoint: Endpoint | None) -> bool:
+    """Whether the login has been at a host, or was sent there."""
+    host = (endpoint.host, endpoint.port) if endpoint else None
+    return host in journey.hosts or host in journey.sent_to
 
 
 def _calls_back(journey: Journey, own: Target) -> bool:

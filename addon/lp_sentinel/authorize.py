@@ -14,6 +14,7 @@ from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import AppFacts, Misspelt, Placeholder, RequestFacts, Secret, UriFacts
 from lp_sentinel.uri import (
     Endpoint,
+    Parameters,
     endpoint_of,
     form_decode,
     host_matches,
@@ -53,6 +54,7 @@ _STRINGIFIED_NOTHING = frozenset({"undefined", "null", "None", "NaN", "[object O
 _STATE_TEMPLATE = re.compile(r"\{\{N\}\}|\$?\{N\}".replace("N", r"[A-Za-z_][A-Za-z0-9_ .-]*"))
 _BRACED = re.compile(r"\$?\{[^{}]+\}")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_HTTP_HOST = re.compile(r"(?i)http://(?:[^/?#]*@)?(\[[^\]/?#]*\]?|[^:/?#]*)")
 _STRAY = re.compile(r"[\x00-\x1f\x7f]|^[\t-\r ]|[\t-\r ]\Z")
 _ALPHABETS = (
     (re.compile(r"[0-9]*"), 10),
@@ -104,6 +106,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
     names = parameters.names()
     values = {name: parameters.get(name) for name in DOCUMENTED}
     state, redirect_uri = values["state"], values["redirect_uri"]
+    redirect = uri_facts(redirect_uri)
     misspelt = tuple(
         Misspelt(name, stands_for) for name in names if (stands_for := _stands_for(name)) and not values[stands_for]
     )
@@ -125,8 +128,9 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         response_type=values["response_type"],
         client_id=values["client_id"],
         redirect_uri=redirect_uri,
-        redirect=uri_facts(redirect_uri),
+        redirect=redirect,
         redirect_uri_has_scheme=redirect_uri is not None and scheme_of(redirect_uri) is not None,
+        redirect_uri_is_insecure=_is_insecure(redirect, redirect_uri or ""),
         redirect_uri_without_value=redirect_uri is None and "redirect_uri" in names,
         state=secret(state),
         state_bits=_bits(state) if state else None,
@@ -162,7 +166,8 @@ def _after_open_question_mark(query: str) -> tuple[str, ...]:
     for place, piece in enumerate(pieces):
         name, _, value = piece.partition("=")
         if value and form_decode(name) == "redirect_uri":
-            return parse_parameters("&".join(pieces[place + 1 :])).names() if "?" in value else ()
+            following = parse_parameters("&".join(pieces[place + 1 :])) if "?" in value else Parameters()
+            return tuple(name for name in following.names() if following.has(name))
     return ()
 
 
@@ -194,6 +199,15 @@ def uri_facts(value: str | None) -> UriFacts | None:
     """The parts of an absolute URI, for rules to speak of."""
     uri = parse_uri(value) if value else None
     return endpoint_facts(uri.endpoint) if uri else None
+
+
+def _is_insecure(redirect: UriFacts | None, redirect_uri: str) -> bool:
+    """Whether it is http and its host not loopback, also where its port or its host can't be parsed."""
+    if redirect:
+        return redirect.scheme == "http" and not redirect.is_loopback
+    found = _HTTP_HOST.match(redirect_uri)
+    host = found[1].strip().lower() if found else ""
+    return bool(host) and not is_loopback(host)
 
 
 @lru_cache(maxsize=1024)

@@ -152,7 +152,7 @@ main.add_command(completion)
     shell_complete=complete_cluster,
     help="Judge on the Dask cluster of the scheduler there; local: start one here, of --jobs processes.",
 )
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@click.option("--quiet", is_flag=True, help="Print only what could not be read or written.")
 @click.pass_context
 def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
     """Judge captures: flow files, HAR files, folders of both, or - for standard input; with --cluster URLs, too.
@@ -197,7 +197,7 @@ def _on_cluster(names: Sequence[str], judging: Judging, project: Project, option
     try:
         from lp_sentinel.cluster.foreman import on_cluster  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
-        _unusable(f"{error.name} is not installed: --cluster needs pip install 'lp-authorize[cluster]'")
+        _unusable(f"{error.name} is not installed: --cluster needs pip install '.[cluster]' in a checkout")
     with on_cluster(options.cluster or "", names, project, judging.redactor, options.jobs) as (sources, judge):
         yield _Work([source.path for source in sources], [source.size for source in sources], judge)
 
@@ -292,7 +292,7 @@ def simulate(config: str | None, **how: Any) -> None:
     try:
         from lp_sentinel.simulate.command import run  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
-        _unusable(f"{error.name} is not installed: the simulator needs pip install 'lp-authorize[simulate]'")
+        _unusable(f"{error.name} is not installed: the simulator needs pip install '.[simulate]' in a checkout")
     try:
         run(load_project(config).config, **how, say=click.echo)
     except ValueError as error:

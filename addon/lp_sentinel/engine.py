@@ -10,7 +10,7 @@ from lp_sentinel import attribution
 from lp_sentinel.attribution import Asked, read_asked
 from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.config import Config
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary
 from lp_sentinel.hops.authorize import judge_authorize
 from lp_sentinel.hops.callback import is_callback, judge_callback, judge_leak
@@ -62,7 +62,7 @@ class Engine:
         asked = read_asked(exchange)
         calls_back = is_callback(docket, exchange, asked)
         if not calls_back:
-            docket.journeys.visit(asked.browser, (exchange.host, exchange.port), exchange.started)
+            docket.journeys.visit(asked.browser, asked.own, exchange.started)
         location = location_target(exchange)
         redirect = location if exchange.status in REDIRECTS else None
         journey, hop = self._place(exchange, asked, redirect, calls_back=calls_back)
@@ -124,7 +124,7 @@ class Engine:
     def _pass_time(self) -> None:
         """Judge what the time alone decides."""
         docket = self._docket
-        while docket.renewals and docket.renewals[0].due < docket.now:
+        while docket.renewals and elapsed(docket.renewals[0].due, docket.now) > 0:
             judge_renewal(docket, docket.renewals.popleft())
 
     def _close(self, journey: Journey, *, had_to_make_room: bool = False) -> None:

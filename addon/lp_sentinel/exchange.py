@@ -97,6 +97,11 @@ class Exchange(Struct, frozen=True, gc=False):
         return header(self.request_headers, "sec-fetch-dest") in _SUBRESOURCES
 
 
+def elapsed(since: float, until: float) -> float:
+    """Seconds between two moments, to the millisecond: their last digits, as floats, are those of no clock."""
+    return round(until - since, 3)
+
+
 def header(headers: Headers, name: str) -> str | None:
     """The first value of the header ``name`` (lower-case), without surrounding white space; ``None`` if absent."""
     size = len(name)

@@ -71,6 +71,8 @@ class RequestFacts(Struct, frozen=True):
     redirect: UriFacts | None
     """``redirect_uri`` in its parts; ``None`` when it is absent or not an absolute URI."""
     redirect_uri_has_scheme: bool
+    redirect_uri_is_insecure: bool
+    """``redirect_uri`` is http on a host that is not loopback, be the rest of it in order or not."""
     redirect_uri_without_value: bool
     """``redirect_uri`` was sent, but without a value."""
     state: Secret | None

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from lp_sentinel.config import Limits
+from lp_sentinel.exchange import elapsed
 from lp_sentinel.journey import Browser, Journey
 from lp_sentinel.landing import Key, Target
 from lp_sentinel.memory import Ageing, Digest, digest
@@ -38,6 +39,13 @@ class _Run(Struct):
     is_loop: bool = False
 
 
+class _Token(Struct):
+    """From when until when a browser has had a good access token."""
+
+    since: float
+    until: float
+
+
 class _Tally(Struct):
     begun: int = 0
     landed: int = 0
@@ -56,7 +64,7 @@ class History:
         self._redirected: Ageing[Key, Literal["journey", "elsewhere"]] = Ageing()
         self._endpoints: Ageing[Endpoint, bool] = Ageing()
         self._runs: Ageing[Digest, _Run] = Ageing()
-        self._tokens: Ageing[Digest, float] = Ageing()
+        self._tokens: Ageing[Digest, _Token] = Ageing()
         self._tallies: Ageing[Digest, _Tally] = Ageing()
 
     # States
@@ -162,7 +170,7 @@ class History:
         key = self._app_key(journey.browser, journey)
         run = self._runs.get(key) or _Run()
         self._runs[key] = run
-        run.begun[:] = [earlier for earlier in run.begun if earlier.at >= at - self._limits.loop_window]
+        run.begun[:] = [earlier for earlier in run.begun if elapsed(earlier.at, at) <= self._limits.loop_window]
         begun = Begun(journey.number, at)
         run.begun.append(begun)
         was_loop, run.is_loop = run.is_loop, len(run.begun) >= self._limits.loop_requests
@@ -176,7 +184,7 @@ class History:
         if journey.request.client_id is None:
             return None
         times = journey.continuations
-        times[:] = [time for time in times if time >= at - self._limits.loop_window]
+        times[:] = [time for time in times if elapsed(time, at) <= self._limits.loop_window]
         times.append(at)
         was_loop, journey.is_loop = journey.is_loop, len(times) >= self._limits.loop_requests
         run = self._runs.get(self._app_key(journey.browser, journey)) if journey.is_loop else None
@@ -186,15 +194,19 @@ class History:
 
     # Tokens
 
-    def grant(self, journey: Journey, until: float) -> None:
-        """Note until when the access token that a journey ended in is good."""
-        key = self._app_key(journey.browser, journey)
-        self._tokens[key] = max(until, self._tokens.get(key) or until)
+    def grant(self, journey: Journey, since: float, seconds: float) -> None:
+        """Note for how long the access token is good that a journey ended in."""
+        key, token = self._app_key(journey.browser, journey), _Token(since, since + seconds)
+        earlier = self._tokens.get(key)
+        if earlier and earlier.until >= since:
+            token = _Token(min(earlier.since, since), max(earlier.until, token.until))
+        self._tokens[key] = token
 
     def token_left(self, browser: Browser, journey: Journey, at: float) -> float | None:
         """For how many seconds the browser's access token for this app is still good; ``None``: it has none."""
-        until = self._tokens.get(self._app_key(browser, journey))
-        return until - at if until is not None and until > at else None
+        token = self._tokens.get(self._app_key(browser, journey)) if journey.request.client_id is not None else None
+        left = elapsed(at, token.until) if token and token.since <= at else 0
+        return left if left > 0 else None
 
     def _app_key(self, browser: Browser, journey: Journey) -> Digest:
         return digest(browser, journey.request.account, journey.request.client_id)

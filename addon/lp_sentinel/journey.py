@@ -24,8 +24,8 @@ _MOST_FINISHED = 2_500
 """Landed journeys that are kept; of those before them only their codes and states are remembered."""
 _SHOWN_HOPS = 200
 """A login that goes on for longer keeps being followed, but of its hops only so many are shown."""
-_MOST_PAGES = 2_000
-"""And of the places that it came by only so many are remembered."""
+_MOST_PLACES = 2_000
+"""And of where it was, and of where it was sent, so many are remembered."""
 
 
 class Landing(Struct):
@@ -45,6 +45,11 @@ class Landing(Struct):
     """``code``, ``error:<code>`` or ``unknown``."""
     in_fragment: tuple[str, ...]
     """Those of ``code``, ``error``, ``state`` that stood in the fragment."""
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether it has what makes a request a callback request."""
+        return any((self.code, self.state, self.error))
 
 
 class Journey(Struct, kw_only=True):
@@ -118,12 +123,11 @@ class Journey(Struct, kw_only=True):
         self.injected |= hop.injected
         if len(self.hops) < _SHOWN_HOPS:
             self.hops.append(hop)
-        if len(self.pages) >= _MOST_PAGES:
-            return
-        if own.endpoint:
-            self.hosts.add((own.endpoint.host, own.endpoint.port))
-        self.pages.add(own.key)
-        if redirect:
+        if len(self.pages) < _MOST_PLACES:
+            self.pages.add(own.key)
+            if own.endpoint:
+                self.hosts.add((own.endpoint.host, own.endpoint.port))
+        if redirect and len(self.awaited) < _MOST_PLACES:
             self.pages.add(redirect.key)
             if redirect.endpoint:
                 self.sent_to.add((redirect.endpoint.host, redirect.endpoint.port))
@@ -189,11 +193,20 @@ class Journeys:
         elif due and landing.via == "location":
             self._due.setdefault(due, {})[journey.id] = journey
 
-    def visit(self, browser: Browser, host: HostPort, at: float | None) -> None:
-        """A browser comes to a host, not with a callback request: note it where one was due there."""
-        for journey in self._due.get((browser, host), {}).values():
-            landed = journey.landing.at if journey.landing else None
-            if landed is None or at is None or at >= landed:
+    def visit(self, browser: Browser, own: Target, at: float | None) -> None:
+        """A browser comes to a host, not with a callback request: note it where one was due there.
+
+        Where nothing landed that a callback request could carry, the landing's own URL is what was due.
+        """
+        host = (own.endpoint.host, own.endpoint.port) if own.endpoint else ("", None)
+        for journey in [*self._due.get((browser, host), {}).values()]:
+            landing = journey.landing
+            if landing is None or (landing.at is not None and at is not None and at < landing.at):
+                continue
+            if landing.key == own.key and not landing.has_parameters:
+                journey.callback_seen = True
+                self.settle(journey)
+            else:
                 journey.app_visited_later = True
 
     def touch(self, journey: Journey, at: float | None) -> None:

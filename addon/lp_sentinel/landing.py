@@ -63,6 +63,7 @@ CALLBACK_NAMES = ("code", "error", "state")
 _NO_PARAMETERS = Parameters()
 
 
+_AS_SENT = re.compile(r"[!#-&(-;=?-~]*+")
 _ENCODED_BY_BROWSERS = re.compile(r"[^!#-&(-;=?-~]")
 """In a query (URL Standard, the special-query percent-encode set)."""
 
@@ -76,7 +77,7 @@ def key_of(uri: Uri | None) -> Key:
 
 def sent_query(query: str) -> str:
     """A query as a browser sends it that is told to go there."""
-    return _ENCODED_BY_BROWSERS.sub(_encoded, query) if _ENCODED_BY_BROWSERS.search(query) else query
+    return query if _AS_SENT.fullmatch(query) else _ENCODED_BY_BROWSERS.sub(_encoded, query)
 
 
 def _encoded(found: re.Match[str]) -> str:
@@ -228,7 +229,8 @@ def read_landing(
 
 def _lost(requested: Uri, query: Parameters) -> tuple[str, ...]:
     """Names in the requested redirect URI's own query whose pair is not in the landing's query."""
-    missing = Counter(parse_parameters(requested.query).pairs) - Counter(query.pairs)
+    # Without a value it counts as left out.
+    missing = Counter(pair for pair in parse_parameters(requested.query).pairs if pair[1]) - Counter(query.pairs)
     return tuple(dict.fromkeys(name for name, _ in missing))
 
 

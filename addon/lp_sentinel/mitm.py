@@ -44,6 +44,8 @@ class Addon:
         """Whether mitmproxy starts with it: later a mistake must not end what is running."""
         self._settings: Settings | None = None
         """``None``: not configured, so nothing is judged."""
+        self._has_refused = False
+        """Options were refused: mitmproxy is about to put the earlier ones back, which are those in force."""
         self._session: Session | None = None
         self._reports: dict[str, Report] = {}
         self._injector: Injector | None = None
@@ -76,7 +78,8 @@ class Addon:
 
     def configure(self, updated: set[str]) -> None:
         changed = updated & {option.name for option in OPTIONS}
-        if self._settings is not None and not changed:
+        is_put_back, self._has_refused = self._has_refused, False
+        if self._settings is not None and (is_put_back or not changed):
             return
         try:
             settings = read_settings(ctx.options, self._settings, is_changed="lp_config" in changed)
@@ -91,6 +94,7 @@ class Addon:
             # An error that is only logged lets the proxy listen first, and then says that there was one.
             raise SystemExit(f"lp-authorize: {problem}")
         _logger.error("lp-authorize: %s", problem)
+        self._has_refused = True
         raise exceptions.OptionsError(f"lp-authorize: {problem}")  # type: ignore[no-untyped-call]
 
     def _open(self, settings: Settings) -> dict[str, Report]:

@@ -126,7 +126,7 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
 def _simulates(options: Any) -> bool:
     is_on = _chosen(options, "lp_simulate") == "on"
     if is_on and find_spec("authlib") is None:
-        raise ValueError("lp_simulate: authlib is not installed; pip install 'lp-authorize[simulate]' brings it")
+        raise ValueError("lp_simulate: authlib is not installed; pip install '.[simulate]' in a checkout brings it")
     return is_on
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -17,6 +18,8 @@ from lp_sentinel.facts import TokenFacts
 from lp_sentinel.uri import Parameters, parse_parameters
 
 _OK = 200
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_BY_BASIC = ("client_id", "client_secret")
 _IN_URL = ("client_secret", "code", "refresh_token")
 _NEEDED = {"refresh_token": ("refresh_token", "client_id", "client_secret")}
 _NEEDED_TO_REDEEM = ("code", "client_id", "client_secret")
@@ -27,7 +30,9 @@ class Issued(Struct):
 
     journey: str | None
     client_id: str | None
+    """``None``: none was asked for, or it is not known."""
     redirect_uri: str | None
+    """Likewise."""
     origin: tuple[str, str, int | None]
     """The callback's."""
     leaked: bool = False
@@ -42,7 +47,8 @@ class TokenRequest(NamedTuple):
     query: Parameters
     content_type: str | None
     client_id: str | None
-    has_basic_secret: bool
+    by_basic: frozenset[str]
+    """Those of ``client_id`` and ``client_secret`` that come by HTTP Basic, or may, where that can't be read."""
 
     def get(self, name: str) -> str | None:
         return self.form.get(name) if self.form else None
@@ -52,27 +58,29 @@ def read_token_request(exchange: Exchange) -> TokenRequest:
     """LivePerson's token page; RFC 6749 sections 2.3.1 and 4.1.3."""
     body = exchange.request_body
     form = parse_parameters(body.decode("utf-8", "surrogateescape")) if body is not None else None
-    basic_id, basic_secret = _basic(header(exchange.request_headers, "authorization"))
+    basic = _basic(header(exchange.request_headers, "authorization"))
     return TokenRequest(
         method=exchange.method.upper(),
         form=form,
         query=parse_parameters(exchange.query),
         content_type=header(exchange.request_headers, "content-type"),
-        client_id=(form.get("client_id") if form else None) or basic_id,
-        has_basic_secret=basic_secret is not None,
+        client_id=(form.get("client_id") if form else None) or basic.get("client_id"),
+        by_basic=frozenset(basic),
     )
 
 
-def _basic(authorization: str | None) -> tuple[str | None, str | None]:
-    """Client id and secret of HTTP Basic, each form-decoded (RFC 6749 section 2.3.1)."""
+def _basic(authorization: str | None) -> Mapping[str, str | None]:
+    """Client id and secret of HTTP Basic, each form-decoded (RFC 6749 section 2.3.1); ``None`` if unreadable."""
     scheme, _, value = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
-        return None, None
+        return {}
+    value = value.strip().rstrip("=")
     try:
-        client_id, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        return None, None
-    return unquote_plus(client_id) or None, unquote_plus(password) or None
+        raw = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except ValueError:  # a capture may have been cleaned of it
+        return dict.fromkeys(_BY_BASIC)
+    given = zip(_BY_BASIC, raw.decode("utf-8", "surrogateescape").partition(":")[::2], strict=True)
+    return {name: unquote_plus(text) for name, text in given if text}
 
 
 def read_token(
@@ -111,9 +119,8 @@ def _missing(request: TokenRequest) -> tuple[str, ...]:
     form = request.form
     if form is None:
         return ()
-    by_basic = {"client_id": request.client_id is not None, "client_secret": request.has_basic_secret}
     needed = _NEEDED.get(form.get("grant_type") or "", _NEEDED_TO_REDEEM)
-    return tuple(name for name in needed if not form.get(name) and not by_basic.get(name))
+    return tuple(name for name in needed if not form.get(name) and name not in request.by_basic)
 
 
 def _json_object(exchange: Exchange) -> dict[str, object] | None:
@@ -130,6 +137,8 @@ def expires_in(exchange: Exchange) -> float | None:
     """For how many seconds the access token is good, by a 200 answer; ``None`` if it does not say so with a number."""
     value = (_json_object(exchange) or {}).get("expires_in")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return None
     try:
         seconds = float(value)

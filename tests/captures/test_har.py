@@ -143,6 +143,17 @@ def test_request_bodies(request_: dict[str, Any], body: bytes | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "kind"),
+    [([], "a/b"), ([{"name": "content-type", "value": "c/d"}], "c/d")],
+)
+def test_the_kind_of_what_was_posted_stands_in_for_a_header_that_was_left_out(
+    headers: list[dict[str, str]], kind: str
+) -> None:
+    found = one({"headers": headers, "postData": {"mimeType": "a/b", "text": "x"}})
+    assert [value for name, value in found.request_headers if name.lower() == "content-type"] == [kind]
+
+
+@pytest.mark.parametrize(
     ("content", "body"),
     [
         (None, None),

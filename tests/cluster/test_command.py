@@ -154,5 +154,5 @@ def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(main, ["check", "--config", CONFIG, "--cluster", "local", DEMO])
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == (
-        "lp-authorize: distributed is not installed: --cluster needs pip install 'lp-authorize[cluster]'\n"
+        "lp-authorize: distributed is not installed: --cluster needs pip install '.[cluster]' in a checkout\n"
     )

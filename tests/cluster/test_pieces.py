@@ -129,10 +129,10 @@ def test_pieces_forget_what_one_engine_forgets(stream: Stream, project: Project,
 @pytest.mark.usefixtures("cramped")
 def test_what_time_decided_is_known_before_another_pieces_login_pushes_a_journey_out() -> None:
     renewing, other = ("10.0.0.0", "Chrome"), ("10.0.0.1", "Chrome")
-    soon = [Login(3, renewing, "session", redeems=True), Login(3, renewing, "session")]
+    first, again = [Login(3, renewing, "session", redeems=True)], [Login(3, renewing, "session")]
     later = [Login(number, other, "session") for number in (1, 2)]
     stream: Stream = []
-    for now, logins in ((1.7e9, soon), (1.7e9 + 400, later)):
+    for now, logins in ((1.7e9, first), (1.7e9 + 1, again), (1.7e9 + 400, later)):
         stream += [step.at(len(stream) + place, now) for place, step in enumerate(_steps(logins))]
     findings, journeys = at_once(stream, UNKNOWN)
     assert "LPA503" in {finding.rule for finding in findings if finding.journey == "j2"}

@@ -113,6 +113,9 @@ def exchange_of(found: Found) -> Exchange:
     if response.redirect and header(answer, "location") is None:
         answer = (*answer, ("Location", text_of(response.redirect)))
     bodies = found.bodies or Bodies()
+    posted = bodies.request.data if bodies.request else None
+    if posted and posted.kind and header(headers, "content-type") is None:  # tools leave headers out
+        headers = (*headers, ("Content-Type", text_of(posted.kind)))
     return Exchange(
         index=found.place,
         started=found.started,

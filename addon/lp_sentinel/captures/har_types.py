@@ -63,6 +63,7 @@ class Entry(msgspec.Struct, gc=False, omit_defaults=True):
 class PostData(msgspec.Struct, omit_defaults=True):
     """What was posted."""
 
+    kind: Scalar = msgspec.field(default=None, name="mimeType")
     text: Scalar | msgspec.UnsetType = msgspec.UNSET
     encoding: Scalar = None
     params: list[Pair] | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lp_sentinel.config import Limits
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import Exchange, elapsed
 from lp_sentinel.faults.match import Browser
 from lp_sentinel.faults.plan import Expect, Fault
 from lp_sentinel.finding import SEVERITIES, Severity
@@ -118,7 +118,7 @@ class Injection:
         return self.loops(limits) is self.fault.expect.loop
 
     def _within(self, limits: Limits) -> int:
-        return sum(at - self.at <= limits.loop_window for at in self.authorizes)
+        return sum(elapsed(self.at, at) <= limits.loop_window for at in self.authorizes)
 
     def loops(self, limits: Limits) -> bool:
         """Whether the authorize requests that followed make a loop, the one before the fault included."""

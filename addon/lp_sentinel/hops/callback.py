@@ -5,7 +5,7 @@ from __future__ import annotations
 from lp_sentinel import attribution
 from lp_sentinel.attribution import Asked
 from lp_sentinel.authorize import endpoint_facts, secret
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import Exchange, elapsed
 from lp_sentinel.facts import CallbackFacts, Facts, LateFacts, LeakFacts, Secret
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.docket import Docket
@@ -115,7 +115,7 @@ def judge_late(docket: Docket, journey: Journey, exchange: Exchange, hop: Journe
     """Judge how long after its landing a code is used for the first time, at the callback or redeeming it."""
     landing = journey.landing
     if landing and landing.code and not journey.late and landing.at is not None and exchange.started is not None:
-        late = LateFacts(exchange.started - landing.at, "token" if hop.hop == "token" else "callback")
+        late = LateFacts(elapsed(landing.at, exchange.started), "token" if hop.hop == "token" else "callback")
         journey.late = bool(docket.judgement.ask("late", {"late": late}, hop, journey))
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from lp_sentinel.authorize import registered_endpoints
 from lp_sentinel.config import Config
+from lp_sentinel.exchange import elapsed
 from lp_sentinel.facts import Facts
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.history import Begun, History
@@ -54,7 +55,7 @@ class Docket:
 
     def follow(self, journey: Journey, hop: JourneyHop, own: Target, redirect: Target | None = None) -> None:
         """Make an exchange a hop of its journey."""
-        late = self.at(hop.started) - journey.last > self.config.limits.journey_timeout
+        late = elapsed(journey.last, self.at(hop.started)) > self.config.limits.journey_timeout
         journey.was_silent |= late and journey.landing is None
         journey.remember(hop, own, redirect)
 

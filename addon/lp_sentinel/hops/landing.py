@@ -58,15 +58,20 @@ def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: E
     if code is None or endpoint is None:
         return
     request = journey.request if journey else None
-    docket.history.issue(
-        code,
-        Issued(
-            journey=journey.id if journey else None,
-            client_id=request.client_id if request else None,
-            redirect_uri=request.redirect_uri if request else None,
-            origin=endpoint.origin,
-        ),
+    issued = Issued(
+        journey=journey.id if journey else None,
+        client_id=request.client_id if request else None,
+        redirect_uri=request.redirect_uri if request else None,
+        origin=endpoint.origin,
     )
+    earlier = docket.history.issued(code)
+    if earlier and earlier.journey not in (None, issued.journey):
+        # It landed in two logins: where these differ, whoever redeems it may be either.
+        if earlier.client_id != issued.client_id:
+            issued.client_id = None
+        if earlier.redirect_uri != issued.redirect_uri:
+            issued.redirect_uri = None
+    docket.history.issue(code, issued)
 
 
 def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: Endpoint | None) -> Parameters:

@@ -48,4 +48,4 @@ def _grant(docket: Docket, journey: Journey, exchange: Exchange) -> None:
     seconds = expires_in(exchange) if exchange.status == _OK else None
     at = exchange.answered if exchange.answered is not None else exchange.started
     if seconds is not None and at is not None:
-        docket.history.grant(journey, at + seconds)
+        docket.history.grant(journey, at, seconds)
