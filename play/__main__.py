@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from lp_sentinel.simulate.serving import HERE, NotServedError, end_on_signals, s
 from play.app import sample_app
 
 APP_PORT, SENTINEL_PORT, PROXY_PORT = 8080, 5001, 8081
+_ROLES = {APP_PORT: "the app", SENTINEL_PORT: "the simulated Sentinel", PROXY_PORT: "the proxy"}
 
 _FOLDER = Path(__file__).parent
 _CONFIG = _FOLDER / "lp-authorize.yaml"
@@ -27,6 +29,9 @@ def main() -> int:
     end_on_signals()
     # The library wants https even on loopback.
     os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+    if taken := [f"port {port}, for {role}" for port, role in _ROLES.items() if _is_taken(port)]:
+        print(f"play: something else listens on {' and on '.join(taken)}", file=sys.stderr)  # noqa: T201
+        return 2
     config = load_config(_CONFIG)
     [(account, apps)] = config.accounts.items()
     [app] = apps.values()
@@ -41,6 +46,17 @@ def main() -> int:
         process = subprocess.Popen(_proxy(sample, simulator))  # noqa: S603  our own program and arguments
         _say()
         return _until_ended(process)
+
+
+def _is_taken(port: int) -> bool:
+    """Asked before anything is started: the proxy would say so only after we have said what to open."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HERE, port))
+        except OSError:
+            return True
+    return False
 
 
 def _proxy(sample: int, simulator: int) -> list[str]:

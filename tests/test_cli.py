@@ -149,7 +149,18 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
         ({}, ["--config", "none.yaml"], "none.yaml:1:1: cannot be read: No such file or directory"),
         ({"lp-authorize.yaml": "rules: {paths: [mine.yaml]}", "mine.yaml": "- id: X1\n"}, [], "mine.yaml:1:"),
         ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
-        ({}, ["--select", "LPB"], "unknown rule 'LPB'"),
+        ({}, ["--select", "LPB"], "unknown rule 'LPB' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
+        ({}, ["--select", "LPB1"], "unknown rule 'LPB1', did you mean 'LPA1'?\n"),
+        (
+            {"lp-authorize.yaml": "rules:\n  paths: [nope/]\n"},
+            [],
+            "lp-authorize.yaml:2:11: there is no file or folder 'nope'\n    paths: [nope/]\n            ^\n",
+        ),
+        (
+            {"lp-authorize.yaml": r'rules: {paths: ["a\0b"]}'},
+            [],
+            r"lp-authorize.yaml:1:17: there is no file or folder 'a\x00b'",
+        ),
         ({}, ["--report", "no/such/folder/x.jsonl"], "report no/such/folder/x.jsonl: cannot be written"),
         ({}, ["--report", "x.foo"], "report x.foo: its ending says in which format to write"),
         ({}, ["--fail-on", "eror"], "Invalid value for '--fail-on'"),
@@ -166,6 +177,80 @@ def test_what_cannot_be_used_is_one_clear_message(
     assert done.stderr.count(problem) == 1
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def called_otherwise(capture: Path, how: str) -> Path:
+    """Another name of the same file, or the same."""
+    link = Path("link.json")
+    if how == "symlink":
+        link.symlink_to(capture.absolute())
+    elif how == "hard link":
+        link.hardlink_to(capture)
+    else:
+        return Path(f"{capture.parent}/../{capture}") if how == "other spelling" else capture
+    return link
+
+
+@pytest.mark.parametrize("kind", ["itself", "other spelling", "symlink", "hard link", "standard input"])
+@pytest.mark.parametrize("found", ["named", "in its folder"])
+def test_no_report_is_written_over_a_capture(run: Run, kind: str, found: str) -> None:
+    Path("logins").mkdir()
+    capture = Path("logins/c.json")
+    capture.write_bytes(content := Path(IN_ORDER).read_bytes())
+    report = called_otherwise(capture, kind)
+    other, named = Path("other.jsonl"), capture if found == "named" else capture.parent
+    other.write_text("earlier")
+    program = Path(sys.executable).with_name("lp-authorize")
+    command: list[str | Path] = [program, "check", "--report", other, "--report", report]
+    with capture.open("rb") as file:
+        done = subprocess.run(
+            [*command, "-" if kind == "standard input" else named],
+            stdin=file if kind == "standard input" else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"lp-authorize: report {report}: is the capture itself, which is never overwritten\n"
+    assert capture.read_bytes() == content
+    assert other.read_text() == "earlier", "nothing is opened before all may be written"
+
+
+def test_a_report_of_the_last_run_is_written_again_beside_its_captures(run: Run) -> None:
+    Path("logins").mkdir()
+    Path("logins/c.har").write_bytes(Path(IN_ORDER).read_bytes())
+    for _ in range(2):
+        done = run("check", "--config", CONFIG, "--report", "logins/report.json", "--report", "-", "logins")
+        assert (done.exit_code, done.stderr.count("Summary")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("config", "target", "problem"),
+    [
+        (r'rules: {paths: ["a\0b"]}', "x.flow", r"c.yaml:1:17: there is no file or folder 'a\x00b'"),
+        ("acounts: {}", "x.flow", "c.yaml:1:1: unknown key 'acounts'"),
+        ("{}", "/proc/x", "lp-authorize: /proc/x: cannot be written: No such file or directory\n"),
+        ("{}", "none/x.flow", "lp-authorize: none/x.flow: cannot be written: No such file or directory\n"),
+        ("{}", "folder", "lp-authorize: folder: cannot be written: Is a directory\n"),
+    ],
+)
+def test_what_redact_cannot_use_is_one_clear_message(run: Run, config: str, target: str, problem: str) -> None:
+    Path("c.yaml").write_text(config)
+    Path("folder").mkdir()
+    done = run("redact", "--force", "--config", "c.yaml", DEMO, target)
+    assert done.exit_code == 2
+    assert done.stderr.count(problem) == 1, done.stderr
+    assert done.stdout == ""
+
+
+def test_a_url_needs_a_cluster_and_the_others_are_judged(run: Run) -> None:
+    done = run("check", "--config", CONFIG, "--report", "-", "--quiet", "s3://bucket/x.flow", "x.flow", DEMO)
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        "lp-authorize: s3:/bucket/x.flow: cannot be read: No such file or directory; a URL needs --cluster",
+        "lp-authorize: x.flow: cannot be read: No such file or directory",
+    ]
+    assert {line["capture"] for line in records(done.stdout)} == {DEMO}
 
 
 def test_the_config_of_the_working_directory_is_taken(run: Run) -> None:
@@ -208,6 +293,30 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     process.wait()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("check", "--help"),
+        ("check", DEMO),
+        ("check", DEMO, "--quiet", "--report", "-"),
+        ("rules",),
+        ("rules", "LPA310"),
+        ("test-rules",),
+        ("completion", "bash"),
+        ("simulate", "--port", "0"),
+    ],
+    ids=" ".join,
+)
+def test_a_disk_that_is_full_is_one_clear_message(arguments: tuple[str, ...]) -> None:
+    command: list[str | Path] = [Path(sys.executable).with_name("lp-authorize"), *arguments]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (2, b"lp-authorize: cannot write: No space left on device\n")
+        assert subprocess.run(command, stdout=full, stderr=full, check=False, timeout=60).returncode == 2
+
+
 @pytest.mark.parametrize(("arguments", "others"), [((), set()), (("--quiet",), {"rich"})])
 def test_to_judge_a_login_loads_only_what_that_takes(arguments: tuple[str, ...], others: set[str]) -> None:
     program = f"""\
@@ -229,6 +338,7 @@ def test_the_rules_can_be_listed_and_explained(run: Run) -> None:
     done = run("rules", "state-los")
     assert done.exit_code == 2
     assert done.stderr == "lp-authorize: unknown rule 'state-los', did you mean 'state-lost'?\n"
+    assert len(run("rules", "qqq").stderr) < 100
 
 
 def test_the_examples_of_rule_files_are_tried(run: Run) -> None:

@@ -6,9 +6,11 @@ import pickle
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lp_sentinel import nodes
 from lp_sentinel.document import (
     DocumentError,
     Where,
@@ -200,9 +202,25 @@ def test_aliases_do_not_deepen() -> None:
         parse_document("\n".join(lines), PATH, SCHEMA)
 
 
-def test_nesting_does_not_overflow() -> None:
-    with pytest.raises(DocumentError, match="nested more than 40 levels deep"):
-        parse_document("[" * 200_000, PATH, SCHEMA)
+@pytest.mark.parametrize("levels", [41, 400, 900, 1_000, 3_000, 5_000, 20_000, 200_000])
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ("{a: ", "}"), ("[", "")], ids=["lists", "maps", "unclosed"])
+def test_nesting_does_not_overflow(begin: str, end: str, levels: int) -> None:
+    text = begin * levels + end * levels
+    column = len(begin) * 40 + 1
+    with pytest.raises(DocumentError, match=rf"some\.yaml:1:{column}: nested more than 40 levels deep"):
+        parse_document(text, PATH, SCHEMA)
+
+
+def test_nor_does_it_without_compiled_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "_LOADER", yaml.SafeLoader)
+    with pytest.raises(DocumentError, match=r"some\.yaml:1:41: nested more than 40 levels deep"):
+        parse_document("[" * 3_001 + "]" * 3_001, PATH, SCHEMA)
+
+
+@pytest.mark.parametrize("levels", [50, 900, 5_000])
+def test_nor_does_a_key_that_is_nested(levels: int) -> None:
+    with pytest.raises(DocumentError, match=r"a key must be text|nested more than 40 levels deep"):
+        parse_document("? " + "[" * levels + "]" * levels + "\n: x", PATH, SCHEMA)
 
 
 def test_many_mistakes_are_as_quick_as_one() -> None:

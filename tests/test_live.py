@@ -184,7 +184,7 @@ MISSPELT_FIELD = """\
     [
         ("accounts: [\n", "", "lp-authorize.yaml:2:1: "),
         ("accounts: {}\naccounts: {}\n", "", "lp-authorize.yaml:2:1: "),
-        ("rules: {paths: [missing.yaml]}\n", "", "missing.yaml:1:1: cannot be read"),
+        ("rules: {paths: [missing.yaml]}\n", "", "lp-authorize.yaml:1:17: there is no file or folder 'missing.yaml'\n"),
         ("rules: {paths: [mine.yaml]}\n", "- id: MINE1\n  id: MINE2\n", "mine.yaml:2:3: "),
         (
             "rules: {paths: [mine.yaml]}\n",

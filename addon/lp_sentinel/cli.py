@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -22,7 +22,7 @@ from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.progress import tracked
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_report
+from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_report, spare_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
@@ -43,6 +43,14 @@ _ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
 
 
 class _Commands(click.Group):
+    def main(self, *arguments: Any, **how: Any) -> Any:
+        """Whatever is printed, by click too: it may be to a disk that is full. Where nobody reads on, click ends it."""
+        try:
+            return super().main(*arguments, **how)
+        except OSError as error:
+            what = "cannot write" if error.filename is None else visible(str(error.filename))
+            _unusable(f"{what}: {error.strerror or error}")
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted((*super().list_commands(ctx), *_ELSEWHERE))
 
@@ -53,7 +61,11 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
-type _Judge = Callable[[Advance | None], Iterable[Judged]]
+class _Work(NamedTuple):
+    captures: list[Path]
+    sizes: list[int]
+    """In bytes; 0 where that is not known."""
+    judge: Callable[[Advance | None], Iterable[Judged]]
 
 
 class _Options(NamedTuple):
@@ -153,18 +165,15 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
     try:
         project = judging.project()
         with ExitStack() as closing:
-            reports = _opened(options.reports, Asked(project, fail_on), closing)
             if options.cluster:
-                sizes, judge = closing.enter_context(_on_cluster(captures, judging, project, options))
+                work = closing.enter_context(_on_cluster(captures, judging, project, options))
             else:
-                sizes, judge = _here(captures, judging, project, options)
-            tally, is_sound = _judge(sizes, judge, project, reports, options)
+                work = _here(captures, judging, project, options)
+            spare_captures(options.reports, work.captures)
+            reports = _opened(options.reports, Asked(project, fail_on), closing)
+            tally, is_sound = _judge(work, project, reports, options)
     except (DocumentError, ReportError, ValueError) as error:
         _unusable(str(error))
-    except BrokenPipeError:
-        raise  # nobody reads on: click ends quietly
-    except OSError as error:
-        _unusable(f"cannot write: {error.strerror or error}")
     fails = fail_on is not None and tally.at_least(fail_on) > 0
     context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)
 
@@ -177,33 +186,32 @@ def _opened(paths: Sequence[str], asked: Asked, closing: ExitStack) -> list[Repo
     return reports
 
 
-def _here(names: Sequence[str], judging: Judging, project: Project, options: _Options) -> tuple[list[int], _Judge]:
+def _here(names: Sequence[str], judging: Judging, project: Project, options: _Options) -> _Work:
     captures = find_captures(names)
-    return [size_of(path) for path in captures], partial(judge_all, captures, judging, project, options.jobs)
+    sizes = [size_of(path) for path in captures]
+    return _Work(captures, sizes, partial(judge_all, captures, judging, project, options.jobs))
 
 
-def _on_cluster(
-    names: Sequence[str], judging: Judging, project: Project, options: _Options
-) -> AbstractContextManager[tuple[list[int], _Judge]]:
+@contextmanager
+def _on_cluster(names: Sequence[str], judging: Judging, project: Project, options: _Options) -> Iterator[_Work]:
     try:
         from lp_sentinel.cluster.foreman import on_cluster  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
         _unusable(f"{error.name} is not installed: --cluster needs pip install '.[cluster]' in a checkout")
-    return on_cluster(options.cluster or "", names, project, judging.redactor, options.jobs)
+    with on_cluster(options.cluster or "", names, project, judging.redactor, options.jobs) as (sources, judge):
+        yield _Work([source.path for source in sources], [source.size for source in sources], judge)
 
 
-def _judge(
-    sizes: Sequence[int], judge: _Judge, project: Project, reports: Sequence[Report], options: _Options
-) -> tuple[Tally, bool]:
-    """What the captures of these sizes came to, and whether all of them could be read."""
+def _judge(work: _Work, project: Project, reports: Sequence[Report], options: _Options) -> tuple[Tally, bool]:
+    """What the captures came to, and whether all of them could be read."""
     tally, is_sound = Tally(), True
-    screen = None if options.quiet else _screen(options, several=len(sizes) > 1)
+    screen = None if options.quiet else _screen(options, several=len(work.captures) > 1)
     if screen:
         for note in project.expired(datetime.now(UTC).date()):
             click.echo(f"lp-authorize: {note}", err=True)
     # All that is there now stays to the end: nothing of it need be looked at for garbage, least of all when we exit.
     gc.freeze()
-    for judged in judge(None) if options.quiet else tracked(judge, sizes):
+    for judged in work.judge(None) if options.quiet else tracked(work.judge, work.sizes):
         is_sound &= judged.problem is None
         _report(judged, reports, tally)
         if screen:
@@ -287,10 +295,11 @@ def simulate(config: str | None, **how: Any) -> None:
         _unusable(f"{error.name} is not installed: the simulator needs pip install '.[simulate]' in a checkout")
     try:
         run(load_project(config).config, **how, say=click.echo)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         _unusable(str(error))
 
 
 def _unusable(message: str) -> NoReturn:
-    click.echo(f"lp-authorize: {message}", err=True)
+    with suppress(OSError):
+        click.echo(f"lp-authorize: {message}", err=True)
     sys.exit(UNUSABLE)

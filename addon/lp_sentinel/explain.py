@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.rules import Rule, RuleBook
 from lp_sentinel.rules.examples import example_exchanges
-from lp_sentinel.wording import unknown, visible
+from lp_sentinel.wording import unknown_rule, visible
 
 SERIES = {
     "LPA1": "The authorize request",
@@ -45,7 +45,7 @@ def find_rule(book: RuleBook, asked: str) -> Rule:
     for rule in book.by_id.values():
         if wanted in (rule.id.lower(), rule.name.lower()):
             return rule
-    raise ValueError(unknown("rule", asked, (*book.by_id, *(rule.name for rule in book.by_id.values()))))
+    raise ValueError(unknown_rule(asked, book.by_id, (rule.name for rule in book.by_id.values())))
 
 
 def by_series(book: RuleBook) -> Iterator[tuple[str, list[Rule]]]:

@@ -18,11 +18,12 @@ from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.failures import Failures
 from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.in_use import captures_in_use
 from lp_sentinel.page import Page
 from lp_sentinel.recent import Recent
-from lp_sentinel.reports import Asked, Report, ReportError, open_report
+from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
 from lp_sentinel.session import Session
-from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings
+from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings, unknown_options
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
 from lp_sentinel.view import LoginView, add, remove, show_anew
@@ -39,6 +40,8 @@ class Addon:
     name = "lp-authorize"
 
     def __init__(self) -> None:
+        self._is_start = False
+        """Whether mitmproxy starts with it: later a mistake must not end what is running."""
         self._settings: Settings | None = None
         """``None``: not configured, so nothing is judged."""
         self._has_refused = False
@@ -69,6 +72,7 @@ class Addon:
             declare(ctx.options, loader.add_option)
         except ValueError as error:
             self._refuse(str(error))
+        self._is_start = not _is_running()
         ctx.master.commands.collect_commands(Commands(self))  # type: ignore[no-untyped-call]
         add(self._view)
 
@@ -99,6 +103,7 @@ class Addon:
         def asked() -> Asked:
             return (self._settings or settings).asked
 
+        spare_captures(settings.reports, captures_in_use(ctx.options))
         try:
             for path in settings.reports:
                 reports[path] = self._reports.get(path) or open_report(path, asked)
@@ -158,11 +163,21 @@ class Addon:
     # Life
 
     def running(self) -> None:
+        # Not before: a script that comes behind this one may declare more options.
+        if problem := unknown_options(ctx.options):
+            self._refuse_names(problem)
         if self._settings and self._settings.fail_on and (_capture() or ctx.options.client_replay):
             addons = ctx.master.addons
             if addons.get(_LastWord.name) is None:  # type: ignore[no-untyped-call]
                 addons.add(_LastWord(self.has_failed))  # type: ignore[no-untyped-call]
         self._wait()
+
+    def _refuse_names(self, problem: str) -> None:
+        if self._is_start:
+            # Nothing has passed, so there is nothing to report.
+            self._session, self._reports = None, {}
+            raise SystemExit(f"lp-authorize: {problem}")
+        _logger.error("lp-authorize: %s", problem)
 
     def done(self) -> None:
         remove(self._view)

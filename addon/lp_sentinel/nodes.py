@@ -88,7 +88,7 @@ def _root(text: str, path: Path) -> Any:
         raise error_at(path, text, bad.start(), f"the character U+{ord(bad[0]):04X} is not allowed")
     try:
         if len(text) < _SHALLOW and sum(map(text.count, "[{-?")) < _FEW:
-            with suppress(yaml.MarkedYAMLError):
+            with suppress(yaml.MarkedYAMLError, RecursionError):  # of what is not compiled, the recursion is Python's
                 return yaml.compose(text, Loader=_LOADER)
         _check_outline(text, path)
         return yaml.compose(text, Loader=_LOADER)
@@ -123,6 +123,7 @@ class _Reader:
     done: dict[int, tuple[Any, int, int]] = field(default_factory=dict)
     """By the node's identity: its value, how many values that is, and how deep."""
     open: set[int] = field(default_factory=set)
+    """The nodes that are being read: one inside the other."""
     constructor: Any = field(default_factory=yaml.constructor.SafeConstructor)
 
     def read(self, node: Any) -> Any:
@@ -141,14 +142,15 @@ class _Reader:
         is_mapping = isinstance(node, yaml.MappingNode)
         if node.tag != _TAG + ("map" if is_mapping else "seq"):
             raise self._error(node, f"the tag {quoted(node.tag)} is not allowed")
+        if len(self.open) > _DEEPEST:
+            raise self._too_large(node)
         size, depth = 1, 0
         plain: Any = {} if is_mapping else []
         for child in node.value:
             value, values, levels = self._read(child[1] if is_mapping else child)
             size, depth = size + values, max(depth, levels)
             if size > _MOST_VALUES or depth >= _DEEPEST:
-                _check_outline(self.text, self.path)
-                raise self._error(node, "too large once its aliases are written out")
+                raise self._too_large(node)
             if is_mapping:
                 plain[self._key(child[0], node, plain)] = value
             else:
@@ -179,6 +181,10 @@ class _Reader:
         if isinstance(value, float) and value - value != 0:
             raise self._error(node, f"expected a finite number, not {quoted(node.value)}")
         return value, 1, 0
+
+    def _too_large(self, node: Any) -> DocumentError:
+        _check_outline(self.text, self.path)
+        return self._error(node, "too large once its aliases are written out")
 
     def _error(self, node: Any, problem: str) -> DocumentError:
         return error_at(self.path, self.text, _index(self.text, node.start_mark), problem)

@@ -77,8 +77,7 @@ class _Bar:
 
 
 def _progress(stream: TextIO) -> Progress:
-    from rich.console import Console  # noqa: PLC0415  (takes its time, and is seldom needed)
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415  (takes its time, and is seldom needed)
         BarColumn,
         Progress,
         TextColumn,
@@ -86,13 +85,15 @@ def _progress(stream: TextIO) -> Progress:
         TransferSpeedColumn,
     )
 
+    from lp_sentinel.console import console_for  # noqa: PLC0415
+
     return Progress(
         TextColumn("{task.percentage:>3.0f}%"),
         BarColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.description}"),
-        console=Console(file=stream),
+        console=console_for(stream),
         auto_refresh=False,
         transient=True,
         redirect_stdout=False,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lp_sentinel.config import DEFAULT_CONFIG, Config, load_config
 from lp_sentinel.document import Where
 from lp_sentinel.rules import RuleBook, load_rules
-from lp_sentinel.wording import unknown, visible
+from lp_sentinel.wording import quoted, unknown_rule, visible
 
 
 class Project(NamedTuple):
@@ -24,7 +24,7 @@ class Project(NamedTuple):
         """With other rules selected, if any are named, and more ignored. Raises ValueError for what begins no id."""
         for prefix in (*select, *ignore):
             if not _begins_one(prefix, self.book):
-                raise ValueError(unknown("rule", prefix, self.book.by_id))
+                raise ValueError(unknown_rule(prefix, self.book.by_id))
         rules = self.config.rules
         chosen = replace(rules, select=select or rules.select, ignore=(*rules.ignore, *ignore))
         return self._replace(config=replace(self.config, rules=chosen))
@@ -40,9 +40,16 @@ def load_project(config: str | None) -> Project:
     """The project of a config file; ``None`` is the one in the working directory, if there. Raises DocumentError."""
     path = Path(config).expanduser() if config else Path(DEFAULT_CONFIG)
     chosen = load_config(path) if config or path.exists() else Config()
+    _check_paths(chosen)
     project = Project(chosen, load_rules(chosen.rules.paths))
     _check_ids(project)
     return project
+
+
+def _check_paths(config: Config) -> None:
+    for index, path in enumerate(config.rules.paths):
+        if config.document and not path.exists():
+            raise config.document.error(("rules", "paths", index), f"there is no file or folder {quoted(str(path))}")
 
 
 def _check_ids(project: Project) -> None:
@@ -52,7 +59,7 @@ def _check_ids(project: Project) -> None:
         return
     for where, text, is_prefix, of_key in _mentioned(project.config):
         if not (_begins_one(text, project.book) if is_prefix else text in project.book.by_id):
-            raise document.error(("rules", *where), unknown("rule", text, project.book.by_id), of_key=of_key)
+            raise document.error(("rules", *where), unknown_rule(text, project.book.by_id), of_key=of_key)
 
 
 def _mentioned(config: Config) -> Iterator[tuple[Where, str, bool, bool]]:

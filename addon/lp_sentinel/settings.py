@@ -93,6 +93,15 @@ def _check_given(option: Option, given: Any) -> None:
         raise ValueError(f"{option.name}: expected {'texts' if option.is_list else 'one text'}, not {values!r}")
 
 
+def unknown_options(options: Any) -> str:
+    """What is wrong with the names of options that were given and that nobody has declared; empty if nothing is.
+
+    mitmproxy keeps them without a word, as an addon that declares them may still come. Those for us begin with ``lp_``.
+    """
+    given = [name for name in options.deferred if name.lower().replace("-", "_").startswith("lp_")]
+    return "; ".join(unknown("option", name, [option.name for option in OPTIONS]) for name in given)
+
+
 def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = True) -> Settings:
     """Read the options; the config of ``earlier`` is kept if it is not said to have changed.
 

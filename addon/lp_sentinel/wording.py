@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_SERIES = re.compile(r"(\D*\d?).*", re.DOTALL)
 
 WIDEST = 100
 """Characters of a value or of a source line that a message shows."""
@@ -40,6 +43,14 @@ def unknown(what: str, word: str, known: Iterable[str]) -> str:
     if near is not None:
         return f"unknown {what} {quoted(word)}, did you mean {quoted(near)}?"
     return f"unknown {what} {quoted(word)}" + (f" (known: {', '.join(names)})" if names else "")
+
+
+def unknown_rule(word: str, ids: Iterable[str], names: Iterable[str] = ()) -> str:
+    """The same of a rule. There are too many of them to list: the beginnings of their ids stand for all."""
+    ids = list(ids)
+    series = list(dict.fromkeys(_SERIES.sub(r"\1", one) for one in ids))
+    known = [*series, *ids, *names]
+    return unknown("rule", word, known if nearest(word, known) else series)
 
 
 def _bare(word: str) -> str:

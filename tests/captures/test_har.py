@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -312,6 +313,41 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(share: float) -> None:
     assert (
         problem == f"the capture: broken after {count} entries, at byte {size}: the file ends in the middle of the JSON"
     )
+
+
+TRUNCATED = json.dumps(ENTRY).encode()[5:]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        har(ENTRY),
+        b"garbage",
+        b", 21 more entries]}}",
+        b"}",
+        b"\x00",
+        b"\xef\xbb\xbf",
+        b"," + TRUNCATED,
+        b"x" * 3_000_000,
+    ],
+    ids=["another", "garbage", "more entries", "brace", "NUL", "mark", "truncated", "much"],
+)
+@pytest.mark.parametrize("space", [b"", b"\n", b" \r\n\t" * 1_000_000], ids=["", "a line", "much space"])
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"], ids=["", "with a mark"])
+def test_what_follows_the_end_is_told_as_of_flow_files(before: bytes, space: bytes, more: bytes) -> None:
+    data = before + har(*[ENTRY] * 3) + space
+    assert read(data) == (read(har(*[ENTRY] * 3))[0], None), "white space is nothing"
+    found, problem = read(data + more)
+    assert len(found) == 3
+    assert problem == f"the capture: broken after 3 entries, at byte {len(data)}: the HAR ends there, and more follows"
+
+
+def test_a_packed_file_that_ends_early_behind_the_har_is_told() -> None:
+    packed = gzip.compress(har(ENTRY))
+    found, problem = read(packed[:-4])
+    assert len(found) == 1
+    assert problem is not None
+    assert problem.startswith(f"the capture: broken after 1 entries, at byte {len(har(ENTRY))}: ")
 
 
 @given(st.binary(max_size=30), st.integers(0, 600), st.integers(0, 40))

@@ -96,13 +96,9 @@ def plainly(texts: list[bytes]) -> tuple[list[Exchange], int]:
 
 
 def texts_of(data: bytes) -> tuple[list[bytes], bool]:
-    """The entries, found by their brackets, and whether the last one was whole."""
-    texts = list[bytes]()
-    try:
-        texts.extend(entry_texts(stream_of(data)))
-    except EOFError:
-        return texts, False
-    return texts, True
+    """The entries, found by their brackets, and whether that is all there is."""
+    stream = stream_of(data)
+    return list(entry_texts(stream)), stream.problem is None
 
 
 @given(st.lists(entries(), max_size=9), STYLES, st.sampled_from([50, 1000, 1 << 20]), st.integers(1, 5000))

@@ -221,3 +221,13 @@ def test_what_tasks_are_given_and_give_shows_nothing() -> None:
     sealed = work.extract_range(judged_by, source, 0, source.size)
     assert sealed.value.extract.packed
     assert (repr(sealed), repr(judged_by)) == ("<sealed>", "<standard>")
+
+
+def test_where_a_capture_is_on_this_machine_is_known(tmp_path: Path) -> None:
+    """So that no report is written over it, however it is named."""
+    capture = tmp_path / "a.flow"
+    capture.write_bytes(DEMO.read_bytes())
+    for name in (str(capture), f"file://{capture}", f"file://{tmp_path}/*.flow", f"local://{tmp_path}"):
+        assert [one.path for one in find_sources([name])] == [capture], name
+    assert [one.path for one in find_sources(["-"])] == [Path("-")]
+    assert not any(one.path.exists() for one in find_sources(["memory://bucket/x.flow"]))

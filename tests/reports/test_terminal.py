@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from lp_sentinel.finding import Finding, JourneySummary, Severity
+from lp_sentinel.reports.overview import row
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from tests.reports.samples import FINDING, HOPS, JOURNEY, finding, hop, journey
@@ -220,6 +221,24 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
     Terminal(plain).journey(JOURNEY, [FINDING])
     assert "\x1b[1;31m✗" in coloured.getvalue()
     assert "31m" not in plain.getvalue()
+
+
+@pytest.mark.parametrize("columns", ["0", "00"])
+def test_no_columns_are_columns_that_are_not_known(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    def printed() -> str:
+        out = io.StringIO()
+        terminal = Terminal(out)
+        terminal.heading("a.flow")
+        terminal.journey(JOURNEY, [FINDING])
+        terminal.apart([FINDING])
+        terminal.overview([row("a.flow", 1, [JOURNEY], [FINDING], is_whole=True)])
+        terminal.summary(Tally())
+        return out.getvalue()
+
+    expected = printed()
+    monkeypatch.setenv("COLUMNS", columns)
+    assert printed() == expected
+    assert "state-lost" in expected
 
 
 @given(width=st.integers(20, 160), text=st.text(max_size=80))

@@ -111,3 +111,16 @@ def test_other_values_in_known_members_do_not_stay(tmp_path: Path, name: str) ->
     assert log["entries"][0][name] is None
     assert log["entries"][0]["timings"] is None
     assert log["entries"][0]["_initiator"] == {"type": None}
+
+
+@pytest.mark.parametrize(("cut", "more"), [(3, b""), (0, b", 21 more entries]}}"), (0, b'{"log": {"entries": []}}')])
+def test_a_har_that_is_broken_is_redacted_as_far_as_it_goes_and_says_where(
+    tmp_path: Path, cut: int, more: bytes
+) -> None:
+    source, target = tmp_path / "a.har", tmp_path / "b.har"
+    data = json.dumps({"log": {"entries": [ENTRY, ENTRY]}}).encode()
+    source.write_bytes(data[: len(data) - cut] + more)
+    said = redact_capture(source, target, Config())
+    assert (said.exchanges, len(json.loads(target.read_bytes())["log"]["entries"])) == (2, 2)
+    what = "the HAR ends there, and more follows" if more else "the file ends in the middle of the JSON"
+    assert said.problem == f"{source}: broken after 2 entries, at byte {len(data) - cut}: {what}"

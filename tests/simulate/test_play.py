@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from play.__main__ import APP_PORT, PROXY_PORT, SENTINEL_PORT
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -63,6 +65,24 @@ def log_in(browser: Browser, said: Path) -> None:
 def press(browser: Browser, do: str) -> None:
     browser.driver.find_element(By.CSS_SELECTOR, f'button[value="{do}"]').click()
     browser.wait_at(f"{APP}/callback")
+
+
+@pytest.mark.parametrize(
+    ("port", "role"), [(APP_PORT, "the app"), (SENTINEL_PORT, "the simulated Sentinel"), (PROXY_PORT, "the proxy")]
+)
+def test_a_port_that_is_taken_is_told_before_anything_else(port: int, role: str) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        done = subprocess.run(
+            [sys.executable, "-m", "play"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=environment(),
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"play: something else listens on port {port}, for {role}\n"
 
 
 def test_login_and_denial(browsers: Callable[..., Browser], tmp_path: Path) -> None:

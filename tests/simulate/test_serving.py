@@ -31,6 +31,12 @@ def test_refuses_to_listen_beyond_loopback(host: str) -> None:
     assert (ended.exit_code, "listens on loopback only" in ended.output) == (2, True)
 
 
+def test_what_a_terminal_would_act_on_is_not_repeated() -> None:
+    with pytest.raises(NotServedError) as raised:
+        loopback("\x1b[31m")
+    assert str(raised.value).endswith(r"not on \x1b[31m")
+
+
 @pytest.mark.parametrize(
     ("host", "address"), [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("[::1]", "::1")]
 )

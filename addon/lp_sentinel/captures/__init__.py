@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from lp_sentinel.exchange import Exchange
 __all__ = ["CaptureError", "find_captures", "in_order", "open_capture", "read_capture"]
 
 STANDARD_INPUT = Path("-")
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
+"""How one begins as a path, in which the second slash is lost."""
 
 
 def find_captures(paths: Iterable[Path | str]) -> list[Path]:
@@ -87,7 +90,8 @@ def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]
             raise CaptureError(f"{source}: no captures in this folder")
         return closing.enter_context(source.open("rb", buffering=0)), str(source)
     except OSError as error:
-        raise CaptureError(f"{source}: cannot be read: {reason(error)}") from error
+        hint = "; a URL needs --cluster" if _URL.match(str(source)) else ""
+        raise CaptureError(f"{source}: cannot be read: {reason(error)}{hint}") from error
 
 
 def _no_capture(stream: Stream, head: Head) -> str:

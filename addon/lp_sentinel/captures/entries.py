@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -32,11 +33,12 @@ _BETWEEN_BRACKETS = rb"(?:" + _FLAT + rb"|\{(?:" + _FLAT + rb")*+\}|\[(?:" + _FL
 _TOKEN = re.compile(rb'[\s,:]*+("' + _REST_OF_STRING + rb'"|[{}\[\]]|[^\s,:"{}\[\]]++)', re.DOTALL)
 _BRACKET = re.compile(_BETWEEN_BRACKETS + rb"([{}\[\]])", re.DOTALL)
 _UNFINISHED = re.compile(_BETWEEN_BRACKETS + rb'"', re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]*+")
 _SEPARATOR = re.compile(rb"[\s,]*+")
 _MARK = re.compile(rb'\}\s*+,\s*+\{\s*+"[^"\\]{0,99}+"')
 
 
-class NoEntriesError(Exception):
+class _NoEntriesError(Exception):
     """JSON that is no HAR."""
 
 
@@ -53,20 +55,40 @@ def entry_texts(stream: Stream) -> Iterator[bytes]:
     """The JSON text of each element of ``log.entries``.
 
     Strings of many MB may be emptied, and of an element of many MB the members that only its tool knows left out.
-
-    Raises EOFError where the text ends too early, and NoEntriesError if there is no ``log.entries``.
+    Where the text breaks off or goes on behind its end, or that there is no ``log.entries``, is noted.
     """
     walk = _Walk(stream)
-    for _ in _entries_arrays(walk):
-        while (text := walk.element()) is not None:
-            yield text
+    with _problems_noted(walk, stream):
+        for _ in _entries_arrays(walk):
+            while (text := walk.element()) is not None:
+                yield text
 
 
 def entry_runs[T](stream: Stream, decoder: msgspec.json.Decoder[list[T]]) -> Iterator[Run[T]]:
     """The same, but as many elements at once as ``decoder`` can decode."""
     walk = _Walk(stream)
-    for _ in _entries_arrays(walk):
-        yield from walk.runs(decoder)
+    with _problems_noted(walk, stream):
+        for _ in _entries_arrays(walk):
+            yield from walk.runs(decoder)
+
+
+@contextmanager
+def _problems_noted(walk: _Walk, stream: Stream) -> Iterator[None]:
+    """For what goes through the whole text."""
+    place, what = 0, ""
+    try:
+        yield
+    except EOFError:
+        place, what = stream.offset, stream.cut or "the file ends in the middle of the JSON"
+    except _NoEntriesError:
+        stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
+    else:
+        if more := walk.rest():
+            place, what = stream.offset - more, "the HAR ends there, and more follows"
+        elif stream.cut:
+            place, what = stream.offset, stream.cut
+    if what:
+        stream.fail(f"broken after {walk.count} entries, at byte {place}: {what}")
 
 
 def _entries_arrays(walk: _Walk) -> Iterator[None]:
@@ -86,13 +108,15 @@ def _entries_arrays(walk: _Walk) -> Iterator[None]:
             found = True
             yield
     if not found:
-        raise NoEntriesError
+        raise _NoEntriesError
 
 
 class _Walk:
     """A window that moves over JSON text. Every method raises EOFError where the text ends too early."""
 
     def __init__(self, stream: Stream) -> None:
+        self.count = 0
+        """How many elements were handed out."""
         self._stream = stream
         # One and the same memory all the time: to get some anew for each chunk takes as long as to read it.
         self._window = bytearray(2 * CHUNK)
@@ -120,7 +144,22 @@ class _Walk:
 
     def element(self) -> bytes | None:
         """The text of the next element of an array that was opened; ``None`` if that is closed."""
-        return None if self.token() == b"]" else self._value()
+        if self.token() == b"]":
+            return None
+        text = self._value()
+        self.count += 1
+        return text
+
+    def rest(self) -> int:
+        """Behind the end of all: how many bytes of what was read are left when white space is passed over."""
+        with suppress(EOFError):
+            while True:
+                if space := self._match(_SPACE):
+                    self._at = self._keep = space.end()
+                if self._at < self._end:
+                    break
+                self._more()
+        return self._end - self._at
 
     def runs[T](self, decoder: msgspec.json.Decoder[list[T]]) -> Iterator[Run[T]]:
         """The elements of an array that was opened, as many at once as can be decoded.
@@ -183,6 +222,7 @@ class _Walk:
         finally:
             window[begin - 1], window[end] = before, behind
         self._at = end
+        self.count += len(entries)
         return Run(entries, memoryview(window)[begin:end])
 
     def _next_mark(self) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Raw
 
-from lp_sentinel.captures.entries import NoEntriesError, Run, entry_runs
+from lp_sentinel.captures.entries import Run, entry_runs
 from lp_sentinel.captures.har_types import (
     BODIES,
     ENTRIES,
@@ -100,15 +100,9 @@ def read_har(stream: Stream) -> Iterator[Exchange]:
 def find_exchanges(stream: Stream) -> Iterator[Found]:
     """The same, each before it is made an exchange of."""
     index = 0
-    try:
-        for run in entry_runs(stream, ENTRIES):
-            yield from _found(run, index, stream)
-            index += len(run.entries) or 1
-    except EOFError:
-        what = stream.cut or "the file ends in the middle of the JSON"
-        stream.fail(f"broken after {index} entries, at byte {stream.offset}: {what}")
-    except NoEntriesError:
-        stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
+    for run in entry_runs(stream, ENTRIES):
+        yield from _found(run, index, stream)
+        index += len(run.entries) or 1
 
 
 def exchange_of(found: Found) -> Exchange:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import zstandard
 
+from lp_sentinel.captures import zstd
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -135,7 +137,7 @@ def _unpacker(packed: Stream) -> Callable[[int], bytes] | None:
     if head.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=packed).read1  # type: ignore[call-overload,no-any-return]
     if head == zstandard.FRAME_HEADER:
-        return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True).read1  # type: ignore[arg-type]
+        return zstd.unpacker(packed)
     if head.startswith(_ZLIB_HEADS):
         return _inflater(packed)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -37,11 +37,11 @@ type _Given = Future[Any]
 @contextmanager
 def on_cluster(
     address: str, names: Iterable[str], project: Project, redactor: Redactor, workers: int
-) -> Iterator[tuple[list[int], Callable[[Advance | None], Iterator[Judged]]]]:
-    """The sizes of the captures that are named, and what judges them. Raises ClusterError."""
+) -> Iterator[tuple[list[Source], Callable[[Advance | None], Iterator[Judged]]]]:
+    """The captures that are named, and what judges them. Raises ClusterError."""
     with connected(address, workers) as client:
         sources = find_sources(names)
-        yield [source.size for source in sources], partial(judge_all, client, sources, project, redactor)
+        yield sources, partial(judge_all, client, sources, project, redactor)
 
 
 def judge_all(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from fsspec import AbstractFileSystem
@@ -41,6 +42,11 @@ class Source(NamedTuple):
     def is_here(self) -> bool:
         """Whether only this process can read it."""
         return self.name == str(STANDARD_INPUT)
+
+    @property
+    def path(self) -> Path:
+        """Where it is, if that is on this machine; else a name of no file here."""
+        return STANDARD_INPUT if self.is_here else Path(self.url.removeprefix("file://"))
 
     def read(self, begin: int, end: int) -> bytes:
         """So many of its bytes, or those that there are. Raises UnreadableError."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from lp_sentinel.overwriting import ITSELF, is_one_of
 from lp_sentinel.wording import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TextIO
 
     from lp_sentinel.faults.verdict import FaultVerdict
@@ -51,6 +54,14 @@ class Report(Protocol):
         """Write what has not been written yet. Raises OSError."""
 
 
+def spare_captures(paths: Iterable[str], captures: Iterable[Path]) -> None:
+    """Raise ReportError if a report would be written over one of the captures. To be asked before any is opened."""
+    captures = list(captures)
+    for path in paths:
+        if path != STANDARD_OUTPUT and is_one_of(_path(path), captures):
+            raise ReportError(f"report {visible(path)}: {ITSELF}")
+
+
 def open_text(path: str) -> TextIO:
     """The file to write a report to, emptied; ``-`` is standard output. Lines are written as they come.
 
@@ -60,13 +71,17 @@ def open_text(path: str) -> TextIO:
     escape = "backslashreplace"
     try:
         if path != STANDARD_OUTPUT:
-            return Path(path).expanduser().open("w", buffering=1, encoding="utf-8", errors=escape, newline="\n")
+            return _path(path).open("w", buffering=1, encoding="utf-8", errors=escape, newline="\n")
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", errors=escape, newline="\n", line_buffering=True)
     except (OSError, ValueError, RuntimeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ReportError(f"report {visible(path)}: cannot be written: {reason}") from error
     return sys.stdout
+
+
+def _path(named: str) -> Path:
+    return Path(os.path.expanduser(named))  # noqa: PTH111  (a home that is not known is no error, as in a shell)
 
 
 def close_text(file: TextIO) -> None:

@@ -7,11 +7,12 @@ from collections import defaultdict
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lp_sentinel.console import console_for
 from lp_sentinel.finding import SEVERITIES
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.lines import Lines, Paragraph
@@ -47,12 +48,8 @@ class Terminal:
     def __init__(self, file: TextIO | None = None, *, least: Severity = "info") -> None:
         """``least`` is the least severity that is shown; journeys without findings are shown with ``info`` only."""
         self._least = SEVERITIES.index(least)
-        self.console = Console(
-            file=able_to_show_signs(file or sys.stdout),
-            markup=False,
-            emoji=False,
-            highlight=False,
-            soft_wrap=False,
+        self.console = console_for(
+            able_to_show_signs(file or sys.stdout), markup=False, emoji=False, highlight=False, soft_wrap=False
         )
 
     def heading(self, text: str) -> None:

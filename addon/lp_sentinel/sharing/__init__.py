@@ -14,10 +14,11 @@ from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
 
-from lp_sentinel.captures.entries import NoEntriesError, entry_texts
+from lp_sentinel.captures.entries import entry_texts
 from lp_sentinel.captures.flows import load_flow, records
 from lp_sentinel.captures.stream import Stream, open_stream, reason
 from lp_sentinel.config import Config
+from lp_sentinel.overwriting import ITSELF, is_one_of
 from lp_sentinel.sharing.cleaner import Cleaner
 from lp_sentinel.sharing.flows import clean_flow
 from lp_sentinel.sharing.har import clean_entry
@@ -60,7 +61,10 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
             if problems and not count:
                 raise SharingError(f"{source}: {problems[0]}")
     except OSError as error:
-        raise SharingError(f"{error.filename or target}: {reason(error)}") from error
+        # What is written has a name of its own until it is whole, or the error names no file.
+        is_source = error.filename is not None and Path(error.filename) == source
+        at_fault = f"{source}: cannot be read" if is_source else f"{target}: cannot be written"
+        raise SharingError(f"{at_fault}: {reason(error)}") from error
     return Redacted(count, tuple(cleaner.summary()), f"{source}: {problems[0]}" if problems else None)
 
 
@@ -85,7 +89,7 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
             else:
                 _write_flows(file, clean)
     except OSError as error:
-        raise SharingError(f"{target}: {reason(error)}") from error
+        raise SharingError(f"{target}: cannot be written: {reason(error)}") from error
     return Redacted(len(clean), tuple(cleaner.summary()), None)
 
 
@@ -94,8 +98,8 @@ def _check(source: Path, target: Path, *, may_overwrite: bool) -> None:
         raise SharingError(
             f"{source}: is no file that can be read twice" if source.exists() else f"{source}: not there"
         )
-    if target.exists() and source.samefile(target):
-        raise SharingError(f"{target}: is the capture itself, which is never overwritten")
+    if is_one_of(target, [source]):
+        raise SharingError(f"{target}: {ITSELF}")
     if target.exists() and not may_overwrite:
         raise SharingError(f"{target}: is there already (--force overwrites it)")
 
@@ -136,18 +140,13 @@ def _clean_flows(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterato
 
 def _clean_entries(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterator[dict[str, Any]]:
     def each(stream: Stream) -> Iterator[dict[str, Any]]:
-        try:
-            for index, text in enumerate(entry_texts(stream)):
-                try:
-                    entry = clean_entry(text, cleaner)
-                except (ValueError, RecursionError) as error:
-                    stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
-                    continue
-                yield entry
-        except EOFError:
-            stream.fail("the file ends in the middle of the JSON")
-        except NoEntriesError:
-            stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
+        for index, text in enumerate(entry_texts(stream)):
+            try:
+                entry = clean_entry(text, cleaner)
+            except (ValueError, RecursionError) as error:
+                stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
+                continue
+            yield entry
 
     return _each(source, problems, each)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from lp_sentinel.document import DocumentError
 from lp_sentinel.project import load_project
 from lp_sentinel.sharing import SharingError, redact_capture
 from lp_sentinel.wording import visible
@@ -30,7 +29,7 @@ def redact(
     """
     try:
         redacted = redact_capture(source, target, load_project(config).config, may_overwrite=force)
-    except (SharingError, DocumentError) as error:
+    except (SharingError, ValueError) as error:
         click.echo(f"lp-authorize: {visible(str(error)) if isinstance(error, SharingError) else error}", err=True)
         context.exit(_UNUSABLE)
     if not quiet:

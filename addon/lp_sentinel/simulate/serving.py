@@ -14,6 +14,8 @@ from typing import Any
 from cheroot.ssl import builtin
 from cheroot.wsgi import Server
 
+from lp_sentinel.wording import visible
+
 HERE = "127.0.0.1"
 
 _LOCALHOST = "localhost"
@@ -35,7 +37,7 @@ def loopback(host: str) -> str:
     except ValueError:
         is_own = False
     if not is_own:
-        raise NotServedError(f"the simulator is for tests and listens on loopback only, not on {host}")
+        raise NotServedError(f"the simulator is for tests and listens on loopback only, not on {visible(host)}")
     return name
 
 
