@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 
 from lp_sentinel.drawn import is_drawn
 from lp_sentinel.uri import form_decode
@@ -31,6 +33,21 @@ _SECRET_WORDS = frozenset((
     "challenge", "sig", "hint",
 ))  # fmt: skip
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def encoded_too(characters: str) -> str:
+    """A pattern for any of these characters, percent-encoded as often as may be, or not at all."""
+    codes = (f"{ord(character):02X}" for character in characters)
+    cases = "|".join("".join(f"[{c}{c.lower()}]" if c.isalpha() else c for c in code) for code in codes)
+    return rf"(?:[{re.escape(characters)}]|%(?:25)*(?:{cases}))"
+
+
+_JOINED_NAME = re.compile(
+    rf"(?:\A|\s|{encoded_too(';,&?#|')}|%(?:25)*(?:0[aAdD]|20))"
+    rf"([A-Za-z][A-Za-z0-9_.\-]{{0,40}})\s{{0,4}}{encoded_too('=')}"
+    r"|[\"']([A-Za-z][A-Za-z0-9_.\-]{0,40})[\"']\s{0,4}:"
+)
+"""How a parameter begins that was joined to a value, as in ``1.0;state=…``, or a member of an object."""
 
 
 def is_name(name: str) -> bool:
@@ -68,3 +85,10 @@ def holds_secret(name: str) -> bool:
     return _TELLING.search(name.lower()) is not None or any(
         word.lower() in _SECRET_WORDS for word in _WORD.findall(name)
     )
+
+
+def joined_secrets(text: str) -> Iterator[tuple[int, int]]:
+    """Where values begin and end in a text, behind names that say that they are secret: ``1.0;state=…``."""
+    for found, following in pairwise((*_JOINED_NAME.finditer(text), None)):
+        if found and holds_secret(found[1] or found[2]):
+            yield found.end(), following.start() if following else len(text)

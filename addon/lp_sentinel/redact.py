@@ -6,12 +6,21 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
-from itertools import islice, pairwise
+from itertools import islice
 from urllib.parse import quote, unquote
 
 from lp_sentinel import facts
 from lp_sentinel.drawn import SHORTEST, is_drawn
-from lp_sentinel.names import HARMLESS, URLS, WORDS, holds_secret, is_name, is_name_alone
+from lp_sentinel.names import (
+    HARMLESS,
+    URLS,
+    WORDS,
+    encoded_too,
+    holds_secret,
+    is_name,
+    is_name_alone,
+    joined_secrets,
+)
 from lp_sentinel.uri import CACHED_LENGTH, form_decode
 from lp_sentinel.wording import visible
 
@@ -34,36 +43,23 @@ _URL = re.compile(
 )
 
 
-def _encoded_too(characters: str) -> str:
-    """A pattern for any of these characters, percent-encoded as often as may be, or not at all."""
-    codes = (f"{ord(character):02X}" for character in characters)
-    cases = "|".join("".join(f"[{c}{c.lower()}]" if c.isalpha() else c for c in code) for code in codes)
-    return rf"(?:[{re.escape(characters)}]|%(?:25)*(?:{cases}))"
-
-
 _ENCODED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*%(?:25)*3[aA]")
 _ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
 _LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
 _LONG_PARAMETER = re.compile(rf"(?<=;)[^/\\;=]{{{SHORTEST},}}(?![^/\\;])")
-_SEPARATOR, _SLASH = _encoded_too(r"/\;"), _encoded_too("/\\")
+_SEPARATOR, _SLASH = encoded_too(r"/\;"), encoded_too("/\\")
 _PATH_PARAMETER = re.compile(
-    rf"(?s)({_encoded_too(';')}((?:(?!{_SEPARATOR}|{_encoded_too('=')}).)*){_encoded_too('=')})"
+    rf"(?s)({encoded_too(';')}((?:(?!{_SEPARATOR}|{encoded_too('=')}).)*){encoded_too('=')})"
     rf"((?:(?!{_SEPARATOR}).)+)"
 )
-_USER_IN_PATH = re.compile(rf"(?s)(\A|{_SLASH})((?:(?!{_SLASH}).)+)(?={_encoded_too('@')})")
-_COLON = re.compile(_encoded_too(":"))
+_USER_IN_PATH = re.compile(rf"(?s)(\A|{_SLASH})((?:(?!{_SLASH}).)+)(?={encoded_too('@')})")
+_COLON = re.compile(encoded_too(":"))
 _ACCOUNT = re.compile(r"/accounts?/\Z", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
 _WHOLE_TEMPLATE = re.compile(r"[${]*[A-Za-z0-9_ .:\-]{1,40}\}*|\[object Object\]")
 _NOT_WORDS = re.compile(r"([\s;,&=]+)")
 _MARKS = re.compile("[=:%]")
 """One of these stands in every text that has a parameter or a member joined to it."""
-_JOINED_NAME = re.compile(
-    rf"(?:\A|\s|{_encoded_too(';,&?#|')}|%(?:25)*(?:0[aAdD]|20))"
-    rf"([A-Za-z][A-Za-z0-9_.\-]{{0,40}})\s{{0,4}}{_encoded_too('=')}"
-    r"|[\"']([A-Za-z][A-Za-z0-9_.\-]{0,40})[\"']\s{0,4}:"
-)
-"""How a parameter begins that was joined to a value, as in ``1.0;state=…``, or a member of an object."""
 _READABLE = re.compile(r"[^=?#&;,@%]{1,40}")
 """A value in a redirect URI's own query that may be shown unless it looks drawn."""
 _READABLE_ALONE = re.compile(r"[!/]{0,2}[a-z][a-z0-9_.\-/]{0,39}")
@@ -155,12 +151,10 @@ class Redactor:
             return self.mask(text)
         pieces: list[str] = []
         end = 0
-        for found, following in pairwise((*_JOINED_NAME.finditer(text), None)):
-            if found is None or not holds_secret(found[1] or found[2]):
-                continue
-            before, value = text[end : found.end()], text[found.end() : following.start() if following else None]
-            pieces += self._words(before) if is_word else before, self.mask(value) if value else ""
-            end = found.end() + len(value)
+        for begin, stop in joined_secrets(text):
+            before = text[end:begin]
+            pieces += self._words(before) if is_word else before, self.mask(text[begin:stop]) if begin < stop else ""
+            end = stop
         behind = text[end:]
         return "".join((*pieces, self._words(behind) if is_word else behind))
 

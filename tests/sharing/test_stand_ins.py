@@ -14,6 +14,7 @@ from lp_sentinel.authorize import _bits
 from lp_sentinel.landing import state_change
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight
+from lp_sentinel.sharing.urls import Urls
 from lp_sentinel.uri import form_decode
 
 STATES = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
@@ -146,3 +147,21 @@ def test_a_secret_is_not_spared_since_it_is_also_used_as_a_client_id() -> None:
     stand_ins.seal()
     assert stand_ins.secret("registered", "test") == "registered"
     assert stand_ins.secret("misused1", "test") != "misused1"
+
+
+@pytest.mark.parametrize(
+    ("begin", "secret"),
+    [
+        ("grant_type=authorization_code;client_secret=", "hunt3r2"),
+        ("v=1.0%3Bstate=", "abc"),
+        ("error=denied,token=", "tiger"),
+    ],
+)
+def test_a_secret_that_was_joined_to_what_is_none(begin: str, secret: str) -> None:
+    stand_ins = StandIns()
+    urls = Urls(stand_ins)
+    urls.pairs(begin + secret, "test")
+    stand_ins.seal()
+    shown = urls.pairs(begin + secret, "test")
+    assert shown.startswith(begin)
+    assert secret not in shown

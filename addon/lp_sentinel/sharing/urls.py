@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from lp_sentinel.authorize import authorize_path, token_path
-from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, is_plain
+from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, is_plain, joined_secrets
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 
@@ -151,12 +151,24 @@ class Urls:
         if name in URLS:
             return self.url(raw, depth, is_redirect_uri=name == "redirect_uri")
         if name in HARMLESS:
-            return self._stand_ins.text(raw, kind, is_open=True)
+            return self._harmless(raw, kind)
         if name in SECRETS:
             return self._stand_ins.secret(raw, kind, is_state=name == "state")
         if depth <= _DEEPEST and self.is_url(raw, depth):
             return self.url(raw, depth)
         return self._stand_ins.secret(raw, kind, weight_of(raw))
+
+    def _harmless(self, raw: str, kind: str) -> str:
+        """A value that is no secret, but may have some joined to it."""
+        pieces: list[str] = []
+        at = 0
+        for begin, end in joined_secrets(raw):
+            pieces += (
+                self._stand_ins.text(raw[at:begin], kind, is_open=True),
+                self._stand_ins.secret(raw[begin:end], kind),
+            )
+            at = end
+        return "".join((*pieces, self._stand_ins.text(raw[at:], kind, is_open=True)))
 
     def is_url(self, raw: str, depth: int = 0) -> bool:
         """Whether it is an absolute URL, or a path with a query."""
