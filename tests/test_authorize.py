@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lp_sentinel.authorize import authorize_path, difference, read_app, read_request, token_path
+from lp_sentinel.authorize import authorize_path, read_request, token_path
 from lp_sentinel.config import config_from
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Misspelt, Placeholder, RequestFacts
+from lp_sentinel.registered import difference, read_app
 
 CONFIG = config_from(
     {

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_sentinel.config import config_from
-from lp_sentinel.facts import Joined, Name, Placeholder, RedirectUri, Registered, Rest, Secret, Template, Url, Word
+from lp_sentinel.facts import Placeholder
 from lp_sentinel.redact import Redactor, printable
+from lp_sentinel.texts import Joined, Name, RedirectUri, Registered, Rest, Secret, Template, Url, Word
 
 MASK = r"…\(\d+\)#[0-9a-f]{6}"
 AUTHORIZE = "https://va.sentinel.liveperson.net/sentinel/api/account/12345678/authorize"

@@ -1,4 +1,4 @@
-"""Reading an authorize request: its path, its parameters, and what its app registered."""
+"""Reading an authorize request: its path and its parameters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
-from lp_sentinel.config import App, Config
+from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.facts import AppFacts, Misspelt, Placeholder, RequestFacts, Rest, Secret, UriFacts
+from lp_sentinel.facts import Misspelt, Placeholder, RequestFacts, UriFacts
 from lp_sentinel.names import rests
+from lp_sentinel.texts import Rest, Secret
 from lp_sentinel.uri import (
     Endpoint,
     Parameters,
-    endpoint_of,
     form_decode,
     host_matches,
     is_loopback,
-    is_loopback_ip,
     parse_parameters,
     parse_uri,
     scheme_of,
@@ -65,7 +64,6 @@ _ALPHABETS = (
 )
 _OTHER_ALPHABET = 94
 _SHOWN_PLACEHOLDER = 60
-_PORT = re.compile(r"(http://(?:\[[^\]]*\]|[^:/?#\[\]]*))(?::[0-9]*)?(?=[/?#]|\Z)", re.IGNORECASE)
 
 
 def authorize_path(path: str) -> tuple[PathForm, str | None] | None:
@@ -227,83 +225,3 @@ def endpoint_facts(endpoint: Endpoint) -> UriFacts:
     port = "" if endpoint.port in (None, {"http": 80, "https": 443}.get(endpoint.scheme)) else f":{endpoint.port}"
     origin = f"{endpoint.scheme}://{endpoint.host}{port}"
     return UriFacts(endpoint.scheme, endpoint.host, origin, origin + endpoint.path, is_loopback(endpoint.host))
-
-
-# What the app registered
-
-
-def read_app(config: Config, account: str | None, client_id: str | None, redirect_uri: str | None) -> AppFacts:
-    """What the config says of the account and client of a request, and how the ``redirect_uri`` compares."""
-    account_known = account in config.accounts
-    app = config.app(account, client_id) if account is not None and client_id is not None else None
-    elsewhere = config.accounts_of(client_id) if client_id is not None and app is None else frozenset()
-    registers = registers_redirect_uri(app, redirect_uri) if app and app.redirect_uris and redirect_uri else None
-    nearest = nearest_uri(redirect_uri, app.redirect_uris) if app and redirect_uri and registers is False else None
-    return AppFacts(
-        account_known=account_known,
-        known=app is not None,
-        of_other_account=bool(elsewhere),
-        redirect_uris=app.redirect_uris if app else (),
-        registers_redirect_uri=registers,
-        nearest_redirect_uri=nearest,
-        difference=difference(redirect_uri, nearest) if redirect_uri and nearest else None,
-    )
-
-
-def registers_redirect_uri(app: App, redirect_uri: str) -> bool:
-    """Whether a registered URI equals this one as a string (RFC 6749 3.1.2.3).
-
-    The port of an http URI on a loopback IP address is the app's to choose (RFC 8252 section 7.3).
-    """
-    return redirect_uri in app.redirect_uris or any(
-        _any_port(registered) and _any_port(registered) == _any_port(redirect_uri) for registered in app.redirect_uris
-    )
-
-
-@lru_cache(maxsize=1024)
-def _any_port(uri: str) -> str | None:
-    """An http URI on a loopback IP address without its port; ``None`` for any other."""
-    endpoint = endpoint_of(uri)
-    if endpoint is None or endpoint.scheme != "http" or not is_loopback_ip(endpoint.host):
-        return None
-    return _PORT.sub(r"\1", uri, count=1)
-
-
-def registered_endpoints(app: App | None) -> frozenset[Endpoint]:
-    return _endpoints(app.redirect_uris) if app else frozenset()
-
-
-@lru_cache(maxsize=1024)
-def _endpoints(uris: tuple[str, ...]) -> frozenset[Endpoint]:
-    return frozenset(endpoint for uri in uris if (endpoint := endpoint_of(uri)))
-
-
-def nearest_uri(value: str, uris: Sequence[str]) -> str:
-    """The URI that differs from ``value`` in the fewest parts, then in the fewest characters."""
-    from difflib import SequenceMatcher  # noqa: PLC0415  (only for a redirect URI that nobody registered)
-
-    head = value[:512]
-    return min(uris, key=lambda uri: (difference(value, uri).count(","), -SequenceMatcher(None, head, uri).ratio()))
-
-
-def difference(value: str, registered: str) -> str:
-    """In what two URIs differ, in the words of a person, such as ``trailing slash`` or ``host, path``."""
-    if value.lower() == registered.lower():
-        return "letter case"
-    one, other = parse_uri(value), parse_uri(registered)
-    if one is None or other is None:
-        return "not an absolute URI"
-    parts = [
-        name
-        for name, mine, theirs in zip(("scheme", "host", "port"), one.endpoint, other.endpoint, strict=False)
-        if mine != theirs and not (name == "port" and one.endpoint.scheme != other.endpoint.scheme)
-    ]
-    path, registered_path = one.endpoint.path, other.endpoint.path
-    if path != registered_path:
-        if path.rstrip("/") == registered_path.rstrip("/"):
-            parts.append("trailing slash")
-        else:
-            parts.append("letter case of the path" if path.lower() == registered_path.lower() else "path")
-    if one.query != other.query:
-        parts.append("query")
-    return ", ".join(parts) or "spelling"

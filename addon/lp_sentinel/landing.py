@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from lp_sentinel.authorize import endpoint_facts, secret, told_apart
 from lp_sentinel.exchange import Exchange, header_values
-from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts, Url
+from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts
+from lp_sentinel.texts import Url
 from lp_sentinel.uri import (
     CACHED_LENGTH,
     Endpoint,

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from itertools import islice
 from urllib.parse import quote, unquote
 
-from lp_sentinel import facts
+from lp_sentinel import texts
 from lp_sentinel.drawn import SHORTEST, is_drawn
 from lp_sentinel.names import (
     HARMLESS,
@@ -116,7 +116,7 @@ class Redactor:
             return value if value - value == 0 else str(value)  # NaN and infinity are no JSON
         if isinstance(value, Mapping):
             return {bounded(str(name)): self.show(item) for name, item in value.items()}
-        if isinstance(value, facts.Joined):
+        if isinstance(value, texts.Joined):
             return bounded(", ".join(map(str, self._items(value))))
         if isinstance(value, Iterable) and not isinstance(value, bytes):
             return self._items(value)
@@ -125,16 +125,16 @@ class Redactor:
     def _kind(self, text: str) -> str:
         if not self.on:
             return bounded(text)
-        if isinstance(text, facts.Secret):
+        if isinstance(text, texts.Secret):
             return self.mask(text)
-        if isinstance(text, facts.Url):
+        if isinstance(text, texts.Url):
             return self.url(text)
-        if isinstance(text, facts.RedirectUri):
+        if isinstance(text, texts.RedirectUri):
             return bounded(self._url(text, is_redirect_uri=True))
-        if isinstance(text, facts.Name | facts.Template):
-            is_shown = _is_template(text) if isinstance(text, facts.Template) else _is_shown(text)
+        if isinstance(text, texts.Name | texts.Template):
+            is_shown = _is_template(text) if isinstance(text, texts.Template) else _is_shown(text)
             return bounded(text) if is_shown else self.mask(text)
-        return bounded(self._harmless(text, is_word=True) if isinstance(text, facts.Word) else text)
+        return bounded(self._harmless(text, is_word=True) if isinstance(text, texts.Word) else text)
 
     def _items(self, values: Iterable[object]) -> list[object]:
         iterator = iter(values)
@@ -259,8 +259,8 @@ def _is_readable(name: str, value: str) -> bool:
     return not holds_secret(name) and _READABLE.fullmatch(value) is not None and not is_drawn(value)
 
 
-def _is_shown(name: facts.Name) -> bool:
-    return is_name(name) and not isinstance(name, facts.Rest)
+def _is_shown(name: texts.Name) -> bool:
+    return is_name(name) and not isinstance(name, texts.Rest)
 
 
 def _is_template(text: str) -> bool:

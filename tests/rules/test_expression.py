@@ -10,18 +10,15 @@ from lp_sentinel.facts import (
     AppFacts,
     CallbackFacts,
     Facts,
-    Joined,
     LandingFacts,
     LateFacts,
     Misspelt,
     RequestFacts,
-    Secret,
-    Url,
-    Word,
 )
 from lp_sentinel.rules.expression import Compiler
 from lp_sentinel.rules.kinds import fields_of
 from lp_sentinel.rules.syntax import ExpressionError, value_or
+from lp_sentinel.texts import Joined, Secret, Url, Word
 from tests.rules.making import REQUEST, made, truth
 
 UNKNOWN = None

@@ -6,19 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from lp_sentinel.facts import (
-    AnswerFacts,
-    AppFacts,
-    CallbackFacts,
-    Facts,
-    LateFacts,
-    Placeholder,
-    RequestFacts,
-    Secret,
-    Url,
-)
+from lp_sentinel.facts import AnswerFacts, AppFacts, CallbackFacts, Facts, LateFacts, Placeholder, RequestFacts
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import Fired, Hit, RuleBook, judge
+from lp_sentinel.texts import Secret, Url
 from tests.rules.making import entry, made, rules_of
 
 NO_V: Mapping[str, Facts | None] = {"request": made(RequestFacts), "app": made(AppFacts)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lp_sentinel import attribution
 from lp_sentinel.attribution import Asked
-from lp_sentinel.authorize import PathForm, read_app, read_request, registered_endpoints
+from lp_sentinel.authorize import PathForm, read_request
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import AppFacts, BegunFacts, Facts, RenewalFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
@@ -13,6 +13,7 @@ from lp_sentinel.hops.landing import land
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import PREFLIGHT
 from lp_sentinel.landing import Target, read_answer
+from lp_sentinel.registered import read_app, registered_endpoints
 from lp_sentinel.uri import endpoint_of
 
 

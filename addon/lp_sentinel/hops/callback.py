@@ -6,12 +6,13 @@ from lp_sentinel import attribution
 from lp_sentinel.attribution import Asked
 from lp_sentinel.authorize import endpoint_facts, secret
 from lp_sentinel.exchange import Exchange, elapsed
-from lp_sentinel.facts import CallbackFacts, Facts, LateFacts, LeakFacts, Secret
+from lp_sentinel.facts import CallbackFacts, Facts, LateFacts, LeakFacts
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import issue, land
 from lp_sentinel.journey import Journey, Landing
 from lp_sentinel.landing import CALLBACK_NAMES, Target
+from lp_sentinel.texts import Secret
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_parameters, parse_uri
 
 _NOT_A_CALLBACK = frozenset({"OPTIONS", "HEAD"})

@@ -6,7 +6,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lp_sentinel.authorize import registered_endpoints
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import elapsed
 from lp_sentinel.facts import Facts
@@ -15,6 +14,7 @@ from lp_sentinel.history import Begun, History
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.judgement import Judgement
 from lp_sentinel.landing import LeadsTo, Target, leads_to
+from lp_sentinel.registered import registered_endpoints
 from lp_sentinel.uri import Endpoint
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
-from lp_sentinel.facts import MOMENTS, Joined, Secret
+from lp_sentinel.facts import MOMENTS
 from lp_sentinel.rules.function import FIRED, Function
 from lp_sentinel.rules.kinds import NUMBER, TRUTH, Kind, comparable, fields_of
 from lp_sentinel.rules.syntax import (
@@ -34,6 +34,7 @@ from lp_sentinel.rules.syntax import (
     unchained,
     value_or,
 )
+from lp_sentinel.texts import Joined, Secret
 from lp_sentinel.wording import quoted, unknown
 
 FUNCTIONS = ("len", "lower", "matches", "join", "fired", "errors")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
-from lp_sentinel.authorize import registers_redirect_uri
 from lp_sentinel.config import App, Config
 from lp_sentinel.document import Document, Where
+from lp_sentinel.registered import registers_redirect_uri
 
 ACCOUNT = "12345678"
 
