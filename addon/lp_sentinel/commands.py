@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mitmproxy.types
-from mitmproxy import command, ctx, exceptions, flow
+from mitmproxy import command, exceptions, flow
 
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import preset_index
-from lp_sentinel.in_use import captures_in_use
 from lp_sentinel.reports import ReportError, open_report, spare_captures
 from lp_sentinel.sharing import SharingError, redact_flows
+from lp_sentinel.started import captures_in_use
 from lp_sentinel.suggestions import Suggested
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Commands:
         """Write a report of what was found so far; the ending says in which format."""
         session = self._addon.active()
         try:
-            spare_captures([path], captures_in_use(ctx.options))
+            spare_captures([path], captures_in_use())
             report = open_report(path, lambda: session.asked)
             session.write(report)
             report.close()

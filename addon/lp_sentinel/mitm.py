@@ -18,7 +18,6 @@ from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.failures import Failures
 from lp_sentinel.faults import Injector, PlanError
-from lp_sentinel.in_use import captures_in_use
 from lp_sentinel.page import Page
 from lp_sentinel.recent import Recent
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
@@ -26,6 +25,7 @@ from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings, unknown_options
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
+from lp_sentinel.started import batch_capture, captures_in_use, is_replay, is_running, prints_here
 from lp_sentinel.view import LoginView, add, remove, show_anew
 
 _TICK = 0.25
@@ -72,7 +72,7 @@ class Addon:
             declare(ctx.options, loader.add_option)
         except ValueError as error:
             self._refuse(str(error))
-        self._is_start = not _is_running()
+        self._is_start = not is_running()
         ctx.master.commands.collect_commands(Commands(self))  # type: ignore[no-untyped-call]
         add(self._view)
 
@@ -90,7 +90,7 @@ class Addon:
 
     def _refuse(self, problem: str) -> NoReturn:
         """Stop mitmproxy before it listens; later leave all as it was."""
-        if not _is_running():
+        if not is_running():
             # An error that is only logged lets the proxy listen first, and then says that there was one.
             raise SystemExit(f"lp-authorize: {problem}")
         _logger.error("lp-authorize: %s", problem)
@@ -103,7 +103,7 @@ class Addon:
         def asked() -> Asked:
             return (self._settings or settings).asked
 
-        spare_captures(settings.reports, captures_in_use(ctx.options))
+        spare_captures(settings.reports, captures_in_use())
         try:
             for path in settings.reports:
                 reports[path] = self._reports.get(path) or open_report(path, asked)
@@ -126,7 +126,7 @@ class Addon:
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
         self._arm(settings, earlier)
         self._simulated.switch(on=settings.simulate)
-        self._may_answer = settings.simulate or self._injector is not None or _is_replay()
+        self._may_answer = settings.simulate or self._injector is not None or is_replay()
 
     def _arm(self, settings: Settings, earlier: Settings | None) -> None:
         if earlier and settings.plan is earlier.plan and settings.project is earlier.project:
@@ -145,9 +145,9 @@ class Addon:
         session = Session(
             settings,
             reports,
-            replay=_is_replay(),
-            capture=_capture(),
-            prints=_prints(),
+            replay=is_replay(),
+            capture=batch_capture(),
+            prints=prints_here(),
             refresh=self._refresh,
             observe=self._observe,
             faults=lambda: self._injector.verdicts() if self._injector else (),
@@ -166,7 +166,7 @@ class Addon:
         # Not before: a script that comes behind this one may declare more options.
         if problem := unknown_options(ctx.options):
             self._refuse_names(problem)
-        if self._settings and self._settings.fail_on and (_capture() or ctx.options.client_replay):
+        if self._settings and self._settings.fail_on and (batch_capture() or ctx.options.client_replay):
             addons = ctx.master.addons
             if addons.get(_LastWord.name) is None:  # type: ignore[no-untyped-call]
                 addons.add(_LastWord(self.has_failed))  # type: ignore[no-untyped-call]
@@ -330,28 +330,3 @@ class _LastWord:
 def _close(reports: Iterable[Report]) -> None:
     for report in reports:
         report.close()
-
-
-def _is_running() -> bool:
-    loader = ctx.master.addons.get("scriptloader")  # type: ignore[no-untyped-call]
-    return bool(getattr(loader, "is_running", False))
-
-
-def _is_replay() -> bool:
-    """Whether a capture is read first (``-r``)."""
-    return "rfile" in ctx.options and bool(ctx.options.rfile)
-
-
-def _capture() -> str | None:
-    """The capture of a batch run (``-n -r``), in which nothing else passes and that ends when it has been read."""
-    return str(ctx.options.rfile) if _is_replay() and not ctx.options.server and not _has_windows() else None
-
-
-def _has_windows() -> bool:
-    """Whether people look at flows for as long as they like."""
-    return type(ctx.master).__name__ in ("ConsoleMaster", "WebMaster")
-
-
-def _prints() -> bool:
-    """Whether the terminal is free for blocks: the console has its windows there."""
-    return type(ctx.master).__name__ != "ConsoleMaster"

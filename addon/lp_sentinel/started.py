@@ -1,0 +1,51 @@
+"""How mitmproxy was started: by which of its tools, and which captures it reads and writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from mitmproxy import ctx
+
+_ONE = ("rfile", "hardump")
+_SEVERAL = ("client_replay", "server_replay")
+_SAVED = "save_stream_file"
+
+
+def captures_in_use() -> Iterator[Path]:
+    """The files flows are read from (``-r``, ``-C``, ``-S``), and those they are saved to (``-w``, ``hardump``)."""
+    options = ctx.options
+    given = {name: getattr(options, name) for name in (*_ONE, *_SEVERAL, _SAVED) if name in options}
+    names = [given.get(name) for name in _ONE]
+    names += (file for name in _SEVERAL for file in given.get(name) or ())
+    # As mitmproxy reads it: a plus adds to the file, and times are filled in.
+    names.append(datetime.today().strftime((given.get(_SAVED) or "").removeprefix("+")))  # noqa: DTZ002  (local, too)
+    yield from (Path(os.path.expanduser(name)) for name in names if name)  # noqa: PTH111  (it never fails)
+
+
+def is_running() -> bool:
+    """Whether it has come to that: before, a mistake may end it."""
+    loader = ctx.master.addons.get("scriptloader")  # type: ignore[no-untyped-call]
+    return bool(getattr(loader, "is_running", False))
+
+
+def is_replay() -> bool:
+    """Whether a capture is read first (``-r``)."""
+    return "rfile" in ctx.options and bool(ctx.options.rfile)
+
+
+def batch_capture() -> str | None:
+    """The capture of a batch run (``-n -r``), in which nothing else passes and that ends when it has been read."""
+    return str(ctx.options.rfile) if is_replay() and not ctx.options.server and not _has_windows() else None
+
+
+def prints_here() -> bool:
+    """Whether the terminal is free for blocks: the console has its windows there."""
+    return type(ctx.master).__name__ != "ConsoleMaster"
+
+
+def _has_windows() -> bool:
+    """Whether people look at flows for as long as they like."""
+    return type(ctx.master).__name__ in ("ConsoleMaster", "WebMaster")
