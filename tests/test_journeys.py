@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -76,6 +77,17 @@ def test_a_long_login_is_followed_to_its_end() -> None:
     assert not session.findings
     assert [journey.outcome for journey in session.closed] == ["code"]
     assert len(session.closed[0].hops) == 200
+
+
+def test_a_state_counts_as_landed_from_its_first_answer_on() -> None:
+    """The request that came first was answered last."""
+    session = Session()
+    for begun, answered in ((0, 100), (40, 41), (80, 81)):
+        [step] = list(Login(1, BROWSERS[0], "session").steps())[:1]
+        exchange = msgspec.structs.replace(step.at(session.fed, session.now + begun), answered=session.now + answered)
+        session.findings += session.engine.feed(exchange).findings
+        session.fed += 1
+    assert [finding.index for finding in session.findings if finding.rule == "LPA501"] == [2]
 
 
 class Logins(RuleBasedStateMachine):

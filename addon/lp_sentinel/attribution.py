@@ -50,6 +50,8 @@ def of_hop(
     registered: Collection[Endpoint],
 ) -> Journey | None:
     """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints."""
+    if asked.is_subresource:
+        return None  # what else a browser loads from a login host is no step of the login
     mine = journeys.waiting_in(asked.browser)
     chained = [journey for journey in mine if _follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
@@ -60,14 +62,14 @@ def of_hop(
         if _waits(journey) and (_is_near(journey, asked, login_hosts) or _lands(journey, redirect))
     ]
     if waiting:
-        return _newest(_narrowed(waiting, chained, mine))
+        return _newest(_narrowed(waiting, chained, mine, [j for j in waiting if _leads_on(j, redirect)]))
     if landed := [journey for journey in stated if journey.landing]:
         # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise.
         return _newest(j for j in chained if not any(_follows(other, asked) for other in landed))
     if chained:
         return _newest(_narrowed(chained, [j for j in chained if _leads_on(j, redirect)]))
-    if asked.is_subresource or not (asked.submits or redirect):
-        return None  # what else a browser loads from a login host is no step of the login
+    if not (asked.submits or redirect):
+        return None  # nor is a page of which no more is known
     near = [
         journey
         for journey in mine
@@ -85,27 +87,55 @@ def of_callback(
 
     ``redirected_elsewhere`` says that a response which is no part of any journey sent the browser there.
     """
-    own = asked.own
-    code, state = own.query.get("code"), own.query.get("state")
-    mine = journeys.waiting_in(asked.browser)
-    same_code = [journey for journey in journeys.landed_with("code", code) if _calls_back(journey, own)]
-    same_state = [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]
-    awaited = [journey for journey in journeys.with_state(state) if journey.landing is None]
-    as_landed = [journey for journey in same_code if journey.landing and journey.landing.state == state]
-    sent_here = [journey for journey in journeys.sent_to(own.key) if journey.browser == asked.browser]
-    still_due = [journey for journey in sent_here if not journey.callback_seen]
-    for told_by_it in (still_due, sent_here, as_landed, awaited, same_code, same_state):
-        if told_by_it:
-            return _newest(_of_browser(told_by_it, asked.browser))
-    if redirected_elsewhere or own.endpoint is None:
-        return None
-    due = journeys.due_at(asked.browser, (own.endpoint.host, own.endpoint.port))
-    if agreeing := [journey for journey in due if _calls_back(journey, own) and _agrees(journey, own)]:
-        return _newest(agreeing)
+    own, mine = asked.own, journeys.waiting_in(asked.browser)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and _may_come_from(j, asked, login_hosts)]
     chained = [j for j in waiting if _follows(j, asked)]
+    if told := _told(journeys, asked, comes_from_login=bool(chained)):
+        return _newest(_of_browser(told, asked.browser))
+    referer = endpoint_of(asked.referer)
+    if redirected_elsewhere and not (referer and host_matches(referer.host, login_hosts)):
+        return None
+    stateless = _stateless(waiting, own)
+    if not chained and not stateless and (due := _due(journeys, asked, among_others=bool(waiting))):
+        return _newest(due)
     requested = [j for j in waiting if endpoint_of(j.request.redirect_uri) == own.endpoint]
-    return _newest(_narrowed(waiting, chained, _stateless(waiting, own), requested))
+    return _newest(_narrowed(waiting, chained, stateless, requested))
+
+
+def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[Journey]:
+    """Journeys that a callback request itself tells: by its whole URL, else by code and state, else by one of them."""
+    own = asked.own
+    code, state = own.query.get("code"), own.query.get("state")
+    sent_here = [journey for journey in journeys.sent_to(own.key) if journey.browser == asked.browser]
+    due = [journey for journey in sent_here if not journey.callback_seen]
+    # What was brought before is brought again, unless it comes from the page of a login that waits.
+    if due or (sent_here and not comes_from_login):
+        return due or sent_here
+    same_code = [journey for journey in journeys.landed_with("code", code) if _calls_back(journey, own)]
+    if as_landed := [journey for journey in same_code if journey.landing and journey.landing.state == state]:
+        return as_landed
+    awaited = [journey for journey in journeys.with_state(state) if journey.landing is None]
+    if awaited:
+        return _narrowed(
+            awaited,
+            [journey for journey in awaited if not journey.refused],
+            [journey for journey in awaited if own.endpoint in journey.app_endpoints],
+            [journey for journey in awaited if _follows(journey, asked)],
+        )
+    return same_code or [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]
+
+
+def _due(journeys: Journeys, asked: Asked, *, among_others: bool) -> list[Journey]:
+    """Journeys that landed by Location and may be called back like this, though nothing in it is as it landed.
+
+    Where others wait for a landing, these are only the ones that agree in never having had a state.
+    """
+    own = asked.own
+    if own.endpoint is None:
+        return []
+    due = journeys.due_at(asked.browser, (own.endpoint.host, own.endpoint.port))
+    agreeing = [journey for journey in due if _calls_back(journey, own) and _agrees(journey, own)]
+    return _stateless(agreeing, own) if among_others else agreeing
 
 
 def _waits(journey: Journey) -> bool:
@@ -162,7 +192,12 @@ def _lands_another(
     host, query = redirect.endpoint.host, redirect.query
     if host == journey.sentinel[0] or host_matches(host, login_hosts) or not query.has("code", "error"):
         return False
-    return query.get("state") not in (None, journey.request.state) or not _has_been_at(journey, asked.own.endpoint)
+    page = parse_uri(asked.referer) if asked.referer else None
+    comes_from_it = page is not None and _has_been_at(journey, page.endpoint)
+    if query.get("state") in (None, journey.request.state):
+        return not (comes_from_it or _has_been_at(journey, asked.own.endpoint))
+    # Of a page at another host browsers tell no more than its origin, which may be that of the journey's page.
+    return not (comes_from_it and page is not None and page.endpoint.path == "/" and not page.query)
 
 
 def _has_page(journey: Journey, referer: str | None) -> bool:

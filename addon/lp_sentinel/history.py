@@ -88,8 +88,10 @@ class History:
 
     def land_state(self, journey: Journey, at: float | None) -> None:
         state = self._states.get(journey.state_key) if journey.state_key else None
-        if state and not state.landed:
-            state.landed, state.landed_at = True, at
+        if state:
+            # The answer that is judged first need not be the one that came first.
+            earlier = state.landed_at if state.landed else at
+            state.landed, state.landed_at = True, None if earlier is None or at is None else min(earlier, at)
 
     # Codes
 

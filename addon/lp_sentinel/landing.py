@@ -83,7 +83,10 @@ def sent_query(query: str) -> str:
 
 def _encoded(found: re.Match[str]) -> str:
     character = found[0]
-    return "" if character in "\t\n\r" else quote(character, errors="surrogatepass")
+    if character in "\t\n\r":
+        return ""
+    is_byte = "\udc80" <= character <= "\udcff"  # that is no UTF-8
+    return quote(character, errors="surrogateescape" if is_byte else "surrogatepass")
 
 
 class Target(Struct, frozen=True, gc=False):

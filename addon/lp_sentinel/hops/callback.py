@@ -86,7 +86,9 @@ def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, ho
     if journey.landing is None:
         land(docket, journey, exchange, asked.own, hop)
     else:
-        altered = _altered(journey, journey.landing, asked.own.query)
+        # What another response of the login sent here, after a form was sent twice, nobody has altered.
+        if docket.history.redirected(asked.own) is None:
+            altered = _altered(journey, journey.landing, asked.own.query)
         if not journey.callback_seen:
             judge_late(docket, journey, exchange, hop)
     journey.callback_seen = True
