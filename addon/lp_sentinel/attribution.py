@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import cached_property
 from typing import NamedTuple
 
 from lp_sentinel.authorize import authorize_path
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.journey import Browser, Journey, Journeys
 from lp_sentinel.landing import Key, Target, key_of, request_target
-from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, parse_uri
+from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
 
 
 class Asked(NamedTuple):
@@ -52,7 +53,7 @@ def of_hop(
     """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints."""
     if asked.is_subresource:
         return None  # what else a browser loads from a login host is no step of the login
-    mine = journeys.waiting_in(asked.browser)
+    mine, lead = journeys.waiting_in(asked.browser), _Lead(redirect)
     chained = [journey for journey in mine if _follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
     stated = [journey for state in states for journey in journeys.with_state(state)]
@@ -62,22 +63,61 @@ def of_hop(
         if _waits(journey) and (_is_near(journey, asked, login_hosts) or _lands(journey, redirect))
     ]
     if waiting:
-        return _newest(_narrowed(waiting, chained, mine, [j for j in waiting if _leads_on(j, redirect)]))
+        return _newest(
+            _narrowed(
+                waiting,
+                lambda journey: _follows(journey, asked),
+                lambda journey: journey.browser == asked.browser,
+                lead.is_for,
+            )
+        )
     if landed := [journey for journey in stated if journey.landing]:
         # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise.
         return _newest(j for j in chained if not any(_follows(other, asked) for other in landed))
     if chained:
-        return _newest(_narrowed(chained, [j for j in chained if _leads_on(j, redirect)]))
+        return _newest(_narrowed(chained, lead.is_for))
     if not (asked.submits or redirect):
         return None  # nor is a page of which no more is known
     near = [
         journey
         for journey in mine
         if _is_near(journey, asked, login_hosts)
-        and (_leads_on(journey, redirect) or _has_page(journey, asked.referer))
-        and not _lands_another(journey, asked, redirect, login_hosts, registered)
+        and (lead.is_for(journey) or _has_page(journey, asked.referer))
+        and not _lands_another(journey, asked, lead, login_hosts, registered)
     ]
-    return _newest(_narrowed(near, [j for j in near if _leads_on(j, redirect)], _stateless(near, redirect)))
+    return _newest(_narrowed(near, lead.is_for, lambda journey: _both_stateless(journey, redirect)))
+
+
+class _Lead:
+    """What a redirect tells of whose login it is part of: read once, and only where it is asked for."""
+
+    def __init__(self, redirect: Target | None) -> None:
+        self.endpoint = redirect.endpoint if redirect else None
+        self._query = redirect.query if redirect else Parameters()
+
+    @cached_property
+    def state(self) -> str | None:
+        return self._query.get("state")
+
+    @cached_property
+    def hands_out(self) -> bool:
+        """It carries what apps are called back with."""
+        return self._query.has("code", "error")
+
+    @cached_property
+    def _request(self) -> tuple[str | None, ...] | None:
+        """Of an authorize request: account, client and redirect URI."""
+        authorize = authorize_path(self.endpoint.path) if self.endpoint else None
+        return (authorize[1], self._query.get("client_id"), self._query.get("redirect_uri")) if authorize else None
+
+    def is_for(self, journey: Journey) -> bool:
+        """Whether it leads to the journey's app, or back to Sentinel with what the journey asked there."""
+        if self.endpoint is None:
+            return False
+        asked = journey.request
+        return self.endpoint in journey.app_endpoints or (
+            self._request is not None and self._request == (asked.account, asked.client_id, asked.redirect_uri)
+        )
 
 
 def of_callback(
@@ -91,15 +131,20 @@ def of_callback(
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and _may_come_from(j, asked, login_hosts)]
     chained = [j for j in waiting if _follows(j, asked)]
     if told := _told(journeys, asked, comes_from_login=bool(chained)):
-        return _newest(_of_browser(told, asked.browser))
+        return _newest(_narrowed(told, lambda journey: journey.browser == asked.browser))
     referer = endpoint_of(asked.referer)
     if redirected_elsewhere and not (referer and host_matches(referer.host, login_hosts)):
         return None
-    stateless = _stateless(waiting, own)
+    stateless = [journey for journey in waiting if _both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, asked, among_others=bool(waiting))):
         return _newest(due)
-    requested = [j for j in waiting if endpoint_of(j.request.redirect_uri) == own.endpoint]
-    return _newest(_narrowed(waiting, chained, stateless, requested))
+    return _newest(
+        _narrowed(
+            chained or waiting,
+            lambda journey: _both_stateless(journey, own),
+            lambda journey: endpoint_of(journey.request.redirect_uri) == own.endpoint,
+        )
+    )
 
 
 def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[Journey]:
@@ -118,9 +163,9 @@ def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[J
     if awaited:
         return _narrowed(
             awaited,
-            [journey for journey in awaited if not journey.refused],
-            [journey for journey in awaited if own.endpoint in journey.app_endpoints],
-            [journey for journey in awaited if _follows(journey, asked)],
+            lambda journey: not journey.refused,
+            lambda journey: own.endpoint in journey.app_endpoints,
+            lambda journey: _follows(journey, asked),
         )
     return same_code or [journey for journey in journeys.landed_with("state", state) if _calls_back(journey, own)]
 
@@ -135,7 +180,7 @@ def _due(journeys: Journeys, asked: Asked, *, among_others: bool) -> list[Journe
         return []
     due = journeys.due_at(asked.browser, (own.endpoint.host, own.endpoint.port))
     agreeing = [journey for journey in due if _calls_back(journey, own) and _agrees(journey, own)]
-    return _stateless(agreeing, own) if among_others else agreeing
+    return [journey for journey in agreeing if _both_stateless(journey, own)] if among_others else agreeing
 
 
 def _waits(journey: Journey) -> bool:
@@ -160,24 +205,10 @@ def _lands(journey: Journey, redirect: Target | None) -> bool:
     return redirect is not None and redirect.endpoint in journey.app_endpoints
 
 
-def _leads_on(journey: Journey, redirect: Target | None) -> bool:
-    """Whether the redirect leads to the journey's app, or back to Sentinel with what the journey asked there."""
-    if redirect is None or redirect.endpoint is None:
-        return False
-    if redirect.endpoint in journey.app_endpoints:
-        return True
-    authorize = authorize_path(redirect.endpoint.path)
-    if authorize is None:
-        return False
-    request, query = journey.request, redirect.query
-    asked = (authorize[1], query.get("client_id"), query.get("redirect_uri"))
-    return asked == (request.account, request.client_id, request.redirect_uri)
-
-
 def _lands_another(
     journey: Journey,
     asked: Asked,
-    redirect: Target | None,
+    lead: _Lead,
     login_hosts: Collection[str],
     registered: Collection[Endpoint],
 ) -> bool:
@@ -185,16 +216,16 @@ def _lands_another(
 
     To one that is registered, or that sent another state, or from a host where the login has not been.
     """
-    if redirect is None or redirect.endpoint is None or redirect.endpoint in journey.app_endpoints:
+    if lead.endpoint is None or lead.endpoint in journey.app_endpoints:
         return False
-    if redirect.endpoint in registered:
+    if lead.endpoint in registered:
         return True
-    host, query = redirect.endpoint.host, redirect.query
-    if host == journey.sentinel[0] or host_matches(host, login_hosts) or not query.has("code", "error"):
+    host = lead.endpoint.host
+    if host == journey.sentinel[0] or host_matches(host, login_hosts) or not lead.hands_out:
         return False
     page = parse_uri(asked.referer) if asked.referer else None
     comes_from_it = page is not None and _has_been_at(journey, page.endpoint)
-    if query.get("state") in (None, journey.request.state):
+    if lead.state in (None, journey.request.state):
         return not (comes_from_it or _has_been_at(journey, asked.own.endpoint))
     # Of a page at another host browsers tell no more than its origin, which may be that of the journey's page.
     return not (comes_from_it and page is not None and page.endpoint.path == "/" and not page.query)
@@ -241,22 +272,16 @@ def _may_come_from(journey: Journey, asked: Asked, login_hosts: Collection[str])
     )
 
 
-def _stateless(journeys: Iterable[Journey], target: Target | None) -> list[Journey]:
-    """Where nothing came with a state: the journeys that never had one."""
-    if target is None or target.query.has("state"):
-        return []
-    return [journey for journey in journeys if journey.request.state is None]
+def _both_stateless(journey: Journey, target: Target | None) -> bool:
+    """Whether nothing came with a state, and the journey never had one."""
+    return journey.request.state is None and target is not None and not target.query.has("state")
 
 
-def _of_browser(journeys: list[Journey], browser: Browser) -> list[Journey]:
-    return _narrowed(journeys, [journey for journey in journeys if journey.browser == browser])
-
-
-def _narrowed(journeys: list[Journey], *groups: Collection[Journey]) -> list[Journey]:
-    """The journeys that are also in each of ``groups``; a group that would leave none is passed over."""
-    for group in groups:
-        names = {journey.id for journey in group}
-        journeys = [journey for journey in journeys if journey.id in names] or journeys
+def _narrowed(journeys: list[Journey], *tests: Callable[[Journey], bool]) -> list[Journey]:
+    """The journeys that pass each of ``tests`` in turn; one that none passes is passed over."""
+    for test in tests:
+        if len(journeys) > 1:
+            journeys = [journey for journey in journeys if test(journey)] or journeys
     return journeys
 
 

@@ -65,15 +65,17 @@ _NO_PARAMETERS = Parameters()
 
 
 _AS_SENT = re.compile(r"[!#-&(-;=?-~]*+")
-_ENCODED_BY_BROWSERS = re.compile(r"[^!#-&(-;=?-~]")
+_ENCODED_BY_BROWSERS = re.compile(r"[^!#-&(-;=?-~]+")
 """In a query (URL Standard, the special-query percent-encode set)."""
+
+_DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
 
 type Key = int
 """A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""
 
 
 def key_of(uri: Uri | None) -> Key:
-    return hash((uri.endpoint, sent_query(uri.query or ""))) if uri else 0
+    return hash((uri.endpoint, sent_query(uri.query) if uri.query else "")) if uri else 0
 
 
 def sent_query(query: str) -> str:
@@ -82,11 +84,11 @@ def sent_query(query: str) -> str:
 
 
 def _encoded(found: re.Match[str]) -> str:
-    character = found[0]
-    if character in "\t\n\r":
-        return ""
-    is_byte = "\udc80" <= character <= "\udcff"  # that is no UTF-8
-    return quote(character, errors="surrogateescape" if is_byte else "surrogatepass")
+    text = found[0].translate(_DROPPED)
+    try:
+        return quote(text, safe="", errors="surrogateescape")
+    except UnicodeEncodeError:  # of surrogates that stand for no byte a capture in JSON may hold some
+        return quote(text, safe="", errors="surrogatepass")
 
 
 class Target(Struct, frozen=True, gc=False):

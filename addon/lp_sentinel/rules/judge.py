@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from lp_sentinel.facts import MOMENTS, Facts
@@ -70,8 +70,10 @@ def judge(
     if not found:
         return [], frozenset()
     fired = frozenset(Fired(rule.id, parameter, rule.is_error) for rule, parameter, _ in found)
-    earlier = fired | prior
-    return [_hit(one) for one in found if not _yields(one, earlier)], fired
+    parameters: dict[str, set[str | None]] = {}
+    for one in fired | prior:
+        parameters.setdefault(one.rule, set()).add(one.parameter)
+    return [_hit(one) for one in found if not _yields(one, parameters)], fired
 
 
 def _found(rule: Rule, known: tuple[Any, ...], show: Show) -> _Found:
@@ -81,11 +83,12 @@ def _found(rule: Rule, known: tuple[Any, ...], show: Show) -> _Found:
     return _Found(rule, parameter, shown)
 
 
-def _yields(found: _Found, fired: frozenset[Fired]) -> bool:
+def _yields(found: _Found, fired: Mapping[str, Collection[str | None]]) -> bool:
+    """Whether another rule says it better: ``fired`` are the parameters that each spoke of, ``None`` if of none."""
     return any(
-        other.rule in found.rule.yields_to
-        and (None in (other.parameter, found.parameter) or other.parameter == found.parameter)
-        for other in fired
+        found.parameter is None or None in fired[rule] or found.parameter in fired[rule]
+        for rule in found.rule.yields_to
+        if rule in fired
     )
 
 
