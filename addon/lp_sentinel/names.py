@@ -21,17 +21,19 @@ WORDS = frozenset((
 """Those of the harmless ones whose values a standard lists: what looks drawn is none of them."""
 URLS = frozenset(("redirect_uri", "error_uri", "iss"))
 KNOWN = HARMLESS | URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-\[\]]{0,23}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,39}")
 
 _SHORTEST = 12
 """Characters: a name of mixed case that stands alone and is as long may be a token."""
 _TELLING = re.compile(
-    r"token|secret|passw|passphrase|pwd|credential|bearer|saml|session|sessid|assertion|signature|jwt|csrf|xsrf|cookie|ticket"
+    r"token|secret|passw|passphrase|passcode|pwd|credential|bearer|saml|session|sessid|assertion|signature|jwt|csrf|xsrf"
+    r"|cookie|ticket|auth(?:orization)?code"
 )
 _SECRET_WORDS = frozenset((
     "code", "state", "nonce", "pass", "pw", "key", "apikey", "sid", "otp", "pin", "auth", "authorization", "verifier",
     "challenge", "sig", "hint",
 ))  # fmt: skip
+_HARMLESS_CODE = re.compile(r"(?i)(?:country|error|exit|http|lang|language|reason|response|result|status)[_.\-]?code")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -42,10 +44,11 @@ def encoded_too(characters: str) -> str:
     return rf"(?:[{re.escape(characters)}]|%(?:25)*(?:{cases}))"
 
 
+_QUOTES, _BETWEEN = "\"'", " \t\r\n;,&?#|\"'{([\\"
+_QUOTE = rf"\\?{encoded_too(_QUOTES)}"
 _JOINED_NAME = re.compile(
-    rf"(?:\A|\s|{encoded_too(';,&?#|')}|%(?:25)*(?:0[aAdD]|20))"
-    rf"([A-Za-z][A-Za-z0-9_.\-]{{0,40}})\s{{0,4}}{encoded_too('=')}"
-    r"|[\"']([A-Za-z][A-Za-z0-9_.\-]{0,40})[\"']\s{0,4}:"
+    r"(?:%(?:25)*[0-9A-Fa-f]{2}|(?<![A-Za-z0-9_.\-%]))(?P<name>[A-Za-z0-9_][A-Za-z0-9_.\-\[\]]{0,80}+)"
+    rf"(?:\s{{0,4}}{encoded_too('=')}|{_QUOTE}\s{{0,4}}{encoded_too(':')}\s{{0,4}})(?:{_QUOTE})?"
 )
 """How a parameter begins that was joined to a value, as in ``1.0;state=…``, or a member of an object."""
 
@@ -80,7 +83,7 @@ def rests(raw: str) -> frozenset[str]:
 
 def holds_secret(name: str) -> bool:
     """Whether the value that stands behind a name is secret by all that the name tells."""
-    if name in HARMLESS or name in URLS:
+    if name in HARMLESS or name in URLS or _HARMLESS_CODE.fullmatch(name):
         return False
     return _TELLING.search(name.lower()) is not None or any(
         word.lower() in _SECRET_WORDS for word in _WORD.findall(name)
@@ -90,5 +93,6 @@ def holds_secret(name: str) -> bool:
 def joined_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Where values begin and end in a text, behind names that say that they are secret: ``1.0;state=…``."""
     for found, following in pairwise((*_JOINED_NAME.finditer(text), None)):
-        if found and holds_secret(found[1] or found[2]):
-            yield found.end(), following.start() if following else len(text)
+        if found and holds_secret(found["name"]):
+            value = text[found.end() : following.start()].rstrip(_BETWEEN) if following else text[found.end() :]
+            yield found.end(), found.end() + len(value)

@@ -56,13 +56,13 @@ _USER_IN_PATH = re.compile(rf"(?s)(\A|{_SLASH})((?:(?!{_SLASH}).)+)(?={encoded_t
 _COLON = re.compile(encoded_too(":"))
 _ACCOUNT = re.compile(r"/accounts?/\Z", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
-_WHOLE_TEMPLATE = re.compile(r"[${]*[A-Za-z0-9_ .:\-]{1,40}\}*|\[object Object\]")
+_WHOLE_TEMPLATE = re.compile(r"[${]*[\w .:\-|/,!?'()]{1,80}\}*|\[object Object\]")
 _NOT_WORDS = re.compile(r"([\s;,&=]+)")
 _MARKS = re.compile("[=:%]")
 """One of these stands in every text that has a parameter or a member joined to it."""
-_READABLE = re.compile(r"[^=?#&;,@%]{1,40}")
+_READABLE = re.compile(r"[^=?#&;@%]{1,40}")
 """A value in a redirect URI's own query that may be shown unless it looks drawn."""
-_READABLE_ALONE = re.compile(r"[!/]{0,2}[a-z][a-z0-9_.\-/]{0,39}")
+_READABLE_ALONE = re.compile(r"!?/[A-Za-z][A-Za-z0-9_.\-/]{0,39}|[a-z][a-z0-9_.\-/]{0,39}")
 """And what may stand there without a name, such as the fragment of a page's own router."""
 
 
@@ -179,8 +179,8 @@ class Redactor:
         elif not is_redirect_uri:
             path = _LONG_SEGMENT.sub(self._segment, path)
             path = _LONG_PARAMETER.sub(self._segment, path) if ";" in path else path
-        if not slashes and ("@" in path or ("%" in path and "40" in path)):
-            scheme, path = "", self._without_user(scheme + path)
+        if not authority and ("@" in path or ("%" in path and "40" in path)):
+            scheme, slashes, path = "", "", self._without_user(scheme + slashes + path)
         if ";" in path or "%" in path:
             path = _PATH_PARAMETER.sub(
                 lambda found: found[1] + self._path_value(found, is_redirect_uri=is_redirect_uri), path
@@ -212,7 +212,8 @@ class Redactor:
 
     def _path_value(self, found: re.Match[str], *, is_redirect_uri: bool) -> str:
         name, value = found[2], found[3]
-        is_shown = f"{name}={value}" in self._spared or (is_redirect_uri and _is_readable(name, value))
+        is_plain = is_redirect_uri and _is_readable(form_decode(name), form_decode(value))
+        is_shown = is_plain or f"{name}={value}" in self._spared
         return value if is_shown else self.mask(value)
 
     def _parameters(self, pairs: list[str], show: Callable[[str, int], str], depth: int) -> str:

@@ -1,0 +1,60 @@
+"""Queries of any length take no longer than they are long, however many logins are under way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from lp_sentinel.config import Config
+from lp_sentinel.engine import Engine
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.landing import sent_query
+from lp_sentinel.redact import Redactor
+from lp_sentinel.rules import load_rules
+from tests.logins import LOGIN, SENTINEL, Login, Step
+
+BOOK = load_rules()
+BROWSER = ("10.0.0.1", "Firefox")
+
+
+def took(call: Callable[[], object]) -> float:
+    """Seconds of the processor, the least of three: what disturbs makes it slower, never faster."""
+
+    def once() -> float:
+        begin = time.process_time()
+        call()
+        return time.process_time() - begin
+
+    return min(once() for _ in range(3))
+
+
+def engine() -> Engine:
+    return Engine(Config(), BOOK, Redactor())
+
+
+def step(method: str, url: str, location: str = "") -> Exchange:
+    return Step(BROWSER, method, url, 302, location).at(0, 1.79e9)
+
+
+def test_repeated_parameters() -> None:
+    def repeated(count: int) -> Callable[[], object]:
+        query = "&".join(f"n{number}=1&n{number}=2" for number in range(count))
+        exchange = step("GET", f"{SENTINEL}/sentinel/api/account/1/authorize?{query}", f"{LOGIN}/")
+        return lambda: engine().feed(exchange)
+
+    assert took(repeated(4_000)) < 24 * took(repeated(500))
+
+
+def test_a_long_location_while_many_logins_wait() -> None:
+    def waiting(count: int) -> Callable[[], object]:
+        judging = engine()
+        for number in range(count):
+            judging.feed(next(Login(number, BROWSER).steps()).at(number, 1.79e9))
+        exchange = step("POST", f"{LOGIN}/api/login", f"https://elsewhere.example/?{'a=1&' * 50_000}")
+        return lambda: judging.feed(exchange)
+
+    assert took(waiting(400)) < 4 * took(waiting(20))
+
+
+def test_characters_that_browsers_encode() -> None:
+    assert took(lambda: sent_query("é'" * 100_000)) < 24 * took(lambda: sent_query("é'" * 12_500)) + 0.01
