@@ -31,7 +31,7 @@ _LONGEST_TEXT = 600
 """Characters of a value that are worth handing on: some are a megabyte long."""
 _LONGEST_VALUE = 200
 _LONGEST_JOINED = 20_000
-"""Characters of a harmless value that are searched for secrets; a longer one that may hold some is masked."""
+"""Characters of a harmless value that are searched for secrets to mask; a longer one that may hold some is masked."""
 _MOST_ITEMS = 50
 _MOST_URLS = 1000
 _DEEPEST = 3

@@ -1,7 +1,7 @@
 """Rule expressions: a checked subset of Python, compiled so that what is not known is neither true nor false.
 
 An expression is never evaluated to one of three truth values. It is compiled to a proof that it is true, or to a proof
-that it is false: plain two-valued Python without calls, in which everything that may be unknown is guarded first.
+that it is false: plain two-valued Python, in which everything that may be unknown is guarded first.
 ``and`` is proved true by all its parts and false by any of them, ``or`` the other way round (Kleene's logic).
 """
 
