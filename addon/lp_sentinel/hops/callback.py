@@ -46,6 +46,8 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
             issue(docket, code, None, own.endpoint)
     else:
         altered = _join(docket, journey, exchange, asked, hop)
+        if redirected == "elsewhere":
+            altered = ()  # nobody has altered what another response sent here: a form may have been sent twice
     facts = CallbackFacts(
         code=secret(code),
         state=secret(own.query.get("state")),
@@ -86,9 +88,7 @@ def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, ho
     if journey.landing is None:
         land(docket, journey, exchange, asked.own, hop)
     else:
-        # What another response of the login sent here, after a form was sent twice, nobody has altered.
-        if docket.history.redirected(asked.own) is None:
-            altered = _altered(journey, journey.landing, asked.own.query)
+        altered = _altered(journey, journey.landing, asked.own.query)
         if not journey.callback_seen:
             judge_late(docket, journey, exchange, hop)
     journey.callback_seen = True
