@@ -9,10 +9,6 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-import zstandard
-
-from lp_sentinel.captures import zstd
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -87,7 +83,7 @@ class Stream:
     def _next(self, size: int) -> bytes:
         try:
             return self._pull(size)
-        except (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             self.cut = reason(error)
             self._pull = _nothing
             return b""
@@ -136,7 +132,9 @@ def _unpacker(packed: Stream) -> Callable[[int], bytes] | None:
     head = packed.peek(4)
     if head.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=packed).read1  # type: ignore[call-overload,no-any-return]
-    if head == zstandard.FRAME_HEADER:
+    if head == b"\x28\xb5\x2f\xfd":
+        from lp_sentinel.captures import zstd  # noqa: PLC0415  (seldom needed, and takes its time)
+
         return zstd.unpacker(packed)
     if head.startswith(_ZLIB_HEADS):
         return _inflater(packed)

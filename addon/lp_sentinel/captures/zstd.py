@@ -20,12 +20,15 @@ _PIECE = 1 << 12
 
 
 def unpacker(packed: Readable) -> Callable[[int], bytes]:
-    """What reads ``packed`` unpacked. It raises EOFError where that ends too early, ZstdError where it is broken."""
+    """What reads ``packed`` unpacked. It raises EOFError where that ends too early, ValueError where it is broken."""
     frames = _Frames(packed)
     read = zstandard.ZstdDecompressor().stream_reader(frames, read_across_frames=True).read1  # type: ignore[arg-type]
 
     def pull(size: int) -> bytes:
-        piece: bytes = read(size)
+        try:
+            piece: bytes = read(size)
+        except zstandard.ZstdError as error:
+            raise ValueError(str(error)) from error
         if not piece and not frames.is_whole:
             message = "the compressed data ends too early"
             raise EOFError(message)
