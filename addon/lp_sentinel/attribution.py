@@ -60,7 +60,7 @@ def of_hop(
     waiting = [
         journey
         for journey in stated
-        if _waits(journey) and (_is_near(journey, asked, login_hosts) or _lands(journey, redirect))
+        if _waits(journey) and (_is_near(journey, asked, login_hosts) or lead.endpoint in journey.app_endpoints)
     ]
     if waiting:
         return _newest(
@@ -151,7 +151,7 @@ def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[J
     """Journeys that a callback request itself tells: by its whole URL, else by code and state, else by one of them."""
     own = asked.own
     code, state = own.query.get("code"), own.query.get("state")
-    sent_here = [journey for journey in journeys.sent_to(own.key) if journey.browser == asked.browser]
+    sent_here = [journey for journey in journeys.landed_at(own.key) if journey.browser == asked.browser]
     due = [journey for journey in sent_here if not journey.callback_seen]
     # What was brought before is brought again, unless it comes from the page of a login that waits.
     if due or (sent_here and not comes_from_login):
@@ -199,10 +199,6 @@ def _is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bo
         return False
     host = (endpoint.host, endpoint.port)
     return host == journey.sentinel or host in journey.hosts or host_matches(endpoint.host, login_hosts)
-
-
-def _lands(journey: Journey, redirect: Target | None) -> bool:
-    return redirect is not None and redirect.endpoint in journey.app_endpoints
 
 
 def _lands_another(

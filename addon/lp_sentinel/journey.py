@@ -258,7 +258,7 @@ class Journeys:
         """Journeys that this code or state landed in."""
         return self._by_landed.get((name, value), {}).values() if value else ()
 
-    def sent_to(self, key: Key) -> Collection[Journey]:
+    def landed_at(self, key: Key) -> Collection[Journey]:
         """Journeys that landed by a Location with this key."""
         return self._by_landed.get(("location", key), {}).values()
 

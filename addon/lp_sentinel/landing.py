@@ -62,12 +62,9 @@ _DESCRIPTIONS = ("error_description", "error_code", "error_message")
 CALLBACK_NAMES = ("code", "error", "state")
 """What apps are called back with: a callback request carries one of these."""
 _NO_PARAMETERS = Parameters()
-
-
 _AS_SENT = re.compile(r"[!#-&(-;=?-~]*+")
 _ENCODED_BY_BROWSERS = re.compile(r"[^!#-&(-;=?-~]+")
 """In a query (URL Standard, the special-query percent-encode set)."""
-
 _DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
 
 type Key = int

@@ -41,8 +41,6 @@ _URL = re.compile(
     r"(?s)(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?(?P<slashes>[/\\]{2})?"
     r"(?P<authority>(?<=[/\\]{2})[^/\\?#]*)?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
 )
-
-
 _ENCODED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*%(?:25)*3[aA]")
 _ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
 _LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
