@@ -19,8 +19,6 @@ from tests.world.proxy import (
     Ended,
     Mitmdump,
     Options,
-    arguments_of,
-    environment,
     replay,
     run_mitmdump,
 )
@@ -191,112 +189,6 @@ def test_a_request_without_an_answer_is_judged_in_a_replay(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        ({"lp_show": "foo"}, "lp_show: unknown value 'foo'"),
-        ({"lp_show": ["info", "error"]}, "lp_show: expected one text, not ['info', 'error']"),
-        ({"lp_fail_on": "eror"}, "lp_fail_on: unknown value 'eror', did you mean 'error'?"),
-        ({"lp_redact": "false"}, "lp_redact: unknown value 'false'"),
-        ({"lp_report": "report.foo"}, "report report.foo: its ending says in which format to write"),
-        ({"lp_report": "no/such/report.jsonl"}, "report no/such/report.jsonl: cannot be written"),
-        ({"lp_config": "missing.yaml"}, "missing.yaml:1:1: cannot be read: No such file"),
-        (
-            {"lp_config": "broken.yaml"},
-            "broken.yaml:2:1: unknown key 'acounts', did you mean 'accounts'?\n  acounts: {}\n  ^",
-        ),
-        ({"lp_config": "rule.yaml"}, "rule.yaml:2:12: unknown rule 'LPA999'"),
-    ],
-)
-def test_a_bad_option_stops_mitmdump_before_it_listens(tmp_path: Path, options: Options, problem: str) -> None:
-    (tmp_path / "broken.yaml").write_text("login_hosts: []\nacounts: {}\n")
-    (tmp_path / "rule.yaml").write_text("rules:\n  ignore: [LPA999]\n")
-    listen = ("--listen-host", "127.0.0.1", "--listen-port", "0")
-    ended = run_mitmdump(*listen, "-s", SCRIPT, options=options, cwd=tmp_path)
-    assert ended.status == 1, ended
-    assert (ended.stdout + ended.stderr).count(problem) == 1, ended
-    assert "listening" not in ended.stdout
-    assert "Traceback" not in ended.stdout + ended.stderr
-
-
-MISTYPED = {"lp_fualts": "lp_faults", "lp_failon": "lp_fail_on", "lp-config": "lp_config"}
-
-
-def configured(folder: Path, config: dict[str, Any], *arguments: str | Path) -> tuple[int, str, str]:
-    """How mitmdump ends with this ``config.yaml``, which may name the scripts, and what it says."""
-    (folder / "config.yaml").write_text(json.dumps(config))
-    command: list[str | Path] = [MITMDUMP, *arguments_of({"confdir": folder}), *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, cwd=folder, env=environment()
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-@pytest.mark.parametrize(("given", "meant"), MISTYPED.items())
-@pytest.mark.parametrize("where", ["given", "given with a capture", "config.yaml"])
-def test_an_option_that_nobody_declares_stops_the_start(tmp_path: Path, given: str, meant: str, where: str) -> None:
-    arguments: list[str | Path] = ["--listen-host", "127.0.0.1", "--listen-port", "0"]
-    if where == "config.yaml":
-        config = {"scripts": [str(SCRIPT)], "lp_show": "none", given: ["error"]}
-    else:
-        arguments += ["-s", SCRIPT, "--set", f"{given}=error"]
-        config = {}
-    if where == "given with a capture":
-        arguments += ["-nr", CAPTURES / "demo.flow"]
-    status, stdout, stderr = configured(tmp_path, config, *arguments)
-    assert (status, stderr) == (1, f"lp-authorize: unknown option '{given}', did you mean '{meant}'?\n")
-    assert "No authorize request" not in stdout
-
-
-@pytest.mark.parametrize("scripts", [("other.py", SCRIPT), (SCRIPT, "other.py")], ids=["before", "after"])
-def test_options_that_others_declare_and_all_of_ours_stop_nothing(
-    tmp_path: Path, scripts: tuple[str | Path, ...]
-) -> None:
-    (tmp_path / "other.py").write_text("def load(loader):\n    loader.add_option('lp_other', str, '', 'Ours.')\n")
-    options = {"lp_page": "", "lp_redact": "on", "lp_simulate": "off", "lp_faults": [], "lp_report": ["report.jsonl"]}
-    config = {"lp_show": "none", **options, "scripts": [str(tmp_path / script) for script in scripts]}
-    given = arguments_of({"lp_other": "x", "lp_fail_on": "error", "lp_config": CONFIG, "not_for_us": "y"})
-    for name, expected in (("demo.flow", 1), ("in-order.flow", 0)):
-        status, stdout, stderr = configured(tmp_path, config, "-nr", CAPTURES / name, *given)
-        assert (status, stderr, "unknown" in stdout) == (expected, "", False)
-
-
-def test_an_option_that_nobody_declares_does_not_end_what_is_running(tmp_path: Path) -> None:
-    options: Options = {"lp_fualts": "x", "termlog_verbosity": "warn"}
-    listen = ["--listen-host", "127.0.0.1", "--listen-port", "0"]
-    (tmp_path / "later.py").write_text(
-        "import asyncio\nfrom mitmproxy import ctx\n"
-        f"def add():\n    ctx.options.update(scripts=[*ctx.options.scripts, {str(SCRIPT)!r}])\n"
-        "def running():\n    asyncio.get_running_loop().call_later(0.5, add)\n"
-    )
-    process = Mitmdump([*listen, "-s", "later.py", *arguments_of(options)], tmp_path, None, None)
-    try:
-        process.wait_for("unknown option 'lp_fualts', did you mean 'lp_faults'?")
-    finally:
-        assert process.stop().status == 0
-
-
-@pytest.mark.parametrize("option", ["-r", "-C", "-S", "-w", "hardump"])
-def test_no_report_is_written_over_a_capture_in_use(tmp_path: Path, option: str) -> None:
-    capture = tmp_path / "c.json"
-    capture.write_bytes(content := (CAPTURES / "in-order.flow").read_bytes())
-    (tmp_path / "link.json").symlink_to(capture)
-    other = tmp_path / "other.jsonl"
-    using = ("--set", f"hardump={capture}") if option == "hardump" else (option, capture)
-    ended = run_mitmdump("-n", *using, "-s", SCRIPT, options={"lp_report": [other, tmp_path / "link.json"]})
-    assert ended.status == 1, ended
-    assert (ended.stdout + ended.stderr).count("link.json: is the capture itself, which is never overwritten") == 1
-    assert "Traceback" not in ended.stdout + ended.stderr
-    assert not other.exists()
-    assert option == "-w" or capture.read_bytes() == content
-
-
-def test_the_config_in_the_working_directory_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "lp-authorize.yaml").write_text("rules:\n  ignore: [LPA]\n")
-    ended = replay(CAPTURES / "demo.flow", "-s", SCRIPT, options={"flow_detail": "0"}, cwd=tmp_path)
-    assert "0 findings" in ended.stdout
-
-
-@pytest.mark.parametrize(
     ("show", "shown", "hidden"),
     [
         ("warning", ("LPA130", "Summary"), ("LPA1 ",)),
@@ -327,52 +219,6 @@ def test_a_failure_of_ours_is_logged_once_and_the_traffic_passes(app: App, proxi
     assert ended.stdout.count("RuntimeError (") == 1, ended
     assert "in fail" in ended.stdout
     assert "secret text" not in ended.stdout
-
-
-def test_a_refused_change_leaves_the_logins_under_way_alone(tmp_path: Path) -> None:
-    script, reports = tmp_path / "change.py", [tmp_path / "plain.jsonl", tmp_path / "changed.jsonl"]
-    script.write_text(
-        "from mitmproxy import ctx, exceptions\n"
-        "def response(flow):\n"
-        "    try:\n"
-        "        ctx.options.update(lp_config='missing.yaml')\n"
-        "    except exceptions.OptionsError:\n"
-        "        print('refused', ctx.options.lp_config)\n"
-    )
-    plain: Options = {"lp_config": CONFIG, "lp_redact": "off", "termlog_verbosity": "error"}
-    replay(CAPTURES / "state-altered.flow", "-s", SCRIPT, options={**plain, "lp_report": reports[0]})
-    changed: Options = {**plain, "lp_report": reports[1]}
-    ended = replay(CAPTURES / "state-altered.flow", "-s", SCRIPT, "-s", script, options=changed)
-    assert f"refused {CONFIG}" in ended.stdout
-    assert reports[1].read_text("utf-8") == reports[0].read_text("utf-8")
-
-
-def test_options_can_be_listed() -> None:
-    ended = run_mitmdump("-s", SCRIPT, "--options")
-    assert ended.status == 0
-    for name in ("lp_config", "lp_report", "lp_faults", "lp_fail_on", "lp_redact", "lp_show"):
-        assert f"{name}:" in ended.stdout
-
-
-@pytest.mark.parametrize(
-    ("option", "problem"), [("lp_show", "lp_show: unknown value 'foo'"), ("lp_shwo", "unknown option 'lp_shwo'")]
-)
-@pytest.mark.parametrize(("name", "status"), [("mitmproxy", 1), ("mitmweb", 1)])
-def test_the_other_tools_stop_as_well(tmp_path: Path, name: str, status: int, option: str, problem: str) -> None:
-    options = arguments_of({"confdir": tmp_path, option: "foo"})
-    more = ["--no-web-open-browser", "--web-port", "0"] if name == "mitmweb" else []
-    listen = ["--listen-host", "127.0.0.1", "--listen-port", "0"]
-    command = [MITMDUMP.with_name(name), "-s", SCRIPT, *listen, *more, *options]
-    done = subprocess.run(
-        ["script", "-qec", f"stty cols 80 rows 24; {' '.join(map(str, command))}", "/dev/null"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=environment(TERM="xterm"),
-    )
-    assert done.returncode == status
-    assert done.stdout.count(problem) == 1, done.stdout
 
 
 def test_commands_tell_what_was_found(tmp_path: Path) -> None:
