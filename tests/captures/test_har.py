@@ -15,7 +15,7 @@ from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.test import tflow
 
 from lp_sentinel.captures import CaptureError, read_capture
-from lp_sentinel.captures import entries as entries_module
+from lp_sentinel.captures import walk as walk_module
 from lp_sentinel.captures.entries import entry_texts
 from lp_sentinel.captures.stream import Stream
 
@@ -389,8 +389,8 @@ def test_an_entry_of_any_shape_raises_nothing_but_capture_error(value: Any) -> N
 
 @pytest.mark.parametrize("character", ["x", '"', "\\", "ü"])
 def test_very_long_bodies_are_dropped_and_nothing_else(monkeypatch: pytest.MonkeyPatch, character: str) -> None:
-    monkeypatch.setattr(entries_module, "_LONGEST_STRING", 20_000)
-    monkeypatch.setattr(entries_module, "CHUNK", 1_000)
+    monkeypatch.setattr(walk_module, "_LONGEST_STRING", 20_000)
+    monkeypatch.setattr(walk_module, "CHUNK", 1_000)
     url = "https://a.example/?x=" + "y" * 15_000
     entry = {"response": {"content": {"text": character * 100_000}}, "request": {"url": url, "method": "GET"}}
     file = io.BytesIO(har(*[entry] * 3))

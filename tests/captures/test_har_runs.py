@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from lp_sentinel.captures import entries as entries_module
+from lp_sentinel.captures import walk as walk_module
 from lp_sentinel.captures.entries import entry_runs, entry_texts
 from lp_sentinel.captures.har import exchange_of, find_exchanges, pack, read_har, unpack
 from lp_sentinel.captures.har_types import ENTRIES
@@ -107,7 +107,7 @@ def test_many_at_once_are_read_as_one_by_one(parsed: list[Any], style: dict[str,
     parsed = [*RECORDED[:2], *parsed, *RECORDED[-2:]]
     data = json.dumps({"log": {"entries": parsed}}, **style).encode("utf-8", "surrogatepass")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(entries_module, "CHUNK", chunk)
+        patch.setattr(walk_module, "CHUNK", chunk)
         found = quickly(data, step)
     assert found == plainly([json.dumps(entry, **style).encode("utf-8", "surrogatepass") for entry in parsed])
 
@@ -182,8 +182,8 @@ def test_what_was_packed_is_unpacked(parsed: list[Any], broken: bool) -> None:
 
 
 def test_of_a_very_long_entry_what_counts_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entries_module, "_LONGEST", 20_000)
-    monkeypatch.setattr(entries_module, "CHUNK", 1_000)
+    monkeypatch.setattr(walk_module, "_LONGEST", 20_000)
+    monkeypatch.setattr(walk_module, "CHUNK", 1_000)
     messages = [{"type": "send", "time": 1, "opcode": 1, "data": '{"a":[]}'}] * 2_000
     cookies = [{"name": "a", "value": "b"}] * 1_000
     first = RECORDED[0] | {"_webSocketMessages": messages}

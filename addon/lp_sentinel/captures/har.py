@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Raw
 
-from lp_sentinel.captures.entries import Run, entry_runs
+from lp_sentinel.captures.entries import entry_runs
 from lp_sentinel.captures.har_types import (
     BODIES,
     ENTRIES,
@@ -43,6 +43,7 @@ from lp_sentinel.captures.parts import (
     was_taken_out,
 )
 from lp_sentinel.captures.stream import Stream, reason
+from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
