@@ -205,11 +205,11 @@ class Step:
     def at(self, index: int, started: float) -> Exchange:
         uri = parse_uri(self.url)
         assert uri is not None
-        headers: Headers = (("User-Agent", self.browser[1]),)
+        headers: Headers = (("user-agent", self.browser[1]),)
         if self.referer:
-            headers += (("Referer", self.referer),)
+            headers += (("referer", self.referer),)
         if self.body:
-            headers += (("Content-Type", "application/x-www-form-urlencoded"),)
+            headers += (("content-type", "application/x-www-form-urlencoded"),)
         endpoint = uri.endpoint
         assert endpoint.port is not None
         return Exchange(
@@ -226,6 +226,6 @@ class Step:
             request_headers=headers,
             request_body=self.body,
             status=self.status,
-            response_headers=(("Location", self.location),) if self.location else (),
+            response_headers=(("location", self.location),) if self.location else (),
             response_body=self.answer,
         )

@@ -88,7 +88,7 @@ def planted(exchange: Exchange, plant: Plant) -> Exchange:
     location = header(headers, "location")
     if location is not None:
         changed = plant(location)
-        headers = tuple((name, changed if name == "Location" else value) for name, value in headers)
+        headers = tuple((name, changed if name == "location" else value) for name, value in headers)
     bodies = {
         name: plant(body.decode()).encode()
         for name in ("request_body", "response_body")

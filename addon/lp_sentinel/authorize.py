@@ -171,6 +171,8 @@ def _stands_for(name: str) -> str | None:
 
 def _after_open_question_mark(query: str) -> tuple[str, ...]:
     """The names that follow a ``redirect_uri`` whose own ``?`` was sent unencoded."""
+    if "?" not in query:
+        return ()
     pieces = query.split("&")
     for place, piece in enumerate(pieces):
         name, _, value = piece.partition("=")

@@ -7,6 +7,7 @@ from msgspec import Struct
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint
 
 type Headers = tuple[tuple[str, str], ...]
+"""Names in lower case, values without surrounding white space."""
 
 FAULT_HEADER = "lp-authorize-fault"
 
@@ -103,15 +104,13 @@ def elapsed(since: float, until: float) -> float:
 
 
 def header(headers: Headers, name: str) -> str | None:
-    """The first value of the header ``name`` (lower-case), without surrounding white space; ``None`` if absent."""
-    size = len(name)
+    """The first value of the header ``name`` (lower-case); ``None`` if absent."""
     for key, value in headers:
-        if len(key) == size and key.lower() == name:
-            return value.strip(" \t")
+        if key == name:
+            return value
     return None
 
 
 def header_values(headers: Headers, name: str) -> tuple[str, ...]:
     """Every value of the header ``name`` (lower-case), in order."""
-    size = len(name)
-    return tuple([value.strip(" \t") for key, value in headers if len(key) == size and key.lower() == name])
+    return tuple([value for key, value in headers if key == name])

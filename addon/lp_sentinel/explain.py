@@ -142,7 +142,7 @@ def _exchange_lines(exchange: Exchange, before: Exchange | None, *, is_made_up: 
     if exchange.status is not None:
         yield f"  answered {exchange.status}"
         for name, value in exchange.response_headers:
-            yield from (f"    {line}" for line in _url_lines(f"{name}: ", value, decode=False))
+            yield from (f"    {line}" for line in _url_lines(f"{name.title()}: ", value, decode=False))
         if exchange.response_body:
             yield f"    {visible(exchange.response_body.decode())}"
 

@@ -234,6 +234,8 @@ def read_landing(
 
 def _lost(requested: Uri, query: Parameters) -> tuple[str, ...]:
     """Names in the requested redirect URI's own query whose pair is not in the landing's query."""
+    if not requested.query:
+        return ()
     # Without a value it counts as left out.
     missing = Counter(pair for pair in parse_parameters(requested.query).pairs if pair[1]) - Counter(query.pairs)
     return tuple(dict.fromkeys(name for name, _ in missing))

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from lp_sentinel import texts
 from lp_sentinel.drawn import SHORTEST, is_drawn
+from lp_sentinel.memory import Ageing
 from lp_sentinel.names import (
     HARMLESS,
     URLS,
@@ -33,7 +34,7 @@ _LONGEST_VALUE = 200
 _LONGEST_JOINED = 20_000
 """Characters of a harmless value that are searched for secrets to mask; a longer one that may hold some is masked."""
 _MOST_ITEMS = 50
-_MOST_URLS = 1000
+_KEPT = 1000
 _DEEPEST = 3
 """A URL in a URL in a URL; what lies deeper is masked as a whole."""
 
@@ -72,14 +73,19 @@ class Redactor:
         self.on = on
         self._key = secrets.token_bytes(32)
         self._spared: frozenset[str] = frozenset()
-        self._urls: dict[str, str] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._urls = Ageing[str, str](_KEPT)
         """Those shown last: what a response redirects to is asked for next."""
+        self._pairs = Ageing[str, str](_KEPT)
+        """Of their parameters: the logins of an app differ in few."""
 
     def spare(self, registered: frozenset[str]) -> None:
         """Show these parts of paths and redirect URIs as they are: what a project registered is no secret."""
         if registered != self._spared:
             self._spared = registered
-            self._urls.clear()
+            self._forget()
 
     def mask(self, secret: str, shown: int = _SHOWN) -> str:
         """``Splx…(22)#a1f3c2``: how it begins, its length in characters, a fingerprint; ``…(8)#a1f3c2`` if short."""
@@ -96,8 +102,6 @@ class Redactor:
         shown = self._urls.get(url)
         if shown is None:
             shown = bounded(self._url(url))
-            if len(self._urls) >= _MOST_URLS:
-                self._urls.clear()
             if len(url) <= CACHED_LENGTH:
                 self._urls[url] = shown
         return shown
@@ -186,7 +190,7 @@ class Redactor:
         if behind:
             path += self.mask(behind)
         pieces = [scheme, slashes, authority, path]
-        show = self._own_parameter if is_redirect_uri else self._parameter
+        show = self._own_parameter if is_redirect_uri else self._parameter if depth else self._pair
         for part in (query, fragment):
             if part:
                 pieces += part[0], self._parameters(part[1:].split("&"), show, depth)
@@ -218,6 +222,14 @@ class Redactor:
         shown = [show(pair, depth) for pair in pairs[:_MOST_ITEMS]]
         more = len(pairs) - len(shown)
         return "&".join([*shown, f"…({more} more)"] if more else shown)
+
+    def _pair(self, piece: str, depth: int) -> str:
+        shown = self._pairs.get(piece)
+        if shown is None:
+            shown = self._parameter(piece, depth)
+            if len(piece) <= CACHED_LENGTH:
+                self._pairs[piece] = shown
+        return shown
 
     def _parameter(self, piece: str, depth: int) -> str:
         raw_name, equals, raw_value = piece.partition("=")

@@ -84,14 +84,14 @@ def test_firefox() -> None:
 
 def test_safari() -> None:
     authorize, unanswered = named("safari.har")
-    assert authorize.response_headers == (("Location", CALLBACK),)
+    assert authorize.response_headers == (("location", CALLBACK),)
     assert authorize.answered == pytest.approx(NOON + 0.2032)
     assert (unanswered.url, unanswered.status, unanswered.error, unanswered.answered) == (CALLBACK, None, None, None)
 
 
 def test_charles() -> None:
     authorize, token, failed = named("charles.har")
-    assert authorize.response_headers == (("Location", CALLBACK), ("Location", "https://other.example/"))
+    assert authorize.response_headers == (("location", CALLBACK), ("location", "https://other.example/"))
     assert token.request_body == b"grant_type=authorization_code&code=a%2Bb%2Fc%3D%26d&empty="
     assert token.response_body == ANSWER
     assert (failed.status, failed.error, failed.no_answer) == (None, "status 0", True)
@@ -100,7 +100,7 @@ def test_charles() -> None:
 def test_insomnia() -> None:
     authorize, local = named("insomnia.har")
     assert (authorize.method, authorize.url, authorize.status) == ("get", f"https://localhost:8443{AUTHORIZE}", 400)
-    assert authorize.request_headers == (("X-Number", "7"), ("X-Null", ""), ("X-Flag", "true"))
+    assert authorize.request_headers == (("x-number", "7"), ("x-null", ""), ("x-flag", "true"))
     assert authorize.started == pytest.approx(NOON + 0.123456)
     assert (local.index, local.url, local.started) == (2, "http://[::1]/", None)
 
@@ -250,12 +250,12 @@ def test_connect_has_no_target() -> None:
 
 
 def test_headers_as_pairs() -> None:
-    assert one({"headers": [["A", "b"], ["C"], [], {"value": "x"}]}).request_headers == (("A", "b"), ("C", ""))
+    assert one({"headers": [["A", "b"], ["C"], [], {"value": "x"}]}).request_headers == (("a", "b"), ("c", ""))
 
 
 def test_a_redirect_url_stands_in_for_a_missing_location_only() -> None:
     given_too = {"status": 302, "redirectURL": "https://x.example/", "headers": [{"name": "location", "value": ""}]}
-    assert one(None, {"status": 302, "redirectURL": "/x"}).response_headers == (("Location", "/x"),)
+    assert one(None, {"status": 302, "redirectURL": "/x"}).response_headers == (("location", "/x"),)
     assert one(None, given_too).response_headers == (("location", ""),)
 
 

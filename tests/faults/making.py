@@ -31,6 +31,6 @@ def exchange(target: str, *, host: str = "sentinel.example", method: str = "GET"
         "client": "127.0.0.1",
         "scheme": "https",
         "port": 443,
-        "request_headers": (("User-Agent", "Visitor"),),
+        "request_headers": (("user-agent", "Visitor"),),
     }
     return Exchange(**(known | {"method": method, "host": host, "target": target} | more))  # type: ignore[arg-type]

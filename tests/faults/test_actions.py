@@ -225,7 +225,7 @@ def test_a_real_code_that_is_thrown_away_is_said_to_be_spent(do: str, answered: 
     asked = exchange(f"{AUTHORIZE}?client_id=my-app&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=a")
     seen = Hops(Config()).at_request(asked)
     assert seen
-    real = exchange(asked.target, status=answered, response_headers=(("Location", REAL),))
+    real = exchange(asked.target, status=answered, response_headers=(("location", REAL),))
     assert acts.at_response(one, seen, KNOWN, real, REAL).spends is spent
 
 

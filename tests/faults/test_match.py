@@ -13,7 +13,7 @@ from lp_sentinel.faults.match import Hops, Seen, matches, outcome
 from tests.faults.making import AUTHORIZE, TOKEN, exchange, fault
 
 CB = "https://app.example/cb"
-AGENT = (("User-Agent", "Visitor"),)
+AGENT = (("user-agent", "Visitor"),)
 CONFIG = config_from(
     {
         "accounts": {"12345678": {"apps": [{"client_id": "my-app", "redirect_uris": [CB]}]}},
@@ -59,8 +59,8 @@ def test_hops_without_a_login_before(one: Exchange, hop: str | None) -> None:
         (exchange("/login", host="login.example"), "login"),
         (exchange("/login", host="login.example", method="POST"), "login"),
         (exchange("/sentinel/session?state=qa-1"), "login"),
-        (exchange("/x.css", host="login.example", request_headers=(*AGENT, ("Sec-Fetch-Dest", "style"))), None),
-        (exchange("/login", host="login.example", request_headers=(("User-Agent", "Somebody else"),)), None),
+        (exchange("/x.css", host="login.example", request_headers=(*AGENT, ("sec-fetch-dest", "style"))), None),
+        (exchange("/login", host="login.example", request_headers=(("user-agent", "Somebody else"),)), None),
         (exchange("/cb?code=c", host="app.example"), "callback"),
         (exchange("/page", host="app.example"), None),
         (exchange("/cb?code=c", host="new.example"), "callback"),
@@ -136,7 +136,7 @@ def test_outcomes(status: int | None, location: str, lands: bool, came_out: str)
     asked = authorize()
     found = hops.at_request(asked)
     assert found
-    answered = exchange(asked.target, status=status, response_headers=(("Location", location),) if location else ())
+    answered = exchange(asked.target, status=status, response_headers=(("location", location),) if location else ())
     landing = hops.lands(found, answered)
     assert (landing is not None) is lands
     assert outcome(answered, landing) == came_out

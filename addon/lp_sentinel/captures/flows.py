@@ -121,7 +121,7 @@ def _asked(request: http.Request, scheme: str) -> tuple[str, int]:
 
 def _headers(message: http.Message, wanted: Mapping[bytes, str]) -> Headers:
     fields = message.headers.fields
-    return tuple([(name, _text(value)) for key, value in fields if (name := wanted.get(key.lower()))])
+    return tuple([(name, _text(value).strip(" \t")) for key, value in fields if (name := wanted.get(key.lower()))])
 
 
 def _body(message: http.Message) -> bytes | None:

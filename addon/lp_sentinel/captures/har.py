@@ -112,11 +112,11 @@ def exchange_of(found: Found) -> Exchange:
     status = _status(response.status)
     headers, answer = _headers(request.headers), _headers(response.headers)
     if response.redirect and header(answer, "location") is None:
-        answer = (*answer, ("Location", text_of(response.redirect)))
+        answer = (*answer, ("location", text_of(response.redirect).strip(" \t")))
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
     if posted and posted.kind and header(headers, "content-type") is None:  # tools leave headers out
-        headers = (*headers, ("Content-Type", text_of(posted.kind)))
+        headers = (*headers, ("content-type", text_of(posted.kind).strip(" \t")))
     return Exchange(
         index=found.place,
         started=found.started,
@@ -201,7 +201,8 @@ def _status(value: Scalar) -> int | None:
 def _headers(pairs: Pairs) -> Headers:
     """Without HTTP/2's pseudo-headers, which say again what stands in the URL."""
     named = ((pair.name, pair.value) if isinstance(pair, Pair) else (*pair, None, None)[:2] for pair in pairs or ())
-    return tuple((text_of(name), text_of(value)) for name, value in named if name and not text_of(name).startswith(":"))
+    texts = ((text_of(name).lower(), text_of(value).strip(" \t")) for name, value in named if name)
+    return tuple((name, value) for name, value in texts if not name.startswith(":"))
 
 
 def _first(pairs: Pairs, name: str) -> str | None:

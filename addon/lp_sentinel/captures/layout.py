@@ -88,7 +88,7 @@ class _Wanted:
         if name:
             if int(sizes[3]) != len(piece) - sizes.end():
                 raise Unusual
-            pair = (name, _text(piece[sizes.end() :]))
+            pair = (name, _text(piece[sizes.end() :]).strip(" \t"))
         if len(piece) <= _LONGEST_KEPT:
             if len(self.known) >= _MOST_KEPT:
                 self.known.clear()
@@ -167,7 +167,7 @@ def redirects_to(buffer: Buffer, at: int, end: int) -> str:
         headers, _ = _message(buffer, at, end, _OF_RESPONSE)
     except Unusual:
         return "?code="
-    return " ".join(value.strip() for name, value in headers if name == "location") or "/"
+    return " ".join(value for name, value in headers if name == "location") or "/"
 
 
 def _body(buffer: Buffer, at: int, size: int, end: int) -> bytes | None:

@@ -115,7 +115,7 @@ def _exchange(example: Example, where: Where, entry: dict[str, Any], index: int,
     status, error, body = entry.get("response"), entry.get("error"), entry.get("body", "")
     answer = (
         *_headers(example, (*where, "response_headers")),
-        *(("Location", value) for value in _texts(example, (*where, "location"))),
+        *(("location", value) for value in _texts(example, (*where, "location"))),
     )
     return Exchange(
         index=index,
@@ -160,15 +160,15 @@ def _target(url: str) -> str:
 def _request_headers(example: Example, where: Where, entry: dict[str, Any]) -> Headers:
     headers = _headers(example, (*where, "headers"))
     if header(headers, "user-agent") is None:
-        headers = (*headers, ("User-Agent", entry.get("agent", _AGENT)))
+        headers = (*headers, ("user-agent", entry.get("agent", _AGENT)))
     if "body" in entry and header(headers, "content-type") is None:
-        headers = (*headers, ("Content-Type", "application/x-www-form-urlencoded"))
+        headers = (*headers, ("content-type", "application/x-www-form-urlencoded"))
     return headers
 
 
 def _headers(example: Example, where: Where) -> Headers:
     names = example.document.value(where) or {}
-    return tuple((name, text) for name in names for text in _texts(example, (*where, name)))
+    return tuple((name.lower(), text.strip(" \t")) for name in names for text in _texts(example, (*where, name)))
 
 
 def _texts(example: Example, where: Where) -> tuple[str, ...]:
