@@ -14,6 +14,8 @@ from typing import NamedTuple, Self
 
 _LOOK_EVERY = 0.01
 """Seconds between two looks at the memory: a peak that is shorter may be missed."""
+_BUSY = 0.1
+"""Looking takes at most about so much of a processor's time."""
 _LINE = re.compile(r"^(\w+):\s+([0-9]+) kB$", re.MULTILINE)
 
 
@@ -74,12 +76,16 @@ class _Watch:
 
     def _look(self) -> None:
         own = whole = 0
-        while not self._end.wait(_LOOK_EVERY if whole else 0):
-            held = [_held(pid) for pid in _family(self._pid)]
+        pause = 0.0
+        while not self._end.wait(pause):
+            began = time.perf_counter()
+            family = _family(self._pid)
+            held = [_share(pid) if len(family) > 1 else _held(pid) for pid in family]
             own, whole = max(own, sum(one[0] for one in held)), max(whole, sum(one[1] for one in held))
             if not whole:
                 return
             self.peak = Memory(own / 1024, whole / 1024)
+            pause = max(_LOOK_EVERY, (time.perf_counter() - began) / _BUSY)
 
 
 def _family(pid: int) -> list[int]:
@@ -92,10 +98,19 @@ def _family(pid: int) -> list[int]:
 
 
 def _held(pid: int) -> tuple[int, int]:
-    """KB without pages of mapped files, and with them."""
+    """KB of a process without pages of mapped files, and with them."""
+    return _told(pid, "status", "RssAnon", "VmRSS")
+
+
+def _share(pid: int) -> tuple[int, int]:
+    """The same, of a page that several processes have only its part: a fork shares what neither has written to."""
+    return _told(pid, "smaps_rollup", "Pss_Anon", "Pss")
+
+
+def _told(pid: int, file: str, own: str, whole: str) -> tuple[int, int]:
     try:
-        status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
+        lines = Path(f"/proc/{pid}/{file}").read_text("utf-8", "replace")
     except OSError:
         return 0, 0
-    told = dict(_LINE.findall(status))
-    return int(told.get("RssAnon", 0)), int(told.get("VmRSS", 0))
+    told = dict(_LINE.findall(lines))
+    return int(told.get(own, 0)), int(told.get(whole, 0))
