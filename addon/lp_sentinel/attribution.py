@@ -21,26 +21,45 @@ class Asked(NamedTuple):
     referer: str | None
     page: Key | None
     """Of the Referer."""
-    is_subresource: bool
+    is_aside: bool
+    """It is a part of a page, or a preflight: no step of a login."""
     submits: bool
     """It is a POST."""
 
 
 def read_asked(exchange: Exchange) -> Asked:
     referer = header(exchange.request_headers, "referer")
+    method = exchange.method.upper()
     return Asked(
         own=request_target(exchange),
         browser=exchange.browser,
         referer=referer,
         page=key_of(parse_uri(referer)) if referer else None,
-        is_subresource=exchange.is_subresource,
-        submits=exchange.method.upper() == "POST",
+        is_aside=method == "OPTIONS" or exchange.is_subresource,
+        submits=method == "POST",
     )
 
 
+class Part(NamedTuple):
+    """To which journey a request belongs as a hop of its login."""
+
+    journey: Journey
+    is_guess: bool = False
+    """Another journey may have it as well: nothing but the time tells them apart."""
+
+
 def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
-    """The journey that an authorize request continues, because a hop of its login redirected there."""
-    return _newest(journey for journey in journeys.waiting_in(asked.browser) if journey.awaited.get(asked.own.key))
+    """The journey that an authorize request continues, because a hop of its login redirected there.
+
+    Its state tells also that a browser's address has changed.
+    """
+    same_agent = [
+        journey
+        for journey in journeys.with_state(asked.own.query.get("state"))
+        if _waits(journey) and journey.browser[1] == asked.browser[1]
+    ]
+    awaiting = [j for j in (*journeys.waiting_in(asked.browser), *same_agent) if j.awaited.get(asked.own.key)]
+    return _newest(_narrowed(awaiting, lambda journey: journey.browser == asked.browser))
 
 
 def of_hop(
@@ -49,10 +68,10 @@ def of_hop(
     redirect: Target | None,
     login_hosts: Collection[str],
     registered: Collection[Endpoint],
-) -> Journey | None:
+) -> Part | None:
     """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints."""
-    if asked.is_subresource:
-        return None  # what else a browser loads from a login host is no step of the login
+    if asked.is_aside:
+        return None
     mine, lead = journeys.waiting_in(asked.browser), _Lead(redirect)
     chained = [journey for journey in mine if _follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
@@ -63,7 +82,7 @@ def of_hop(
         if _waits(journey) and (_is_near(journey, asked, login_hosts) or lead.endpoint in journey.app_endpoints)
     ]
     if waiting:
-        return _newest(
+        return _part(
             _narrowed(
                 waiting,
                 lambda journey: _follows(journey, asked),
@@ -71,21 +90,26 @@ def of_hop(
                 lead.is_for,
             )
         )
+    is_guess = bool(chained) and all(_follows_by_guess(journey, asked) for journey in chained)
     if landed := [journey for journey in stated if journey.landing]:
         # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise.
-        return _newest(j for j in chained if not any(_follows(other, asked) for other in landed))
+        return _part([j for j in chained if not any(_follows(other, asked) for other in landed)], is_guess=is_guess)
     if chained:
-        return _newest(_narrowed(chained, lead.is_for))
+        # Where it is a guess that the chain is this journey's, it may turn out to lead to another one's app.
+        others = [journey for journey in mine if journey not in chained and lead.is_for(journey)] if is_guess else []
+        likely = _narrowed([*chained, *others], lead.is_for, lambda journey: journey in chained)
+        return _part(likely, is_guess=is_guess)
     if not (asked.submits or redirect):
         return None  # nor is a page of which no more is known
     near = [
         journey
         for journey in mine
         if _is_near(journey, asked, login_hosts)
-        and (lead.is_for(journey) or _has_page(journey, asked.referer))
+        and (lead.is_for(journey) or _may_come_from_page(journey, asked, lead))
         and not _lands_another(journey, asked, lead, login_hosts, registered)
     ]
-    return _newest(_narrowed(near, lead.is_for, lambda journey: _both_stateless(journey, redirect)))
+    likely = _narrowed(near, lead.is_for)
+    return _part(_narrowed(likely, lambda journey: _both_stateless(journey, redirect)), is_guess=len(likely) > 1)
 
 
 class _Lead:
@@ -105,18 +129,23 @@ class _Lead:
         return self._query.has("code", "error")
 
     @cached_property
-    def _request(self) -> tuple[str | None, ...] | None:
+    def request(self) -> tuple[str | None, ...] | None:
         """Of an authorize request: account, client and redirect URI."""
         authorize = authorize_path(self.endpoint.path) if self.endpoint else None
         return (authorize[1], self._query.get("client_id"), self._query.get("redirect_uri")) if authorize else None
 
     def is_for(self, journey: Journey) -> bool:
-        """Whether it leads to the journey's app, or back to Sentinel with what the journey asked there."""
+        """Whether it leads to the journey's app, or back to Sentinel with what the journey asked there.
+
+        There the state may be lost, but not be another one.
+        """
         if self.endpoint is None:
             return False
         asked = journey.request
         return self.endpoint in journey.app_endpoints or (
-            self._request is not None and self._request == (asked.account, asked.client_id, asked.redirect_uri)
+            self.request is not None
+            and self.request == (asked.account, asked.client_id, asked.redirect_uri)
+            and self.state in (None, asked.state)
         )
 
 
@@ -135,6 +164,8 @@ def of_callback(
     referer = endpoint_of(asked.referer)
     if redirected_elsewhere and not (referer and host_matches(referer.host, login_hosts)):
         return None
+    if not (chained or referer or own.query.has("code", "error")):
+        waiting = [journey for journey in waiting if journey.request.state is None]  # the state is another one's
     stateless = [journey for journey in waiting if _both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, asked, among_others=bool(waiting))):
         return _newest(due)
@@ -192,6 +223,14 @@ def _follows(journey: Journey, asked: Asked) -> bool:
     return bool(journey.awaited.get(asked.own.key)) or (asked.page is not None and asked.page in journey.pages)
 
 
+def _follows_by_guess(journey: Journey, asked: Asked) -> bool:
+    """Of a request that follows: whether it is only a guess that what it follows is of this journey."""
+    links = {asked.own.key} if journey.awaited.get(asked.own.key) else set()
+    if asked.page in journey.pages:
+        links.add(asked.page)
+    return links <= journey.guessed
+
+
 def _is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
     """Whether the request goes to Sentinel, to a login host, or to where the login has been before."""
     endpoint = asked.own.endpoint
@@ -227,14 +266,16 @@ def _lands_another(
     return not (comes_from_it and page is not None and page.endpoint.path == "/" and not page.query)
 
 
-def _has_page(journey: Journey, referer: str | None) -> bool:
-    """Whether the Referer may name a page of the journey or its app, as far as the host tells; it may be absent."""
-    endpoint = endpoint_of(referer)
-    return (
-        endpoint is None
-        or _has_been_at(journey, endpoint)
-        or any(endpoint.origin == app.origin for app in journey.app_endpoints)
-    )
+def _may_come_from_page(journey: Journey, asked: Asked, lead: _Lead) -> bool:
+    """Whether the Referer may name a page of the journey or its app, as far as the host tells.
+
+    It may be absent where nothing else speaks of another login: the request's own state, or the request for one to
+    which it leads.
+    """
+    endpoint = endpoint_of(asked.referer)
+    if endpoint is None:
+        return lead.request is None and asked.own.query.get("state") in (None, journey.request.state)
+    return _has_been_at(journey, endpoint) or any(endpoint.origin == app.origin for app in journey.app_endpoints)
 
 
 def _has_been_at(journey: Journey, endpoint: Endpoint | None) -> bool:
@@ -279,6 +320,11 @@ def _narrowed(journeys: list[Journey], *tests: Callable[[Journey], bool]) -> lis
         if len(journeys) > 1:
             journeys = [journey for journey in journeys if test(journey)] or journeys
     return journeys
+
+
+def _part(journeys: Collection[Journey], *, is_guess: bool = False) -> Part | None:
+    journey = _newest(journeys)
+    return Part(journey, is_guess) if journey else None
 
 
 def _newest(journeys: Iterable[Journey]) -> Journey | None:

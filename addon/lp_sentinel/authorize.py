@@ -13,6 +13,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import Misspelt, Placeholder, RequestFacts, UriFacts
 from lp_sentinel.names import rests
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.texts import Rest, Secret
 from lp_sentinel.uri import (
     Endpoint,
@@ -132,7 +133,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         redirect_uri_is_insecure=_is_insecure(redirect, redirect_uri or ""),
         redirect_uri_without_value=redirect_uri is None and "redirect_uri" in names,
         state=secret(state),
-        state_bits=_bits(state) if state else None,
+        state_bits=_bits(state) if state and not is_taken_out(state) else None,
         code_challenge=secret(parameters.get("code_challenge")),
         nonce=secret(parameters.get("nonce")),
         fetch_mode=header(headers, "sec-fetch-mode"),

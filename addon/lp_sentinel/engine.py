@@ -93,11 +93,11 @@ class Engine:
             return judge_token(docket, exchange, asked, redirect, *token), "token"
         if calls_back:
             return judge_callback(docket, exchange, asked, redirect), "callback"
-        journey = attribution.of_hop(docket.journeys, asked, redirect, docket.config.login_hosts, docket.registered)
-        if journey is None:
+        part = attribution.of_hop(docket.journeys, asked, redirect, docket.config.login_hosts, docket.registered)
+        if part is None:
             return None, None
-        judge_login(docket, exchange, asked, journey, redirect)
-        return journey, "login"
+        judge_login(docket, exchange, asked, part, redirect)
+        return part.journey, "login"
 
     def announce(self, exchange: Exchange) -> None:
         """Hear of an exchange before its turn: an injected token answer explains how its callback ends.

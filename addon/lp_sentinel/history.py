@@ -11,6 +11,7 @@ from lp_sentinel.exchange import elapsed
 from lp_sentinel.journey import Browser, Journey
 from lp_sentinel.landing import Key, Target
 from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
 
@@ -72,7 +73,7 @@ class History:
     def begin_state(self, journey: Journey) -> tuple[bool, bool]:
         """Note the state a journey begins with; whether it had landed before, and whether another browser used it."""
         request = journey.request
-        if request.state is None:
+        if request.state is None or is_taken_out(request.state):
             return False, False
         key = digest(request.account, request.client_id, request.state)
         journey.state_key = key
@@ -100,7 +101,8 @@ class History:
         return self._codes.get(digest(code)) if code else None
 
     def issue(self, code: str, issued: Issued) -> None:
-        self._codes[digest(code)] = issued
+        if not is_taken_out(code):
+            self._codes[digest(code)] = issued
 
     @property
     def has_codes(self) -> bool:
@@ -116,11 +118,11 @@ class History:
 
     def calls_back(self, code: str | None) -> bool:
         """Note a code in a callback request; whether an earlier one had it."""
-        return code is not None and self._seen(self._called_back, code)
+        return code is not None and not is_taken_out(code) and self._seen(self._called_back, code)
 
     def redeems(self, code: str | None) -> bool:
         """Note a code in a token request; whether an earlier one had it."""
-        return code is not None and self._seen(self._redeemed, code)
+        return code is not None and not is_taken_out(code) and self._seen(self._redeemed, code)
 
     def _seen(self, memory: Ageing[Digest, bool], text: str) -> bool:
         key = digest(text)

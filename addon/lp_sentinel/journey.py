@@ -13,6 +13,7 @@ from lp_sentinel.finding import JourneyHop
 from lp_sentinel.landing import Key, LeadsTo, Target, Via
 from lp_sentinel.memory import Digest
 from lp_sentinel.rules import Fired
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.uri import Endpoint
 
 type Browser = tuple[str | None, str | None]
@@ -94,6 +95,8 @@ class Journey(Struct, kw_only=True):
     """Where its hops redirected to, and how often."""
     pages: set[Key] = field(default_factory=set)
     """Where its hops were or were sent to, as a Referer would name them."""
+    guessed: set[Key] = field(default_factory=set)
+    """Those of its pages of which it is only a guess that they are its own."""
     hosts: set[HostPort] = field(default_factory=set)
     """Where its hops were,"""
     sent_to: set[HostPort] = field(default_factory=set)
@@ -118,8 +121,13 @@ class Journey(Struct, kw_only=True):
             return "no-response"
         return self.leads if self.leads in ("login", "elsewhere") else "unknown"
 
-    def remember(self, hop: JourneyHop, own: Target, redirect: Target | None) -> None:
-        """Take a hop into the chain: how it is shown, the request's own URL, and where it was redirected to."""
+    def remember(self, hop: JourneyHop, own: Target, redirect: Target | None, *, is_guess: bool = False) -> None:
+        """Take a hop into the chain: how it is shown, the request's own URL, and where it was redirected to.
+
+        ``is_guess``: another journey may have it as well.
+        """
+        places = {own.key, redirect.key} if redirect else {own.key}
+        self.guessed = self.guessed | (places - self.pages) if is_guess else self.guessed - places
         self.injected |= hop.injected
         if len(self.hops) < _SHOWN_HOPS:
             self.hops.append(hop)
@@ -256,7 +264,7 @@ class Journeys:
 
     def landed_with(self, name: Literal["code", "state"], value: str | None) -> Collection[Journey]:
         """Journeys that this code or state landed in."""
-        return self._by_landed.get((name, value), {}).values() if value else ()
+        return self._by_landed.get((name, value), {}).values() if value and not is_taken_out(value) else ()
 
     def landed_at(self, key: Key) -> Collection[Journey]:
         """Journeys that landed by a Location with this key."""

@@ -188,14 +188,15 @@ def read_landing(
     request: RequestFacts,
     registered: Collection[Endpoint] | None,
     *,
-    own_query: Parameters,
+    own_query: Parameters | None,
     code_landed_before: bool,
     is_state_of_other: bool,
 ) -> LandingFacts:
     """The facts of a landing (RFC 6749 sections 4.1.2 and 4.1.2.1).
 
     ``registered`` is ``None`` when the app is not known or registered nothing; ``own_query`` is the query that the
-    redirect URI brought along; ``is_state_of_other`` says whether another journey was begun with the landing's state.
+    redirect URI brought along, ``None`` if that is not known; ``is_state_of_other`` says whether another journey was
+    begun with the landing's state.
     """
     query, fragment = target.query, target.fragment
     endpoint = target.endpoint
@@ -204,9 +205,10 @@ def read_landing(
     state, error = query.get("state"), query.get("error")
     tokens = tuple(name for name in _TOKENS if query.has(name) or fragment.has(name))
     descriptions = tuple(name for name in _DESCRIPTIONS if query.has(name)) if error is None else ()
-    explained = {*_DOCUMENTED, *own_query.names()}
+    # Where it is not known what belongs to the redirect URI, all may.
+    explained = {*_DOCUMENTED, *(query if own_query is None else own_query).names()}
     explained.update(_DESCRIPTIONS if descriptions else (), _BESIDE_TOKENS if tokens else ())
-    own_state = own_query.get("state")
+    own_state = own_query.get("state") if own_query else None
     return LandingFacts(
         via=via,
         target=endpoint_facts(endpoint) if endpoint else None,

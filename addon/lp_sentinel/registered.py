@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from lp_sentinel.config import App, Config
 from lp_sentinel.facts import AppFacts
-from lp_sentinel.uri import Endpoint, endpoint_of, is_loopback_ip, parse_uri
+from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.uri import Endpoint, endpoint_of, is_loopback_ip, normal_host, parse_uri
 
 _PORT = re.compile(r"(http://(?:\[[^\]]*\]|[^:/?#\[\]]*))(?::[0-9]*)?(?=[/?#]|\Z)", re.IGNORECASE)
+_WRITTEN = re.compile(
+    r"(?s)(?P<scheme>[^:]*):(?://(?:(?P<user>[^/?#]*)@)?(?P<host>\[[^\]/?#]*\]|[^:/?#]*)(?::(?P<port>[^/?#]*))?)?"
+    r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
+)
+"""The parts of an absolute URI as they stand there: those of an endpoint would be normalised."""
 
 
 def read_app(config: Config, account: str | None, client_id: str | None, redirect_uri: str | None) -> AppFacts:
     """What the config says of the account and client of a request, and how the ``redirect_uri`` compares."""
-    account_known = account in config.accounts
+    account_known = account in config.accounts and not is_taken_out(client_id)
     app = config.app(account, client_id) if account is not None and client_id is not None else None
     elsewhere = config.accounts_of(client_id) if client_id is not None and app is None else frozenset()
     registers = registers_redirect_uri(app, redirect_uri) if app and app.redirect_uris and redirect_uri else None
@@ -69,22 +75,20 @@ def nearest_uri(value: str, uris: Sequence[str]) -> str:
 
 def difference(value: str, registered: str) -> str:
     """In what two URIs differ, in the words of a person, such as ``trailing slash`` or ``host, path``."""
-    if value.lower() == registered.lower():
-        return "letter case"
-    one, other = parse_uri(value), parse_uri(registered)
-    if one is None or other is None:
-        return "not an absolute URI"
-    parts = [
-        name
-        for name, mine, theirs in zip(("scheme", "host", "port"), one.endpoint, other.endpoint, strict=False)
-        if mine != theirs and not (name == "port" and one.endpoint.scheme != other.endpoint.scheme)
-    ]
-    path, registered_path = one.endpoint.path, other.endpoint.path
-    if path != registered_path:
-        if path.rstrip("/") == registered_path.rstrip("/"):
-            parts.append("trailing slash")
-        else:
-            parts.append("letter case of the path" if path.lower() == registered_path.lower() else "path")
-    if one.query != other.query:
-        parts.append("query")
-    return ", ".join(parts) or "spelling"
+    one, other = _WRITTEN.fullmatch(value), _WRITTEN.fullmatch(registered)
+    if one is None or other is None or parse_uri(value) is None or parse_uri(registered) is None:
+        return "letter case" if value.lower() == registered.lower() else "not an absolute URI"
+    words = [word for name, mine in one.groupdict("").items() for word in _words(name, mine, other[name] or "")]
+    return ", ".join(dict.fromkeys(words)) or "spelling"
+
+
+def _words(part: str, mine: str, theirs: str) -> Iterator[str]:
+    """In what a part of two URIs differs."""
+    if mine == theirs:
+        return
+    bare, their_bare = (mine.rstrip("/"), theirs.rstrip("/")) if part == "path" else (mine, theirs)
+    if bare.lower() == their_bare.lower():
+        yield from ["letter case"] if bare != their_bare else []
+        yield from ["trailing slash"] if len(mine) != len(theirs) else []
+    elif part != "host" or normal_host(mine) != normal_host(theirs):
+        yield part

@@ -57,7 +57,8 @@ class TokenRequest(NamedTuple):
 def read_token_request(exchange: Exchange) -> TokenRequest:
     """LivePerson's token page; RFC 6749 sections 2.3.1 and 4.1.3."""
     body = exchange.request_body
-    form = parse_parameters(body.decode("utf-8", "surrogateescape")) if body is not None else None
+    is_known = body is not None and (not body or b"=" in body)  # a capture may have been cleaned of it, too
+    form = parse_parameters(body.decode("utf-8", "surrogateescape")) if body is not None and is_known else None
     basic = _basic(header(exchange.request_headers, "authorization"))
     return TokenRequest(
         method=exchange.method.upper(),
@@ -71,10 +72,12 @@ def read_token_request(exchange: Exchange) -> TokenRequest:
 
 def _basic(authorization: str | None) -> Mapping[str, str | None]:
     """Client id and secret of HTTP Basic, each form-decoded (RFC 6749 section 2.3.1); ``None`` if unreadable."""
-    scheme, _, value = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
+    if authorization is None:
         return {}
-    credentials = basic_credentials(value)
+    scheme, _, value = authorization.partition(" ")
+    if value and scheme.lower() != "basic":
+        return {}
+    credentials = basic_credentials(value) if value else None
     if credentials is None:  # a capture may have been cleaned of it
         return dict.fromkeys(_BY_BASIC)
     return {name: unquote_plus(text) for name, text in zip(_BY_BASIC, credentials[::2], strict=True) if text}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin
 
@@ -170,10 +170,14 @@ def normal_host(host: str) -> str:
     """Lower-cased, an internationalised name as A-labels; as it is where it can't be encoded."""
     if host.isascii() or len(host) > _LONGEST_NAME:
         return host.lower()
-    try:
-        return host.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        return host.lower()
+    import idna  # noqa: PLC0415  (its tables are large, and most names are ASCII)
+
+    for encode in (partial(idna.encode, uts46=True), partial(str.encode, encoding="idna")):  # the second allows more
+        try:
+            return encode(host).decode("ascii").lower()
+        except UnicodeError:
+            continue
+    return host.lower()
 
 
 def is_loopback(host: str) -> bool:

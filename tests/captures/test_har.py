@@ -50,8 +50,9 @@ def har(*entries: object) -> bytes:
 
 def one(request: dict[str, Any] | None = None, response: dict[str, Any] | None = None, **entry: Any) -> Exchange:
     """The exchange of an entry with these fields."""
-    asked = {"method": "POST", "url": TARGET, "headers": [], **(request or {})}
-    found, problem = read(har({"request": asked, "response": {"status": 200, **(response or {})}, **entry}))
+    asked = {"method": "POST", "url": TARGET, "headers": [["Host", "sentinel.example"]], **(request or {})}
+    answered = {"status": 200, "headers": [], **(response or {})}
+    found, problem = read(har({"request": asked, "response": answered, **entry}))
     assert problem is None
     return found[0]
 
@@ -132,10 +133,15 @@ def test_mitmproxy() -> None:
         ({"postData": {"text": ""}, "bodySize": 5}, None),
         ({"postData": {"text": None}, "bodySize": 0}, None),
         ({"postData": {"params": [{"name": "a b", "value": "c&d"}]}}, b"a+b=c%26d"),
+        ({"postData": {"params": [{"name": "a", "value": "b"}], "text": ""}}, b"a=b"),
+        ({"postData": {"params": [{"name": "u%5B%5D", "value": "https%3A%2F%2Fa"}]}}, b"u%5B%5D=https%3A%2F%2Fa"),
+        ({"postData": {"params": [{"name": "u", "value": "100%25 of https://a"}]}}, b"u=100%2525+of+https%3A%2F%2Fa"),
         ({"postData": {"params": []}, "bodySize": 7}, None),
         ({"postData": None, "bodySize": 0}, b""),
         ({"bodySize": 0, "headers": [{"name": "Content-Length", "value": "9"}]}, None),
         ({"bodySize": 0, "method": "GET"}, None),
+        ({"postData": {"mimeType": "application/x-www-form-urlencoded", "text": "a=b"}, "headers": []}, None),
+        ({"postData": {"text": "a=b"}, "headers": None}, None),
     ],
 )
 def test_request_bodies(request_: dict[str, Any], body: bytes | None) -> None:
@@ -143,12 +149,36 @@ def test_request_bodies(request_: dict[str, Any], body: bytes | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "kind"),
-    [([], "a/b"), ([{"name": "content-type", "value": "c/d"}], "c/d")],
+    ("url", "target"),
+    [
+        ("https://a.example/x", "/x?a=b+c&d=%2F"),
+        ("https://a.example/x?", "/x?"),
+        ("https://a.example/x?y=z", "/x?y=z"),
+    ],
 )
-def test_the_kind_of_what_was_posted_stands_in_for_a_header_that_was_left_out(
-    headers: list[dict[str, str]], kind: str
-) -> None:
+def test_a_query_that_is_kept_apart(url: str, target: str) -> None:
+    fields = [{"name": "a", "value": "b c"}, {"name": "d", "value": "/"}]
+    assert one({"url": url, "queryString": fields}).target == target
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ({"headers": None}, None),
+        ({"headers": []}, 302),
+        ({"headers": None, "redirectURL": "/x"}, 302),
+        ({"headers": None, "status": 400}, 400),
+    ],
+)
+def test_a_redirect_of_which_nothing_was_recorded_says_nothing(response: dict[str, Any], status: int | None) -> None:
+    assert one(None, {"status": 302, **response}).status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [([["Host", "x"]], "a/b"), ([{"name": "content-type", "value": "c/d"}], "c/d")],
+)
+def test_the_kind_of_what_was_posted_stands_in_for_a_header_that_was_left_out(headers: list[object], kind: str) -> None:
     found = one({"headers": headers, "postData": {"mimeType": "a/b", "text": "x"}})
     assert [value for name, value in found.request_headers if name.lower() == "content-type"] == [kind]
 

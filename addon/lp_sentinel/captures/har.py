@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -45,10 +46,12 @@ from lp_sentinel.captures.parts import (
 from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
+from lp_sentinel.landing import REDIRECTS
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
+_AS_SENT = re.compile(r"(?:[A-Za-z0-9*._~+!'()-]|%[0-9A-Fa-f]{2})*")
 _named = lru_cache(1 << 12)(split_authority)
 
 
@@ -111,10 +114,14 @@ def exchange_of(found: Found) -> Exchange:
     request, response = entry.request or Request(), entry.response or Response()
     status = _status(response.status)
     headers, answer = _headers(request.headers), _headers(response.headers)
+    if status in REDIRECTS and response.headers is None and not response.redirect:
+        status = None  # where it led was not recorded, so it says nothing
     if response.redirect and header(answer, "location") is None:
         answer = (*answer, ("location", text_of(response.redirect).strip(" \t")))
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
+    # Every request has headers: where none was recorded, what they say of the body is not known.
+    sent = _sent(bodies.request, headers) if asked.method == "POST" and headers else None
     if posted and posted.kind and header(headers, "content-type") is None:  # tools leave headers out
         headers = (*headers, ("content-type", text_of(posted.kind).strip(" \t")))
     return Exchange(
@@ -127,7 +134,7 @@ def exchange_of(found: Found) -> Exchange:
         port=asked.port,
         target=asked.target,
         request_headers=headers,
-        request_body=_sent(bodies.request, headers) if asked.method == "POST" else None,
+        request_body=sent,
         status=status or None,
         response_headers=answer,
         response_body=_received(bodies.response, answer) if status else None,
@@ -187,7 +194,10 @@ def _asked(request: Request | None) -> Asked | None:
     if named is None:
         return None
     method = text_of(request.method)
-    return Asked(method, scheme, named[0], named[1] or _PORTS[scheme], origin_form(url[3], method))
+    target = origin_form(url[3], method)
+    if "?" not in target and (query := _encoded(request.query)):  # some tools keep it apart
+        target = f"{target}?{query}"
+    return Asked(method, scheme, named[0], named[1] or _PORTS[scheme], target)
 
 
 def _status(value: Scalar) -> int | None:
@@ -200,9 +210,23 @@ def _status(value: Scalar) -> int | None:
 
 def _headers(pairs: Pairs) -> Headers:
     """Without HTTP/2's pseudo-headers, which say again what stands in the URL."""
-    named = ((pair.name, pair.value) if isinstance(pair, Pair) else (*pair, None, None)[:2] for pair in pairs or ())
-    texts = ((text_of(name).lower(), text_of(value).strip(" \t")) for name, value in named if name)
+    texts = ((name.lower(), value.strip(" \t")) for name, value in _fields(pairs))
     return tuple((name, value) for name, value in texts if not name.startswith(":"))
+
+
+def _encoded(fields: Iterable[Pair | list[Scalar]] | None) -> str:
+    """A query or a form that stands there field by field. Some tools decode the fields, some leave them as sent."""
+    texts = list(_fields(fields))
+    if any("%" in text for field in texts for text in field) and all(map(_AS_SENT.fullmatch, chain(*texts))):
+        return "&".join(f"{name}={value}" for name, value in texts)
+    return urlencode(texts, errors="surrogatepass")
+
+
+def _fields(pairs: Iterable[Pair | list[Scalar]] | None) -> Iterator[tuple[str, str]]:
+    for pair in pairs or ():
+        name, value = (pair.name, pair.value) if isinstance(pair, Pair) else (*pair, None, None)[:2]
+        if name:
+            yield text_of(name), text_of(value)
 
 
 def _first(pairs: Pairs, name: str) -> str | None:
@@ -244,10 +268,9 @@ def _sent(request: RequestBody | None, headers: Headers) -> bytes | None:
     data = request.data
     if data is None:
         return _empty(request.size, headers) if request.size == 0 else None
-    if isinstance(data.text, msgspec.UnsetType) or (data.text is None and data.params):
-        if data.params:
-            fields = [(text_of(field.name), text_of(field.value)) for field in data.params]
-            return urlencode(fields, errors="surrogatepass").encode()
+    if data.params and not (isinstance(data.text, str) and data.text):
+        return _encoded(data.params).encode("utf-8", "surrogatepass")
+    if isinstance(data.text, msgspec.UnsetType):
         return _empty(request.size, headers) if request.size == 0 else None
     if data.text is None:
         return None

@@ -29,6 +29,7 @@ class Request(msgspec.Struct, gc=False, omit_defaults=True):
     method: Scalar = None
     url: Scalar = None
     headers: Pairs = None
+    query: Pairs = msgspec.field(default=None, name="queryString")
 
 
 class Response(msgspec.Struct, gc=False, omit_defaults=True):

@@ -13,6 +13,7 @@ from lp_sentinel.hops.landing import issue, land
 from lp_sentinel.journey import Journey, Landing
 from lp_sentinel.landing import CALLBACK_NAMES, Target
 from lp_sentinel.texts import Secret
+from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_parameters, parse_uri
 
 _NOT_A_CALLBACK = frozenset({"OPTIONS", "HEAD"})
@@ -129,7 +130,7 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Targe
     uri = parse_uri(referer)
     for name, value in parse_parameters(uri.query).pairs if uri else ():
         issued = docket.history.issued(value)
-        if issued is None or issued.leaked or issued.origin == exchange.endpoint.origin:
+        if uri is None or issued is None or issued.leaked or not _leaks(issued, uri.endpoint, exchange.endpoint):
             continue
         issued.leaked = True
         facts = LeakFacts(
@@ -141,3 +142,10 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Targe
         journey = docket.journeys.get(issued.journey) if issued.journey else None
         hop = docket.judgement.hop(exchange, "callback", redirect)
         docket.judgement.ask("leak", {"leak": facts}, hop, journey, client_id=issued.client_id)
+
+
+def _leaks(issued: Issued, page: Endpoint, asked: Endpoint) -> bool:
+    """Whether a page that has the code in its address tells it to another origin than the callback's."""
+    # A callback may have been sent on from http to https: what that page asks its own host for tells nothing new.
+    to_itself = asked.origin == page.origin and asked.host == issued.origin[1]
+    return asked.origin != issued.origin and not to_itself

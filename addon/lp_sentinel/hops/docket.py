@@ -53,11 +53,13 @@ class Docket:
         """A request of which the capture does not say when it started, came when the last one did."""
         return self.now if started is None else started
 
-    def follow(self, journey: Journey, hop: JourneyHop, own: Target, redirect: Target | None = None) -> None:
-        """Make an exchange a hop of its journey."""
+    def follow(
+        self, journey: Journey, hop: JourneyHop, own: Target, redirect: Target | None = None, *, is_guess: bool = False
+    ) -> None:
+        """Make an exchange a hop of its journey; ``is_guess``: another one may have it as well."""
         late = elapsed(journey.last, self.at(hop.started)) > self.config.limits.journey_timeout
         journey.was_silent |= late and journey.landing is None
-        journey.remember(hop, own, redirect)
+        journey.remember(hop, own, redirect, is_guess=is_guess)
 
     def leads(self, journey: Journey, redirect: Target, *, hands_over: bool = True) -> LeadsTo:
         """Where a redirect leads, seen from this journey."""

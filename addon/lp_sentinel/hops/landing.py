@@ -10,7 +10,7 @@ from lp_sentinel.journey import Journey, Landing
 from lp_sentinel.landing import CALLBACK_NAMES, Target, Via, read_landing
 from lp_sentinel.registered import registered_endpoints
 from lp_sentinel.token import Issued
-from lp_sentinel.uri import Endpoint, Parameters, parse_parameters, parse_uri
+from lp_sentinel.uri import Endpoint, Parameters, form_decode, parse_parameters, parse_uri
 
 
 def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, hop: JourneyHop) -> None:
@@ -74,10 +74,14 @@ def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: E
     docket.history.issue(code, issued)
 
 
-def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: Endpoint | None) -> Parameters:
-    """The query that the redirect URI brings along: the requested one's, else that of the one it landed on."""
-    for candidate in (redirect_uri,) if redirect_uri else registered:
-        uri = parse_uri(candidate)
-        if uri and (redirect_uri or uri.endpoint == endpoint):
-            return parse_parameters(uri.query)
-    return Parameters()
+def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: Endpoint | None) -> Parameters | None:
+    """The query that the redirect URI brings along: the requested one's, else that of any on which it may have landed.
+
+    ``None``: none was requested, and it is not known which ones are registered.
+    """
+    if redirect_uri is None:
+        uris = [uri for uri in map(parse_uri, registered) if uri and uri.endpoint == endpoint]
+        return parse_parameters("&".join(uri.query for uri in uris if uri.query)) if registered else None
+    # It may be none by the book, without a scheme or encoded twice.
+    written = redirect_uri if "?" in redirect_uri else form_decode(redirect_uri)
+    return parse_parameters(written.partition("#")[0].partition("?")[2])

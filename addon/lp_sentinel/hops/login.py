@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from lp_sentinel.attribution import Asked
+from lp_sentinel.attribution import Asked, Part
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land
-from lp_sentinel.journey import Journey
 from lp_sentinel.landing import Target
 from lp_sentinel.uri import host_matches
 
 
-def judge_login(docket: Docket, exchange: Exchange, asked: Asked, journey: Journey, redirect: Target | None) -> None:
+def judge_login(docket: Docket, exchange: Exchange, asked: Asked, part: Part, redirect: Target | None) -> None:
     """Follow a login a hop further; where it redirects to the app, judge what lands."""
+    journey = part.journey
     hop = docket.judgement.hop(exchange, "login", redirect)
-    docket.follow(journey, hop, asked.own, redirect)
+    docket.follow(journey, hop, asked.own, redirect, is_guess=part.is_guess)
     if redirect is None:
         return
     own = (exchange.host, exchange.port)

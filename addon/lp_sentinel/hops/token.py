@@ -8,6 +8,7 @@ from lp_sentinel.hops.callback import judge_late
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey
 from lp_sentinel.landing import Target
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.token import expires_in, read_token, read_token_request
 
 _OK = 200
@@ -31,7 +32,7 @@ def judge_token(
             if not repeats:
                 judge_late(docket, journey, exchange, hop)
             _grant(docket, journey, exchange)
-    never_landed = code is not None and (issued is None or issued.journey is None)
+    never_landed = code is not None and not is_taken_out(code) and (issued is None or issued.journey is None)
     facts = read_token(
         exchange,
         request,
