@@ -137,6 +137,7 @@ def test_quiet_prints_only_what_could_not_be_read(tmp_path: Path) -> None:
         (["rules"], "LPA31", "LPA310"),
         (["check", "--ignore"], "LPA120,lpa31", "LPA120,LPA310"),
         (["check", "--fail-on"], "w", "warning"),
+        (["check", "--config", "captures/lp-authorize.yaml", "--select"], "lpa31", "LPA310"),
         ([], "re", "redact"),
     ],
 )

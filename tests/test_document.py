@@ -38,6 +38,7 @@ SCHEMA = {
         "any": {},
     },
 }
+LIST = {"type": "array", "items": {"type": "integer"}}
 ANY: dict[str, object] = {}
 PATH = Path("some.yaml")
 DEEP = "x: " + "[" * 50
@@ -63,6 +64,10 @@ DEEP = "x: " + "[" * 50
 )
 def test_data(text: str, data: object) -> None:
     assert parse_document(text, PATH, ANY).data == data
+
+
+def test_an_empty_text_is_an_empty_list_where_one_is_wanted() -> None:
+    assert parse_document("# no rules yet", PATH, LIST).data == []
 
 
 @pytest.mark.parametrize(
@@ -119,6 +124,10 @@ def test_not_our_yaml(text: str, message: str) -> None:
         ("when: on", "1:7: expected text, not true\n  when: on\n        ^"),
         ("redirect_uris: {}", "1:16: expected a list, not a mapping\n  redirect_uris: {}\n                 ^"),
         ("redirect_uris:\n  - a\n  - ''", "3:5: must not be empty\n    - ''\n      ^"),
+        (
+            "severity: off",
+            "1:11: expected one of error, warning, info, not false\n  severity: off\n            ^",
+        ),
         (
             "severity: eror",
             (

@@ -16,7 +16,7 @@ import click
 
 from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all, size_of
-from lp_sentinel.completion import complete_cluster, complete_rule, completion
+from lp_sentinel.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.progress import tracked
@@ -26,7 +26,7 @@ from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_rep
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
-from lp_sentinel.wording import visible
+from lp_sentinel.wording import counted, visible
 from lp_sentinel.workers import Advance, cores
 
 if TYPE_CHECKING:
@@ -111,9 +111,20 @@ main.add_command(completion)
 
 @main.command()
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=click.Path())
-@click.option("--config", metavar="FILE", help="The project's config; default: lp-authorize.yaml, if it is here.")
 @click.option(
-    "--report", "reports", metavar="FILE", multiple=True, help="Write a report; its ending says which format."
+    "--config",
+    metavar="FILE",
+    type=click.Path(),
+    help="The project's config; default: lp-authorize.yaml, if it is here.",
+)
+@click.option(
+    "--report",
+    "reports",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    multiple=True,
+    help="Write a report; its ending says which format: .html, .md, .json, .jsonl, .sarif, .xml (JUnit) or .annotations"
+    " (GitHub). - is JSON Lines on standard output.",
 )
 @click.option(
     "--fail-on",
@@ -127,7 +138,7 @@ main.add_command(completion)
     metavar="IDS",
     multiple=True,
     callback=_prefixes,
-    shell_complete=complete_rule,
+    shell_complete=complete_ids,
     help="Rule ids or their beginnings: these only.",
 )
 @click.option(
@@ -135,7 +146,7 @@ main.add_command(completion)
     metavar="IDS",
     multiple=True,
     callback=_prefixes,
-    shell_complete=complete_rule,
+    shell_complete=complete_ids,
     help="Rule ids or their beginnings: not these.",
 )
 @click.option("--no-redact", is_flag=True, help="Show codes, states and other secrets as they are.")
@@ -243,11 +254,16 @@ def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:
 
 @main.command()
 @click.argument("rule", required=False, metavar="[ID]", shell_complete=complete_rule)
-@click.option("--config", metavar="FILE", help="The project's config, for its own rules; default: lp-authorize.yaml.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=click.Path(),
+    help="The project's config, for its own rules; default: lp-authorize.yaml.",
+)
 @click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the rules that come along.")
 def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
-    """List the rules, or show one in full."""
-    from lp_sentinel.explain import explain, find_rule, listed  # noqa: PLC0415  (not needed to judge)
+    """List the rules, or those whose ids begin alike, or show one in full."""
+    from lp_sentinel.explain import told  # noqa: PLC0415  (not needed to judge)
 
     if markdown:
         from lp_sentinel.rules_page import rules_page  # noqa: PLC0415  (likewise)
@@ -255,8 +271,8 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
         click.echo(rules_page(load_rules()), nl=False)
         return
     try:
-        book = load_project(config).book
-        click.echo(explain(find_rule(book, rule)) if rule else listed(book))
+        project = load_project(config)
+        click.echo(told(project.book, project.config.rules, rule))
     except ValueError as error:
         _unusable(str(error))
 
@@ -276,7 +292,7 @@ def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
     for failure in failures:
         click.echo(str(failure))
     examples = sum(len(rule.good) + len(rule.bad) for rule in book.by_id.values())
-    click.echo(f"{len(book.by_id)} rules, {examples} examples, {len(failures)} failures")
+    click.echo(f"{len(book.by_id)} rules, {examples} examples, {counted(len(failures), 'failure')}")
     context.exit(FAILED if failures else 0)
 
 
@@ -284,9 +300,18 @@ def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=5001, show_default=True, help="0: any free one.")
 @click.option("--host", default="localhost", show_default=True, help="A loopback address; any other is refused.")
 @click.option("--tls", is_flag=True, help="Serve https, with a certificate of mitmproxy's authority.")
-@click.option("--confdir", metavar="DIR", default="~/.mitmproxy", show_default=True, help="Where that authority is.")
+@click.option(
+    "--confdir",
+    metavar="DIR",
+    type=click.Path(),
+    default="~/.mitmproxy",
+    show_default=True,
+    help="Where that authority is.",
+)
 @click.option("--down", is_flag=True, help="Answer every authorize request 500, as in an outage.")
-@click.option("--config", metavar="FILE", help="Apps and users; default: lp-authorize.yaml, else made-up ones.")
+@click.option(
+    "--config", metavar="FILE", type=click.Path(), help="Apps and users; default: lp-authorize.yaml, else made-up ones."
+)
 def simulate(config: str | None, **how: Any) -> None:
     """Run a Sentinel to test against, on this machine only, that answers as LivePerson's pages say."""
     try:

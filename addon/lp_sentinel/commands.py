@@ -58,7 +58,8 @@ class Commands:
     def explain(self, rule: str) -> Sequence[str]:
         """What a rule checks, why, and what to do."""
         try:
-            return explain(find_rule(self._addon.active().book, rule)).splitlines()
+            session = self._addon.active()
+            return explain(find_rule(session.book, rule), session.config.rules).splitlines()
         except ValueError as error:
             raise exceptions.CommandError(str(error)) from error
 

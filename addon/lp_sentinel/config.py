@@ -101,6 +101,10 @@ class RuleChoices:
         """Whether a rule is selected and not ignored."""
         return (not self.select or rule.startswith(self.select)) and not rule.startswith(self.ignore)
 
+    def severity_of(self, rule: str, default: Severity) -> Severity:
+        """That of the project, else the rule's own."""
+        return self.severity.get(rule, default)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

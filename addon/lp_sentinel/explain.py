@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 from urllib.parse import unquote
 
+from lp_sentinel.config import RuleChoices
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.rules import Rule, RuleBook
 from lp_sentinel.rules.examples import example_exchanges
@@ -48,34 +49,48 @@ def find_rule(book: RuleBook, asked: str) -> Rule:
     raise ValueError(unknown_rule(asked, book.by_id, (rule.name for rule in book.by_id.values())))
 
 
-def by_series(book: RuleBook) -> Iterator[tuple[str, list[Rule]]]:
+def told(book: RuleBook, choices: RuleChoices, asked: str | None) -> str:
+    """The rules whose ids begin as asked for, or one in full; ``None``: all. Raises ValueError as :func:`find_rule`."""
+    begun = [rule for rule in book.by_id.values() if rule.id.startswith((asked or "").upper())]
+    if asked is None or (len(begun) > 1 and asked.upper() not in book.by_id):
+        return listed(begun, choices)
+    return explain(find_rule(book, asked), choices)
+
+
+def by_series(rules: Iterable[Rule]) -> Iterator[tuple[str, list[Rule]]]:
     """Titles, and the rules that stand under them, by id."""
-    rules = sorted(book.by_id.values(), key=lambda rule: (rule.id[:4] not in SERIES, rule.id))
-    for title, group in groupby(rules, key=lambda rule: SERIES.get(rule.id[:4], _OTHERS)):
+    in_order = sorted(rules, key=lambda rule: (rule.id[:4] not in SERIES, rule.id))
+    for title, group in groupby(in_order, key=lambda rule: SERIES.get(rule.id[:4], _OTHERS)):
         yield title, list(group)
 
 
-def listed(book: RuleBook) -> str:
-    """A line for each rule, by series."""
-    widest = max((len(rule.name) for rule in book.by_id.values()), default=0)
-    blocks = (
-        "\n".join((title, *(f"  {rule.id}  {rule.severity:7}  {rule.name:{widest}}  {rule.summary}" for rule in rules)))
-        for title, rules in by_series(book)
-    )
+def listed(rules: Collection[Rule], choices: RuleChoices) -> str:
+    """A line for each rule, by series, with the severity that it has in the project."""
+    widest = max((len(rule.name) for rule in rules), default=0)
+    blocks = []
+    for title, some in by_series(rules):
+        lines = (
+            f"  {rule.id}  {_severity(rule, choices, 'off'):7}  {rule.name:{widest}}  {rule.summary}" for rule in some
+        )
+        blocks.append("\n".join((title, *lines)))
     return "\n\n".join(blocks)
 
 
-def explain(rule: Rule, width: int = 80) -> str:
+def explain(rule: Rule, choices: RuleChoices, width: int = 80) -> str:
     """What it checks, why that matters, an example, what to do instead, and where it is documented."""
-    return "\n".join(_lines(rule, width))
+    return "\n".join(_lines(rule, _severity(rule, choices, "not asked in this project"), width))
+
+
+def _severity(rule: Rule, choices: RuleChoices, otherwise: str) -> str:
+    return choices.severity_of(rule.id, rule.severity) if choices.asks(rule.id) else otherwise
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def _lines(rule: Rule, width: int) -> Iterator[str]:
-    yield f"{rule.id} {rule.name} ({rule.severity})"
+def _lines(rule: Rule, severity: str, width: int) -> Iterator[str]:
+    yield f"{rule.id} {rule.name} ({severity})"
     yield from _wrapped(rule.summary, width)
     yield from _paragraphs("Why it matters", rule.why, width)
     if rule.bad:

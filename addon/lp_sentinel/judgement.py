@@ -75,7 +75,7 @@ class Judgement:
             Finding(
                 rule=rule.id,
                 name=rule.name,
-                severity=choices.severity.get(rule.id, rule.severity),
+                severity=choices.severity_of(rule.id, rule.severity),
                 message=hit.message,
                 account=self.text(account),
                 client_id=self.text(client_id),

@@ -24,7 +24,7 @@ class Project(NamedTuple):
         """With other rules selected, if any are named, and more ignored. Raises ValueError for what begins no id."""
         for prefix in (*select, *ignore):
             if not _begins_one(prefix, self.book):
-                raise ValueError(unknown_rule(prefix, self.book.by_id))
+                raise ValueError(unknown_rule(prefix, self.book.by_id, may_begin=True))
         rules = self.config.rules
         chosen = replace(rules, select=select or rules.select, ignore=(*rules.ignore, *ignore))
         return self._replace(config=replace(self.config, rules=chosen))
@@ -59,7 +59,8 @@ def _check_ids(project: Project) -> None:
         return
     for where, text, is_prefix, of_key in _mentioned(project.config):
         if not (_begins_one(text, project.book) if is_prefix else text in project.book.by_id):
-            raise document.error(("rules", *where), unknown_rule(text, project.book.by_id), of_key=of_key)
+            problem = unknown_rule(text, project.book.by_id, may_begin=is_prefix)
+            raise document.error(("rules", *where), problem, of_key=of_key)
 
 
 def _mentioned(config: Config) -> Iterator[tuple[Where, str, bool, bool]]:

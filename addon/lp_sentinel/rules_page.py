@@ -26,7 +26,7 @@ def rules_page(book: RuleBook) -> str:
 
 def _lines(book: RuleBook) -> Iterator[str]:
     yield _HEAD
-    groups = list(by_series(book))
+    groups = list(by_series(book.by_id.values()))
     for title, rules in groups:
         yield f"**{title}**\n"
         yield "| rule | severity | checks that |"

@@ -92,8 +92,9 @@ def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else [kind for kind in wanted if kind != "null"]
             return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}, not {_kind(found)}"
-        case "enum" if isinstance(found, str):
-            return f"expected one of {', '.join(map(str, wanted))}, not {quoted(found)}" + _did_you_mean(found, wanted)
+        case "enum":
+            said = f"{quoted(found)}{_did_you_mean(found, wanted)}" if isinstance(found, str) else _kind(found)
+            return f"expected one of {', '.join(map(str, wanted))}, not {said}"
         case "minLength" | "minItems" | "minProperties" if wanted == 1:
             return "must not be empty"
         case "exclusiveMinimum" | "minimum" | "maximum" as bound:

@@ -27,6 +27,10 @@ def _visible(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 or noun == "information" else f"{count:,} {noun}s"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` that ``word`` was most likely meant to be; ``None`` if none comes near."""
     import difflib  # noqa: PLC0415  (only a mistake needs it)
@@ -45,11 +49,17 @@ def unknown(what: str, word: str, known: Iterable[str]) -> str:
     return f"unknown {what} {quoted(word)}" + (f" (known: {', '.join(names)})" if names else "")
 
 
-def unknown_rule(word: str, ids: Iterable[str], names: Iterable[str] = ()) -> str:
-    """The same of a rule. There are too many of them to list: the beginnings of their ids stand for all."""
+def unknown_rule(word: str, ids: Iterable[str], names: Iterable[str] = (), *, may_begin: bool = False) -> str:
+    """The same of a rule; ``may_begin``: the beginning of an id would do, too.
+
+    There are too many of them to list: the beginnings of their ids stand for all.
+    """
     ids = list(ids)
     series = list(dict.fromkeys(_SERIES.sub(r"\1", one) for one in ids))
-    known = [*series, *ids, *names]
+    begun = [one for one in ids if word and one.startswith(word.upper())]
+    if begun and not may_begin:
+        return f"{quoted(word)} is no rule but how {len(begun)} ids begin, from {begun[0]} to {begun[-1]}"
+    known = [*(series if may_begin else ()), *ids, *names]
     return unknown("rule", word, known if nearest(word, known) else series)
 
 

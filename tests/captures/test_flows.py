@@ -172,6 +172,16 @@ def test_a_truncated_answer_keeps_its_status() -> None:
     assert (exchange.status, exchange.error, exchange.answered) == (200, "error", 946681202)
 
 
+@pytest.mark.parametrize("status", [0, -1])
+def test_a_status_that_stands_for_none(status: int) -> None:
+    """As mitmproxy makes it of a HAR."""
+    flow = flow_of()
+    assert flow.response
+    flow.response.status_code = status
+    for exchange in (exchange_of(flow, 0), read(written(flow))[0][0]):
+        assert (exchange.status, exchange.error, exchange.no_answer) == (None, "status 0", True)
+
+
 def test_neither_answer_nor_failure_is_unknown() -> None:
     exchange = exchange_of(flow_of(resp=False), 0)
     assert (exchange.status, exchange.error, exchange.answered, exchange.no_answer) == (None, None, None, False)

@@ -322,7 +322,7 @@ def test_what_cannot_be_read_is_passed_over() -> None:
     assert [exchange.index for exchange in found] == [0, 3]
     assert problem is not None
     assert problem.startswith("the capture: entry 1 cannot be read: ")
-    assert problem.endswith("(and 1 more problems)")
+    assert problem.endswith("(and 1 more problem)")
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"\xff\x01", b"\x01"])

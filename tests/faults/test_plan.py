@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mitmproxy.test import tflow
 
 from lp_sentinel.document import DocumentError
 from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, Target, Times
@@ -17,7 +18,7 @@ mode: arm
 faults:
   - name: deny-once
     at: authorize
-    match: {account: "12345678", client_id: my-app, state: "qa-*", outcome: code, filter: "~hq X-QA:1"}
+    match: {account: "12345678", client_id: my-app, state: "qa-*", outcome: code, filter: '~hq "X-QA: 1"'}
     times: {first: 1}
     do: {error: access_denied, description: "The user said no"}
     expect: {callback: 2xx-4xx, token: none, authorize_again: at most 1}
@@ -32,6 +33,15 @@ def test_reads_the_documented_example() -> None:
     assert one.expect.callback == Statuses(((200, 499),))
     assert (one.expect.token, one.expect.authorize_again) == (Bounds(0, 0), Bounds(0, 1))
     assert one.needs_answer, "its outcome is the real answer's"
+
+
+def test_the_documented_filter_is_one_that_matches() -> None:
+    (one,) = plan(EXAMPLE)
+    assert one.match.passes
+    flow = tflow.tflow()
+    assert not one.match.passes(flow)
+    flow.request.headers["X-QA"] = "1"
+    assert one.match.passes(flow)
 
 
 @pytest.mark.parametrize("name", preset_index())

@@ -19,6 +19,7 @@ from lp_sentinel.captures.stream import (
     standard_input,
 )
 from lp_sentinel.exchange import Exchange
+from lp_sentinel.wording import counted
 
 __all__ = ["CaptureError", "find_captures", "in_order", "open_capture", "read_capture"]
 
@@ -66,7 +67,7 @@ def open_capture(source: Path | Readable) -> Iterator[tuple[Stream, Kind | None]
             stream.fail(_no_capture(stream, head))
         yield stream, head.kind
     if stream.problem is not None:
-        more = f" (and {stream.problems - 1} more problems)" if stream.problems > 1 else ""
+        more = f" (and {counted(stream.problems - 1, 'more problem')})" if stream.problems > 1 else ""
         raise CaptureError(f"{name}: {stream.problem}{more}")
 
 

@@ -11,6 +11,7 @@ from mitmproxy.io import FlowReader
 from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
+    NO_ANSWER,
     asked_host,
     is_injected,
     may_have_token,
@@ -83,6 +84,7 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
     host, port = _asked(request, scheme)
     target = origin_form(without_authority(_text(request.data.path)), method)
     needs_bodies = may_have_token(target)
+    status = response.status_code if response and response.status_code > 0 else None
     return Exchange(
         index=index,
         flow=flow.id,
@@ -96,10 +98,10 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
         target=target,
         request_headers=_headers(request, _OF_REQUEST),
         request_body=_body(request) if needs_bodies and method == "POST" else None,
-        status=response.status_code if response else None,
+        status=status,
         response_headers=answer,
         response_body=_body(response) if needs_bodies and response else None,
-        error=error.msg if error else None,
+        error=error.msg if error else NO_ANSWER if response and status is None else None,
         injected=FAULT_KEY in flow.metadata or is_injected(answer),
     )
 

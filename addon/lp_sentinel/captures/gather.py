@@ -22,6 +22,7 @@ from lp_sentinel.captures.survey import Survey
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import Reach
+from lp_sentinel.wording import counted
 from lp_sentinel.workers import Advance, Workers
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str 
         is_cut = survey.stop + flow_end(ahead, 0) > size or (ahead.isdigit() and len(ahead) < LONGEST_LENGTH)
         what = "the file ends in the middle of a flow" if is_cut else "no flow begins there"
         found.append(f"broken after {len(survey.offsets)} flows, at byte {size if is_cut else survey.stop}: {what}")
-    more = f" (and {len(found) - 1} more problems)" if len(found) > 1 else ""
+    more = f" (and {counted(len(found) - 1, 'more problem')})" if len(found) > 1 else ""
     return f"{name}: {found[0]}{more}" if found else None
 
 

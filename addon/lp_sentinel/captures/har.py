@@ -36,6 +36,7 @@ from lp_sentinel.captures.har_types import (
     text_of,
 )
 from lp_sentinel.captures.parts import (
+    NO_ANSWER,
     is_injected,
     may_have_token,
     moment,
@@ -138,7 +139,7 @@ def exchange_of(found: Found) -> Exchange:
         status=status or None,
         response_headers=answer,
         response_body=_received(bodies.response, answer) if status else None,
-        error=text_of(response.error) or "status 0" if status == 0 else None,
+        error=text_of(response.error) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
     )
 

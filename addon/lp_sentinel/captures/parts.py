@@ -10,6 +10,8 @@ from lp_sentinel.uri import DEFAULT_PORTS, normal_host, parse_uri
 
 # Longer ones can't be looked up, and text of any length would be kept by the caches.
 _LONGEST_AUTHORITY = 300
+NO_ANSWER = "status 0"
+"""What is said of an exchange whose status stands for none, as it does in a HAR."""
 LARGEST_BODY = 1 << 20
 """Bytes; a longer one is no token request or answer."""
 _LAST_PORT = 65535

@@ -10,7 +10,7 @@ from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
-from lp_sentinel.reports.words import counted
+from lp_sentinel.wording import counted
 
 
 @dataclass(slots=True)

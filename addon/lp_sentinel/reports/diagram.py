@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, Severity
 from lp_sentinel.redact import printable
-from lp_sentinel.reports.words import counted, gap
+from lp_sentinel.reports.words import gap
 from lp_sentinel.rules import RuleBook
+from lp_sentinel.wording import counted
 
 LANES = ("Browser", "App", "Sentinel", "Login page")
 _BROWSER, _APP, _SENTINEL, _LOGIN = range(4)

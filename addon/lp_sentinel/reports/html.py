@@ -23,10 +23,9 @@ from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, severity_counts, verdict, worst_first
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
-from lp_sentinel.reports.words import counted
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.version import tool_version
-from lp_sentinel.wording import visible
+from lp_sentinel.wording import counted, visible
 
 MOST_JOURNEYS = 2_000
 """How many the file holds at most: beyond that it is no longer pleasant to open. Those with findings go first."""

@@ -10,8 +10,8 @@ from lp_sentinel.finding import Finding
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.escaping import one_line, xml
-from lp_sentinel.reports.words import counted
 from lp_sentinel.version import TOOL
+from lp_sentinel.wording import counted
 
 
 def write(results: Results, asked: Asked) -> Iterator[str]:

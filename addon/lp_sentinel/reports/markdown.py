@@ -18,7 +18,7 @@ from lp_sentinel.reports.collected import (
 )
 from lp_sentinel.reports.escaping import code
 from lp_sentinel.reports.escaping import markdown as escaped
-from lp_sentinel.reports.words import counted
+from lp_sentinel.wording import counted
 
 _ENOUGH = 900_000
 """Characters of sections: GitHub takes a summary of one MiB, and nobody reads more."""

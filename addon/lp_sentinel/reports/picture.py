@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.signs import SIGNS, STYLES
-from lp_sentinel.reports.words import counted, gap
+from lp_sentinel.reports.words import gap
+from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

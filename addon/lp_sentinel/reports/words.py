@@ -8,10 +8,6 @@ _MINUTES = 600
 """Seconds from which on minutes tell more."""
 
 
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 or noun == "information" else f"{count:,} {noun}s"
-
-
 def gap(before: JourneyHop | None, hop: JourneyHop) -> str:
     """How long after the hop before this one began; empty if that is not known."""
     if before is None or before.started is None or hop.started is None:
