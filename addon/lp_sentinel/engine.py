@@ -7,8 +7,8 @@ from datetime import date
 from typing import NamedTuple
 
 from lp_sentinel import attribution
-from lp_sentinel.attribution import Asked, read_asked
 from lp_sentinel.authorize import authorize_path, token_path
+from lp_sentinel.clues import Asked, read_asked
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary

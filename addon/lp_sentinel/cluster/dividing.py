@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from lp_sentinel.attribution import read_asked
 from lp_sentinel.authorize import authorize_path, token_path
+from lp_sentinel.clues import read_asked
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import CALLBACK_NAMES, location_target, sent_query
 from lp_sentinel.token import read_token_request

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.attribution import Asked
 from lp_sentinel.authorize import endpoint_facts, secret
+from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange, elapsed
 from lp_sentinel.facts import CallbackFacts, Facts, LateFacts, LeakFacts
 from lp_sentinel.finding import JourneyHop

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lp_sentinel.attribution import Asked, Part
+from lp_sentinel.attribution import Part
+from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land

@@ -1,0 +1,177 @@
+"""What a request tells of where it comes from, and what of that speaks for its being part of a journey."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cached_property
+from typing import NamedTuple
+
+from lp_sentinel.authorize import authorize_path
+from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.journey import Browser, Journey
+from lp_sentinel.landing import Key, Target, key_of, request_target
+from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
+
+
+class Asked(NamedTuple):
+    """What a request tells of where it comes from."""
+
+    own: Target
+    browser: Browser
+    referer: str | None
+    page: Key | None
+    """Of the Referer."""
+    is_aside: bool
+    """It is a part of a page, or a preflight: no step of a login."""
+    submits: bool
+    """It is a POST."""
+
+
+def read_asked(exchange: Exchange) -> Asked:
+    referer = header(exchange.request_headers, "referer")
+    method = exchange.method.upper()
+    return Asked(
+        own=request_target(exchange),
+        browser=exchange.browser,
+        referer=referer,
+        page=key_of(parse_uri(referer)) if referer else None,
+        is_aside=method == "OPTIONS" or exchange.is_subresource,
+        submits=method == "POST",
+    )
+
+
+class Lead:
+    """What a redirect tells of whose login it is part of: read once, and only where it is asked for."""
+
+    def __init__(self, redirect: Target | None) -> None:
+        self.endpoint = redirect.endpoint if redirect else None
+        self._query = redirect.query if redirect else Parameters()
+
+    @cached_property
+    def state(self) -> str | None:
+        return self._query.get("state")
+
+    @cached_property
+    def hands_out(self) -> bool:
+        """It carries what apps are called back with."""
+        return self._query.has("code", "error")
+
+    @cached_property
+    def request(self) -> tuple[str | None, ...] | None:
+        """Of an authorize request: account, client and redirect URI."""
+        authorize = authorize_path(self.endpoint.path) if self.endpoint else None
+        return (authorize[1], self._query.get("client_id"), self._query.get("redirect_uri")) if authorize else None
+
+    def is_for(self, journey: Journey) -> bool:
+        """Whether it leads to the journey's app, or back to Sentinel with what the journey asked there.
+
+        There the state may be lost, but not be another one.
+        """
+        if self.endpoint is None:
+            return False
+        asked = journey.request
+        return self.endpoint in journey.app_endpoints or (
+            self.request is not None
+            and self.request == (asked.account, asked.client_id, asked.redirect_uri)
+            and self.state in (None, asked.state)
+        )
+
+
+def waits(journey: Journey) -> bool:
+    return journey.landing is None and not journey.refused
+
+
+def follows(journey: Journey, asked: Asked) -> bool:
+    """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
+    return bool(journey.awaited.get(asked.own.key)) or (asked.page is not None and asked.page in journey.pages)
+
+
+def follows_by_guess(journey: Journey, asked: Asked) -> bool:
+    """Of a request that follows: whether it is only a guess that what it follows is of this journey."""
+    links = {asked.own.key} if journey.awaited.get(asked.own.key) else set()
+    if asked.page in journey.pages:
+        links.add(asked.page)
+    return links <= journey.guessed
+
+
+def is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
+    """Whether the request goes to Sentinel, to a login host, or to where the login has been before."""
+    endpoint = asked.own.endpoint
+    if endpoint is None:
+        return False
+    host = (endpoint.host, endpoint.port)
+    return host == journey.sentinel or host in journey.hosts or host_matches(endpoint.host, login_hosts)
+
+
+def lands_another(
+    journey: Journey,
+    asked: Asked,
+    lead: Lead,
+    login_hosts: Collection[str],
+    registered: Collection[Endpoint],
+) -> bool:
+    """Whether the redirect hands something to another app.
+
+    To one that is registered, or that sent another state, or from a host where the login has not been.
+    """
+    if lead.endpoint is None or lead.endpoint in journey.app_endpoints:
+        return False
+    if lead.endpoint in registered:
+        return True
+    host = lead.endpoint.host
+    if host == journey.sentinel[0] or host_matches(host, login_hosts) or not lead.hands_out:
+        return False
+    page = parse_uri(asked.referer) if asked.referer else None
+    comes_from_it = page is not None and _has_been_at(journey, page.endpoint)
+    if lead.state in (None, journey.request.state):
+        return not (comes_from_it or _has_been_at(journey, asked.own.endpoint))
+    # Of a page at another host browsers tell no more than its origin, which may be that of the journey's page.
+    return not (comes_from_it and page is not None and page.endpoint.path == "/" and not page.query)
+
+
+def may_come_from_page(journey: Journey, asked: Asked, lead: Lead) -> bool:
+    """Whether the Referer may name a page of the journey or its app, as far as the host tells.
+
+    It may be absent where nothing else speaks of another login: the request's own state, or the request for one to
+    which it leads.
+    """
+    endpoint = endpoint_of(asked.referer)
+    if endpoint is None:
+        return lead.request is None and asked.own.query.get("state") in (None, journey.request.state)
+    return _has_been_at(journey, endpoint) or any(endpoint.origin == app.origin for app in journey.app_endpoints)
+
+
+def _has_been_at(journey: Journey, endpoint: Endpoint | None) -> bool:
+    """Whether the login has been at a host, or was sent there."""
+    host = (endpoint.host, endpoint.port) if endpoint else None
+    return host in journey.hosts or host in journey.sent_to
+
+
+def calls_back(journey: Journey, own: Target) -> bool:
+    """Whether this is an endpoint at which the journey's app may be called back."""
+    return journey.landing is not None and (
+        own.endpoint == journey.landing.endpoint or own.endpoint in journey.app_endpoints
+    )
+
+
+def agrees(journey: Journey, own: Target) -> bool:
+    """Whether code or state is as it landed; absent on both sides is alike."""
+    landing = journey.landing
+    return landing is not None and (own.query.get("code") == landing.code or own.query.get("state") == landing.state)
+
+
+def may_come_from(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
+    """Whether the Referer allows that the login sent the browser: absent, or of Sentinel, a login or the app itself."""
+    referer = endpoint_of(asked.referer)
+    if referer is None or (asked.own.endpoint and referer.host == asked.own.endpoint.host):
+        return True
+    return (
+        referer.host == journey.sentinel[0]
+        or (referer.host, referer.port) in journey.hosts
+        or host_matches(referer.host, login_hosts)
+    )
+
+
+def both_stateless(journey: Journey, target: Target | None) -> bool:
+    """Whether nothing came with a state, and the journey never had one."""
+    return journey.request.state is None and target is not None and not target.query.has("state")
