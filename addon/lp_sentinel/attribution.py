@@ -17,6 +17,7 @@ from lp_sentinel.clues import (
     lands_another,
     may_come_from,
     may_come_from_page,
+    shares_parameter,
     waits,
 )
 from lp_sentinel.journey import Journey, Journeys
@@ -92,7 +93,7 @@ def of_hop(
         and (lead.is_for(journey) or may_come_from_page(journey, asked, lead))
         and not lands_another(journey, asked, lead, login_hosts, registered)
     ]
-    likely = _narrowed(near, lead.is_for)
+    likely = _narrowed(near, lead.is_for, lambda journey: shares_parameter(journey, asked))
     return _part(_narrowed(likely, lambda journey: both_stateless(journey, redirect)), is_guess=len(likely) > 1)
 
 

@@ -94,6 +94,11 @@ def follows_by_guess(journey: Journey, asked: Asked) -> bool:
     return links <= journey.guessed
 
 
+def shares_parameter(journey: Journey, asked: Asked) -> bool:
+    """Whether the request has a parameter, value and all, that a page of the journey had."""
+    return not journey.carried.isdisjoint(map(hash, asked.own.query.pairs))
+
+
 def is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
     """Whether the request goes to Sentinel, to a login host, or to where the login has been before."""
     endpoint = asked.own.endpoint

@@ -97,6 +97,8 @@ class Journey(Struct, kw_only=True):
     """Where its hops were or were sent to, as a Referer would name them."""
     guessed: set[Key] = field(default_factory=set)
     """Those of its pages of which it is only a guess that they are its own."""
+    carried: set[int] = field(default_factory=set)
+    """Hashes of what the queries of its pages held: a login page's own parameter tells two tabs apart."""
     hosts: set[HostPort] = field(default_factory=set)
     """Where its hops were,"""
     sent_to: set[HostPort] = field(default_factory=set)
@@ -133,10 +135,12 @@ class Journey(Struct, kw_only=True):
             self.hops.append(hop)
         if len(self.pages) < _MOST_PLACES:
             self.pages.add(own.key)
+            self.carried.update(map(hash, own.query.pairs))
             if own.endpoint:
                 self.hosts.add((own.endpoint.host, own.endpoint.port))
         if redirect and len(self.awaited) < _MOST_PLACES:
             self.pages.add(redirect.key)
+            self.carried.update(map(hash, redirect.query.pairs))
             if redirect.endpoint:
                 self.sent_to.add((redirect.endpoint.host, redirect.endpoint.port))
             self.awaited[redirect.key] = self.awaited.get(redirect.key, 0) + 1
