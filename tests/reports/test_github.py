@@ -39,5 +39,5 @@ def test_nothing_captured_is_a_command(tmp_path: Path) -> None:
 
 
 def test_a_capture_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    found = commands(tmp_path, Run([], [], CaptureEnd("broken.har", 3, "cut off")))
+    found = commands(tmp_path, Run([], [], CaptureEnd("broken.har", 3, "broken.har: cut off")))
     assert found == [("error", "capture not usable", "broken.har", "broken.har: cut off")]

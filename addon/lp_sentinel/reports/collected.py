@@ -93,6 +93,13 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (not one.counts, WORST_FIRST.index(one.severity)))
 
 
+def overall(results: Results) -> str:
+    """The verdict on all findings, and how many captures hold more than could be read."""
+    broken = sum(result.problem is not None for result in results.values())
+    told = verdict(all_findings(results))
+    return f"{told}, {counted(broken, 'capture')} not read to the end" if broken else told
+
+
 def verdict(findings: Iterable[Finding]) -> str:
     """``2 errors, 1 warning (1 allowed)``, or ``no findings``."""
     found = list(findings)

@@ -20,7 +20,8 @@ def write(results: Results, _asked: Asked) -> Iterator[str]:
     """A workflow command for each finding, and one for each capture that could not be used."""
     for result in results.values():
         if result.problem is not None:
-            yield _line("error", "capture not usable", result.capture, f"{result.name}: {one_line(result.problem)}")
+            problem = result.problem.removeprefix(f"{result.name}: ")
+            yield _line("error", "capture not usable", result.capture, f"{result.name}: {one_line(problem)}")
         for fault in result.faults:
             yield _fault(fault, result.capture)
     for finding in worst_first(all_findings(results)):

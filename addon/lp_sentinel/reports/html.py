@@ -21,7 +21,7 @@ from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
-from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, severity_counts, verdict, worst_first
+from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, overall, severity_counts, worst_first
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.version import tool_version
@@ -84,7 +84,7 @@ def write(results: Results, asked: Asked) -> Iterator[str]:
             left_out=left_out,
             captures=list(results.values()),
             faults=[fault for result in results.values() for fault in result.faults],
-            verdict=verdict(findings),
+            verdict=overall(results),
             counts=severity_counts(findings),
             in_order=sum(not card.findings for card in cards),
             journeys=sum(len(result.journeys) for result in results.values()),

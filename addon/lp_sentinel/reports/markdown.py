@@ -13,6 +13,7 @@ from lp_sentinel.reports.collected import (
     CaptureResult,
     Results,
     all_findings,
+    overall,
     verdict,
     worst_first,
 )
@@ -28,7 +29,7 @@ _SIGNS: dict[Severity, str] = {"error": "🔴", "warning": "🟠", "info": "🔵
 
 def write(results: Results, _asked: Asked) -> Iterator[str]:
     """The counts, then a section for each journey in which something was found."""
-    yield f"# lp-authorize: {verdict(all_findings(results))}\n"
+    yield f"# lp-authorize: {overall(results)}\n"
     yield from _counts(results)
     written = left_out = 0
     for result in results.values():
