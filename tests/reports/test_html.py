@@ -169,7 +169,7 @@ def test_nothing_captured_runs_and_all_of_it_is_shown(open_page: Callable[..., P
         page.driver.execute_script(
             f"document.querySelector('{selector}').dispatchEvent(new MouseEvent('click', {{bubbles: true}}))"
         )
-    assert page.driver.title == "lp-authorize: 20 errors, 10 warnings"
+    assert page.driver.title == "lp-authorize: 20 errors, 10 warnings, 1 capture not read to the end"
     assert page.driver.find_elements(By.CSS_SELECTOR, "img, iframe, object, embed, [onerror], [onfocus]") == []
     assert len(page.driver.find_elements(By.TAG_NAME, "script")) == 1
     body = page.driver.find_element(By.TAG_NAME, "body").text
