@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mitmproxy import flowfilter
 
+from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.faults import preset_index
 from tests.faults.wire import (
     CALLBACK,
     SCRIPT,
     config_file,
+    flows_in,
     options,
     plain,
     plain_authorize,
@@ -23,6 +26,7 @@ from tests.faults.wire import (
     talk,
     undated,
 )
+from tests.ours import config_for
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import Mitmdump, run_mitmdump
@@ -172,6 +176,26 @@ def test_verdicts(
     ended = proxy.stop()
     assert verdict in " ".join(ended.stdout.split()), ended
     assert f'"fault": "{preset}"' in (tmp_path / "report.jsonl").read_text("utf-8")
+
+
+def log_in(app: App, proxy: Mitmdump) -> None:
+    """Where somebody is signed in already."""
+    app.habits = Habits(proxy=proxy.url)
+    Visitor(proxy).open(app.origin + "/login")
+
+
+def test_filters_find_an_injected_flow(sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path) -> None:
+    sentinel.behaviour = Behaviour(signed_in_as="qa")
+    saved = tmp_path / "saved.flow"
+    proxy = proxies("-s", SCRIPT, options=options(config_for(app, tmp_path), "state-lost", save_stream_file=saved))
+    log_in(app, proxy)
+    proxy.stop()
+    (injected,) = [flow for flow in flows_in(saved) if FAULT_KEY in flow.metadata]
+    assert injected.marked == ":syringe:"
+    assert injected.comment.startswith("injected state-lost; n=1: state removed; authorize (j1): 302 to http://")
+    for asked in ("~comment LPA310", r"~comment '\(j1\)'", "~marker syringe"):
+        passes = flowfilter.parse(asked)
+        assert passes(injected), injected.comment
 
 
 def test_an_unknown_preset_stops_it() -> None:
