@@ -29,7 +29,7 @@ from tests.faults.wire import (
 from tests.ours import config_for
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
-from tests.world.proxy import Mitmdump, run_mitmdump
+from tests.world.proxy import COMMANDS, Mitmdump, run_mitmdump
 from tests.world.sentinel import Sentinel
 from tests.world.serving import serving
 from tests.world.visitor import Visitor
@@ -220,3 +220,37 @@ def test_a_changed_plan_is_taken_over_whole_or_not_at_all(proxies: Proxies, port
     # One browser that logs in three times within a second is a loop to everybody.
     assert "access_denied: not as expected (put in 2x)" in said
     assert "refused-400: as expected (put in 1x)" in said
+
+
+def test_arming_a_fault_lets_its_times_begin_anew(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    plan = plan_file(
+        tmp_path,
+        {"preset": "state-lost", "times": {"first": 1}},
+        {"preset": "code-missing", "times": {"after": 1, "max": 1}},
+    )
+    proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+
+    def put_in(count: int) -> list[str]:
+        answers = [talk(proxy.port, plain_authorize(port, "a", state="x")) for _ in range(count)]
+        return [one.partition(HEADER + b": ")[2].partition(b"\r")[0].decode() for one in answers]
+
+    assert put_in(4) == ["state-lost; n=1", "", "code-missing; n=1", ""]
+    proxy.command("lp.faults.off")
+    assert put_in(1) == [""]
+    proxy.command("lp.faults.arm state-lost")
+    proxy.command("lp.faults.arm code-missing")
+    assert put_in(4) == ["state-lost; n=2", "", "code-missing; n=2", ""]
+    assert [one.rpartition(" (")[0] for one in proxy.command("lp.faults.list")] == [
+        "state-lost: armed at landing, injected 2x",
+        "code-missing: armed at landing, injected 2x",
+    ]
+    assert "fault state-lost: not as expected (put in 2x)" in " ".join(proxy.stop().stdout.split())
+
+
+def test_what_was_only_told_of_is_not_counted_as_put_in(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    plan = plan_file(tmp_path, {"preset": "state-lost"}, mode="dry-run")
+    proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+    url = plain_authorize(port, "a", state="x")
+    assert HEADER not in talk(proxy.port, url)
+    proxy.command("lp.faults.arm state-lost")
+    assert b"state-lost; n=1" in talk(proxy.port, url)

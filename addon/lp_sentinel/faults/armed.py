@@ -28,20 +28,30 @@ class Armed:
         self.fault = fault
         self.is_on = fault.mode != "off"
         self.is_dry = fault.mode == "dry-run"
-        self._since = time.monotonic()
         self.matched: Counter[str] = Counter()
         self.injected: Counter[str] = Counter()
         self.could_not: str | None = None
         """Why a matching exchange was passed by; told once."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Let its ``times`` begin. What is numbered goes on, so that no two injections have one number."""
+        self._since = time.monotonic()
+        self._matched_before, self._injected_before = self.matched.copy(), self.injected.copy()
 
     def arm(self) -> None:
-        """From now on it is put in, even if its plan says otherwise."""
-        self.is_on, self.is_dry, self._since = True, False, time.monotonic()
+        """From now on it is put in, even if its plan says otherwise or its ``times`` were over."""
+        if self.is_dry:
+            self.injected.clear()
+        self.is_on, self.is_dry = True, False
+        self._begin()
 
     def is_turn(self, client: str, count: int) -> bool:
         """Count a match; whether it is this one's turn."""
         self.matched[client] = count
-        if not is_due(self.fault, count, self.injected[client], time.monotonic() - self._since):
+        place = count - self._matched_before[client]
+        put_in = self.injected[client] - self._injected_before[client]
+        if not is_due(self.fault, place, put_in, time.monotonic() - self._since):
             return False
         self.injected[client] += 1
         return True
