@@ -254,3 +254,39 @@ def test_what_was_only_told_of_is_not_counted_as_put_in(proxies: Proxies, port: 
     assert HEADER not in talk(proxy.port, url)
     proxy.command("lp.faults.arm state-lost")
     assert b"state-lost; n=1" in talk(proxy.port, url)
+
+
+def test_what_was_armed_by_name_survives_a_changed_plan(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    gone = {"preset": "refused-500", "match": {"client_id": "gone"}}
+    kept = {"preset": "refused-400", "match": {"client_id": "kept"}}
+    plan = plan_file(tmp_path, gone, kept, mode="off")
+    proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+
+    def changed(*faults: Mapping[str, Any], **more: Any) -> list[str]:
+        plan_file(tmp_path, *faults, **more)
+        time.sleep(1.1)
+        talk(proxy.port, plain_authorize(port, "other", state="x"))
+        return [one.rpartition(" (")[0] for one in proxy.command("lp.faults.list")]
+
+    for name in ("refused-500", "refused-400", "state-lost"):
+        proxy.command(f"lp.faults.arm {name}")
+    assert b"refused-400; n=1" in talk(proxy.port, plain_authorize(port, "kept"))
+    more = {"name": "more", "at": "token", "do": {"status": 500}}
+    assert changed({**kept, "times": {"max": 5}}, more, mode="off") == [
+        "refused-400: armed at authorize, injected 1x",
+        "more: off at token, injected 0x",
+        "state-lost: armed at landing, injected 1x",
+    ]
+    assert "fault refused-500 is not armed any more: the plan does not have it" in proxy.stdout
+    assert b"refused-400; n=2" in talk(proxy.port, plain_authorize(port, "kept"))
+    proxy.command("lp.faults.off")
+    assert changed({**kept, "times": {"max": 6}}, mode="off")[0] == "refused-400: off at authorize, injected 2x"
+    assert changed(kept, mode="arm")[0] == "refused-400: armed at authorize, injected 2x"
+    assert changed(mode="arm") == ["state-lost: off at landing, injected 1x"]
+    proxy.command("lp.faults.arm state-lost")
+    proxy.command("set lp_faults=access_denied")
+    assert [one.partition(":")[0] for one in proxy.command("lp.faults.list")] == ["access_denied"]
+    said = proxy.stop().stdout
+    assert "fault state-lost is not armed any more" in said
+    for verdict in ("refused-400: as expected (put in 2x)", "state-lost: not as expected (put in 1x)"):
+        assert verdict in " ".join(said.split())
