@@ -62,7 +62,6 @@ class Injector:
         self, plan: Plan, config: Config, *, folder: Path | None = None, say: Callable[[str], None] = logger.info
     ) -> None:
         """``folder`` is what relative plan files are below; ``say`` gets a line for each fault that is put in."""
-        self._config = config
         self._say = say
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
@@ -71,8 +70,10 @@ class Injector:
 
     # --- commands ---
 
-    def take_over(self, plan: Plan) -> None:
-        """Go on with another plan, and no preset besides."""
+    def take_over(self, plan: Plan, config: Config) -> None:
+        """Go on with another config, and with another plan and no preset besides, unless it is the one given before."""
+        self._hops.change(config)
+        self._watch.limits = config.limits
         self._lineup.take_over(plan)
 
     def arm(self, name: str) -> None:
