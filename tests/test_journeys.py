@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from lp_sentinel.config import RuleChoices
 from lp_sentinel.engine import Engine
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.redact import Redactor
@@ -88,6 +89,19 @@ def test_a_state_counts_as_landed_from_its_first_answer_on() -> None:
         session.findings += session.engine.feed(exchange).findings
         session.fed += 1
     assert [finding.index for finding in session.findings if finding.rule == "LPA501"] == [2]
+
+
+def test_another_config_counts_for_what_comes() -> None:
+    session, first, second = Session(), Login(1, BROWSERS[0], "form"), Login(2, BROWSERS[1], "form", "state-lost")
+    begun, *others = first.steps()
+    session.feed(begun)
+    session.engine.change(replace(CONFIG, rules=RuleChoices(severity={"LPA310": "info"})), BOOK)
+    for step in (*others, *second.steps()):
+        session.now += 1
+        session.feed(step)
+    session.close()
+    assert [(journey.journey, journey.outcome) for journey in session.closed] == [("j1", "code"), ("j2", "code")]
+    assert [(one.rule, one.severity, one.journey) for one in session.findings] == [("LPA310", "info", "j2")]
 
 
 class Logins(RuleBasedStateMachine):

@@ -7,8 +7,11 @@ import pytest
 from mitmproxy.test import tflow
 from msgspec.structs import replace
 
+from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.faults.notes import forget, note
 from lp_sentinel.finding import Finding
 from lp_sentinel.marks import METADATA, Marks
+from tests.faults.making import fault
 from tests.reports.samples import HOPS, JOURNEY, finding
 
 
@@ -86,3 +89,47 @@ def test_no_flow_is_kept_alive_and_none_is_missed() -> None:
     assert gone() is None
     marks.finding(finding(flow="never seen"))
     assert marks.apply() == []
+
+
+INJECTED = "injected state-lost; n=1: state removed"
+
+
+@pytest.mark.parametrize(
+    ("by_person", "shown"),
+    [
+        (("", ""), (":syringe:", f"{INJECTED}; authorize; LPA310 state-lost (injected)")),
+        ((":star:", "look at this"), (":star:", "look at this")),
+    ],
+)
+def test_what_a_fault_did_stands_before_what_was_found(by_person: tuple[str, str], shown: tuple[str, str]) -> None:
+    flow = tflow.tflow()
+    flow.marked, flow.comment = by_person
+    note(flow, fault("preset: state-lost"), 1, "state removed")
+    assert (flow.marked, flow.comment) == (by_person if any(by_person) else (":syringe:", INJECTED))
+    marks = Marks()
+    marks.know(flow)
+    marks.tell(flow.id, "authorize", None)
+    marks.finding(finding(flow=flow.id, injected=True))
+    assert marks.apply() == [flow]
+    assert (flow.marked, flow.comment) == shown
+
+
+def test_a_flow_that_is_sent_again_says_no_more_of_its_fault() -> None:
+    flow = tflow.tflow()
+    note(flow, fault("preset: state-lost"), 1, "state removed")
+    forget(flow)
+    marks = Marks()
+    marks.know(flow)
+    marks.tell(flow.id, "authorize", None)
+    marks.apply()
+    assert (flow.marked, flow.comment) == (":white_check_mark:", "authorize; in order")
+
+
+def test_a_fault_that_does_not_say_what_it_did_is_marked_all_the_same() -> None:
+    flow = tflow.tflow()
+    flow.metadata[FAULT_KEY] = True  # as in a file that was made safe to share
+    marks = Marks()
+    marks.know(flow)
+    marks.tell(flow.id, "authorize", None)
+    marks.apply()
+    assert (flow.marked, flow.comment) == (":syringe:", "authorize; in order")

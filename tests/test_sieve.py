@@ -15,6 +15,7 @@ from mitmproxy.flow import Flow
 from mitmproxy.test import tflow
 
 from lp_sentinel.captures.flows import exchange_of, load_flow
+from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.finding import by_place
 from lp_sentinel.live import LiveSession
@@ -147,3 +148,14 @@ def test_what_is_let_by(before: Sequence[http.HTTPFlow], flow: http.HTTPFlow, *,
         sieve.learn(exchange_of(earlier, 0))
     assert sieve.lets_by(flow) == is_let_by
     assert sieve.lets_by(flow) == is_let_by, "what has been looked into is judged alike"
+
+
+def test_another_config_makes_other_hosts_relevant() -> None:
+    sieve = Sieve(UNKNOWN.config)
+    step, page = asked("va.sentinel.liveperson.net", AUTHORIZE), asked("login.company.example", "/login")
+    assert not sieve.lets_by(step)
+    sieve.learn(exchange_of(step, 0))
+    assert sieve.lets_by(page)
+    sieve.change(config_from({"login_hosts": ["login.company.example"]}))
+    assert not sieve.lets_by(page)
+    assert not sieve.lets_by(asked("app.example", "/")), "what was learnt stays"

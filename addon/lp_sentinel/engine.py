@@ -53,6 +53,11 @@ class Engine:
         self._docket = Docket(config, self._judgement)
         self._closed: list[JourneySummary] = []
 
+    def change(self, config: Config, book: RuleBook) -> None:
+        """Judge by these from now on. Journeys go on, under their names and with what was found on them."""
+        self._judgement.change(config, book)
+        self._docket.change(config)
+
     def feed(self, exchange: Exchange) -> Verdict:
         """Judge one exchange."""
         docket = self._docket

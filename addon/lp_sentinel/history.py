@@ -56,7 +56,7 @@ class History:
     """Codes, states, loops and tokens seen so far."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._codes: Ageing[Digest, Issued] = Ageing()
         self._states: Ageing[Digest, _State] = Ageing()
         self._called_back: Ageing[Digest, bool] = Ageing()
@@ -174,10 +174,10 @@ class History:
         key = self._app_key(journey.browser, journey)
         run = self._runs.get(key) or _Run()
         self._runs[key] = run
-        run.begun[:] = [earlier for earlier in run.begun if elapsed(earlier.at, at) <= self._limits.loop_window]
+        run.begun[:] = [earlier for earlier in run.begun if elapsed(earlier.at, at) <= self.limits.loop_window]
         begun = Begun(journey.number, at)
         run.begun.append(begun)
-        was_loop, run.is_loop = run.is_loop, len(run.begun) >= self._limits.loop_requests
+        was_loop, run.is_loop = run.is_loop, len(run.begun) >= self.limits.loop_requests
         if run.is_loop:
             for member in run.begun:
                 member.in_loop = True
@@ -188,9 +188,9 @@ class History:
         if journey.request.client_id is None:
             return None
         times = journey.continuations
-        times[:] = [time for time in times if elapsed(time, at) <= self._limits.loop_window]
+        times[:] = [time for time in times if elapsed(time, at) <= self.limits.loop_window]
         times.append(at)
-        was_loop, journey.is_loop = journey.is_loop, len(times) >= self._limits.loop_requests
+        was_loop, journey.is_loop = journey.is_loop, len(times) >= self.limits.loop_requests
         run = self._runs.get(self._app_key(journey.browser, journey)) if journey.is_loop else None
         for member in run.begun if run else ():
             member.in_loop |= member.journey == journey.number

@@ -166,7 +166,7 @@ class Journeys:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._waiting: OrderedDict[str, Journey] = OrderedDict()
         self._finished: OrderedDict[str, Journey] = OrderedDict()
         self._by_state: dict[str, dict[str, Journey]] = {}
@@ -237,7 +237,7 @@ class Journeys:
 
     def overflow(self) -> Iterable[Journey]:
         """Remove and give what there is too much of, the journeys that were silent longest first."""
-        for journeys, most in ((self._waiting, self._most), (self._finished, min(self._most, _MOST_FINISHED))):
+        for journeys, most in ((self._waiting, self.most), (self._finished, min(self.most, _MOST_FINISHED))):
             while len(journeys) > most:
                 yield self.remove(next(iter(journeys.values())))
 

@@ -27,13 +27,17 @@ class Judgement:
     def __init__(
         self, config: Config, book: RuleBook, redactor: Redactor, capture: str | None, today: Callable[[], date]
     ) -> None:
-        self._config = config
-        self._book = book
         self._redactor = redactor
-        redactor.spare(config.registered)
         self.capture = capture
         self._today = today
         self._found: list[Finding] = []
+        self.change(config, book)
+
+    def change(self, config: Config, book: RuleBook) -> None:
+        """Ask these rules from now on, and choose as this config does."""
+        self._config = config
+        self._book = book
+        self._redactor.spare(config.registered)
 
     def take(self) -> tuple[Finding, ...]:
         """What was found since the last call."""

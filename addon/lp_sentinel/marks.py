@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, JourneySummary, Severity
 from lp_sentinel.redact import printable
 
@@ -18,6 +19,7 @@ MARKS: dict[Severity, str] = {
     "warning": ":large_orange_diamond:",
     "info": ":large_blue_circle:",
 }
+INJECTED = ":syringe:"
 METADATA = "lp_authorize"
 """Under this key a flow says which mark and comment are ours, in a flow file as well."""
 
@@ -103,24 +105,36 @@ def _story(hop: Hop, journey: str | None, seen: JourneyHop | None) -> str:
     return f"{what}: {_answer(seen)}" if seen else what
 
 
-def _write(flow: HTTPFlow, note: _Note) -> bool:
-    counting = [finding for finding in note.findings if finding.counts]
-    worst = max((finding.severity for finding in counting), key=SEVERITIES.index, default=None)
-    ours = {"marked": MARKS[worst] if worst else IN_ORDER, "comment": _comment(note)}
+def put_on(flow: HTTPFlow, mark: str, comment: str) -> bool:
+    """Put our mark and comment on a flow, but not over what a person has put there; whether they are new."""
+    ours = {"marked": mark, "comment": comment}
     before = flow.metadata.get(METADATA)
     earlier = before if isinstance(before, dict) else {}
-    # What a person has put there stays.
     if flow.marked in ("", earlier.get("marked")):
-        flow.marked = ours["marked"]
+        flow.marked = mark
     if flow.comment in ("", earlier.get("comment")):
-        flow.comment = ours["comment"]
+        flow.comment = comment
     flow.metadata[METADATA] = ours
     return ours != earlier
 
 
-def _comment(note: _Note) -> str:
+def fault_story(flow: HTTPFlow) -> str:
+    """What a fault did to a flow; empty if none did, or none that says so."""
+    did = flow.metadata.get(FAULT_KEY)
+    return f"injected {printable(did, _LONGEST_STORY)}" if isinstance(did, str) else ""
+
+
+def _write(flow: HTTPFlow, note: _Note) -> bool:
+    counting = [finding for finding in note.findings if finding.counts]
+    worst = max((finding.severity for finding in counting), key=SEVERITIES.index, default=None)
+    mark = INJECTED if FAULT_KEY in flow.metadata else MARKS[worst] if worst else IN_ORDER
+    return put_on(flow, mark, _comment(flow, note))
+
+
+def _comment(flow: HTTPFlow, note: _Note) -> str:
     rules = dict.fromkeys(f"{finding.rule} {finding.name}{_remark(finding)}" for finding in note.findings)
-    return "; ".join(filter(None, (printable(note.story, _LONGEST_STORY), ", ".join(rules) or note.otherwise)))
+    found = ", ".join(rules) or note.otherwise
+    return "; ".join(filter(None, (fault_story(flow), printable(note.story, _LONGEST_STORY), found)))
 
 
 def _remark(finding: Finding) -> str:

@@ -113,35 +113,32 @@ class Addon:
         return reports
 
     def _take_over(self, settings: Settings, reports: dict[str, Report]) -> None:
-        session, earlier = self._session, self._settings
-        if session and earlier and settings.project is earlier.project:
+        if self._settings is None or settings.project is not self._settings.project:
+            for note in settings.project.expired(datetime.now(UTC).date()):
+                _logger.warning("lp-authorize: %s", note)
+        if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
-                session.write(reports[path], is_whole=False)
-            session.change(settings, reports.values())
+                self._session.write(reports[path], is_whole=False)
+            self._session.change(settings, reports.values())
+            self._recent.book = settings.project.book
         else:
-            if session:
-                session.close()
             self._session = self._begin(settings, reports.values())
         _close(report for path, report in self._reports.items() if path not in reports)
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
-        self._arm(settings, earlier)
+        self._arm(settings)
         self._simulated.switch(on=settings.simulate)
         self._may_answer = settings.simulate or self._injector is not None or is_replay()
 
-    def _arm(self, settings: Settings, earlier: Settings | None) -> None:
-        if earlier and settings.plan is earlier.plan and settings.project is earlier.project:
-            return
-        if self._injector and earlier and settings.project is earlier.project:
-            self._injector.take_over(settings.plan)
-        else:
-            self._injector = self._armed(settings) if settings.plan.sources else None
+    def _arm(self, settings: Settings) -> None:
+        if self._injector:
+            self._injector.take_over(settings.plan, settings.project.config)
+        elif settings.plan.sources:
+            self._injector = self._armed(settings)
 
     def _armed(self, settings: Settings) -> Injector:
         return Injector(settings.plan, settings.project.config, say=lambda line: _logger.info("lp-authorize: %s", line))
 
     def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
-        for note in settings.project.expired(datetime.now(UTC).date()):
-            _logger.warning("lp-authorize: %s", note)
         session = Session(
             settings,
             reports,

@@ -37,12 +37,12 @@ class Recent:
     """What the live page shows of a session."""
 
     def __init__(self, book: RuleBook, now: Callable[[str], JourneySummary | None]) -> None:
-        """``now`` tells how a journey stands."""
+        """``now`` tells how a journey stands. ``book`` may be exchanged: what is drawn from then on goes by it."""
         self.epoch = token_hex(4)
         """Another session has another one: nothing that a page has of it is of use then."""
         self.version = 0
         self.left_out = False
-        self._book = book
+        self.book = book
         self._now = now
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._changed: dict[str, _Entry] = {}
@@ -86,7 +86,7 @@ class Recent:
             journey = entry.closed or (self._now(entry.journey) if entry.journey else None)
             if journey is None and not entry.findings:
                 continue
-            entry.card = make_card(entry.id, journey, entry.findings, self._book)
+            entry.card = make_card(entry.id, journey, entry.findings, self.book)
             entry.drawn = drawn.journey(entry.card, bool(entry.card.worst))  # type: ignore[attr-defined]
             entry.version = self.version
         self._changed.clear()

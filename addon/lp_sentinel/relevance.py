@@ -34,12 +34,16 @@ class Relevance:
     """
 
     def __init__(self, config: Config) -> None:
-        # In this form they are looked up in C.
-        self._login_names = frozenset(config.login_hosts)
-        self._login_endings = tuple(pattern[1:] for pattern in config.login_hosts if pattern.startswith("*."))
         self._logins: Ageing[str, bool] = Ageing()
         self._apps: Ageing[str, bool] = Ageing()
         self._codes: Ageing[Digest, bool] = Ageing()
+        self.change(config)
+
+    def change(self, config: Config) -> None:
+        """Go by another config from now on. What was learnt stays."""
+        # In this form they are looked up in C.
+        self._login_names = frozenset(config.login_hosts)
+        self._login_endings = tuple(pattern[1:] for pattern in config.login_hosts if pattern.startswith("*."))
         for uri in config.redirect_uris:
             self._learn_app(uri)
 

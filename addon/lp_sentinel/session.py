@@ -48,7 +48,6 @@ class Session:
         ``observe`` is told of each judged exchange, ``faults`` tells how the app took what was injected.
         """
         self.redactor = Redactor(on=settings.redact)
-        self.config = settings.project.config
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
         self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
@@ -67,11 +66,13 @@ class Session:
         self._blocks = Blocks(self._engine.journey)
         self._marks = Marks()
         self.record = Record()
-        self.book = settings.project.book
         self.change(settings, reports)
 
     def change(self, settings: Settings, reports: Iterable[Report]) -> None:
-        """Take over other settings for what comes now."""
+        """Take over other settings for what comes now. What was found before, and the logins under way, stay."""
+        self.config, self.book = settings.project
+        self._engine.change(self.config, self.book)
+        self.live.sieve.change(self.config)
         self.redactor.on = settings.redact
         self.asked = settings.asked
         self._reports = tuple(reports)

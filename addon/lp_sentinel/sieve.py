@@ -64,13 +64,19 @@ class Sieve:
         self._former: set[str | None] = set()
         self._has_code = False
         """Whether any has landed."""
-        self._most_clients = max(_MOST_KNOWN, config.limits.open_journeys)
+        self._most_clients = _most_clients(config)
         self._hosts: set[str | bytes] = set()
         """What has been looked into and is of no concern, as long as no more hosts are learnt."""
         self._origins: set[bytes] = set()
         """Of Referers: the same."""
         self._pages: set[bytes] = set()
         """Whole Referers: the same, and as long as no more codes are."""
+
+    def change(self, config: Config) -> None:
+        """Go by another config from now on: what was of no concern may be now."""
+        self._relevance.change(config)
+        self._most_clients = _most_clients(config)
+        self._forget(Learnt(host=True))
 
     def begin(self, flow: HTTPFlow) -> None:
         """A request has been read."""
@@ -156,6 +162,10 @@ class Sieve:
         if learnt.host or learnt.code:
             self._pages.clear()
         self._has_code |= learnt.code
+
+
+def _most_clients(config: Config) -> int:
+    return max(_MOST_KNOWN, config.limits.open_journeys)
 
 
 def _note[T](known: set[T], one: T) -> None:

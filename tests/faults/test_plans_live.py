@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mitmproxy import flowfilter
 
+from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.faults import preset_index
 from tests.faults.wire import (
     CALLBACK,
     SCRIPT,
     config_file,
+    flows_in,
     options,
     plain,
     plain_authorize,
@@ -23,9 +26,10 @@ from tests.faults.wire import (
     talk,
     undated,
 )
+from tests.ours import config_for
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
-from tests.world.proxy import Mitmdump, run_mitmdump
+from tests.world.proxy import COMMANDS, Mitmdump, run_mitmdump
 from tests.world.sentinel import Sentinel
 from tests.world.serving import serving
 from tests.world.visitor import Visitor
@@ -174,6 +178,26 @@ def test_verdicts(
     assert f'"fault": "{preset}"' in (tmp_path / "report.jsonl").read_text("utf-8")
 
 
+def log_in(app: App, proxy: Mitmdump) -> None:
+    """Where somebody is signed in already."""
+    app.habits = Habits(proxy=proxy.url)
+    Visitor(proxy).open(app.origin + "/login")
+
+
+def test_filters_find_an_injected_flow(sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path) -> None:
+    sentinel.behaviour = Behaviour(signed_in_as="qa")
+    saved = tmp_path / "saved.flow"
+    proxy = proxies("-s", SCRIPT, options=options(config_for(app, tmp_path), "state-lost", save_stream_file=saved))
+    log_in(app, proxy)
+    proxy.stop()
+    (injected,) = [flow for flow in flows_in(saved) if FAULT_KEY in flow.metadata]
+    assert injected.marked == ":syringe:"
+    assert injected.comment.startswith("injected state-lost; n=1: state removed; authorize (j1): 302 to http://")
+    for asked in ("~comment LPA310", r"~comment '\(j1\)'", "~marker syringe"):
+        passes = flowfilter.parse(asked)
+        assert passes(injected), injected.comment
+
+
 def test_an_unknown_preset_stops_it() -> None:
     ended = run_mitmdump("-s", SCRIPT, options={"lp_faults": ["state_lst"]})
     assert (ended.status, "did you mean 'state-lost'?" in ended.stdout + ended.stderr) == (1, True), ended
@@ -196,3 +220,73 @@ def test_a_changed_plan_is_taken_over_whole_or_not_at_all(proxies: Proxies, port
     # One browser that logs in three times within a second is a loop to everybody.
     assert "access_denied: not as expected (put in 2x)" in said
     assert "refused-400: as expected (put in 1x)" in said
+
+
+def test_arming_a_fault_lets_its_times_begin_anew(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    plan = plan_file(
+        tmp_path,
+        {"preset": "state-lost", "times": {"first": 1}},
+        {"preset": "code-missing", "times": {"after": 1, "max": 1}},
+    )
+    proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+
+    def put_in(count: int) -> list[str]:
+        answers = [talk(proxy.port, plain_authorize(port, "a", state="x")) for _ in range(count)]
+        return [one.partition(HEADER + b": ")[2].partition(b"\r")[0].decode() for one in answers]
+
+    assert put_in(4) == ["state-lost; n=1", "", "code-missing; n=1", ""]
+    proxy.command("lp.faults.off")
+    assert put_in(1) == [""]
+    proxy.command("lp.faults.arm state-lost")
+    proxy.command("lp.faults.arm code-missing")
+    assert put_in(4) == ["state-lost; n=2", "", "code-missing; n=2", ""]
+    assert [one.rpartition(" (")[0] for one in proxy.command("lp.faults.list")] == [
+        "state-lost: armed at landing, injected 2x",
+        "code-missing: armed at landing, injected 2x",
+    ]
+    assert "fault state-lost: not as expected (put in 2x)" in " ".join(proxy.stop().stdout.split())
+
+
+def test_what_was_only_told_of_is_not_counted_as_put_in(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    plan = plan_file(tmp_path, {"preset": "state-lost"}, mode="dry-run")
+    proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+    url = plain_authorize(port, "a", state="x")
+    assert HEADER not in talk(proxy.port, url)
+    proxy.command("lp.faults.arm state-lost")
+    assert b"state-lost; n=1" in talk(proxy.port, url)
+
+
+def test_what_was_armed_by_name_survives_a_changed_plan(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    gone = {"preset": "refused-500", "match": {"client_id": "gone"}}
+    kept = {"preset": "refused-400", "match": {"client_id": "kept"}}
+    plan = plan_file(tmp_path, gone, kept, mode="off")
+    proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
+
+    def changed(*faults: Mapping[str, Any], **more: Any) -> list[str]:
+        plan_file(tmp_path, *faults, **more)
+        time.sleep(1.1)
+        talk(proxy.port, plain_authorize(port, "other", state="x"))
+        return [one.rpartition(" (")[0] for one in proxy.command("lp.faults.list")]
+
+    for name in ("refused-500", "refused-400", "state-lost"):
+        proxy.command(f"lp.faults.arm {name}")
+    assert b"refused-400; n=1" in talk(proxy.port, plain_authorize(port, "kept"))
+    more = {"name": "more", "at": "token", "do": {"status": 500}}
+    assert changed({**kept, "times": {"max": 5}}, more, mode="off") == [
+        "refused-400: armed at authorize, injected 1x",
+        "more: off at token, injected 0x",
+        "state-lost: armed at landing, injected 1x",
+    ]
+    assert "fault refused-500 is not armed any more: the plan does not have it" in proxy.stdout
+    assert b"refused-400; n=2" in talk(proxy.port, plain_authorize(port, "kept"))
+    proxy.command("lp.faults.off")
+    assert changed({**kept, "times": {"max": 6}}, mode="off")[0] == "refused-400: off at authorize, injected 2x"
+    assert changed(kept, mode="arm")[0] == "refused-400: armed at authorize, injected 2x"
+    assert changed(mode="arm") == ["state-lost: off at landing, injected 1x"]
+    proxy.command("lp.faults.arm state-lost")
+    proxy.command("set lp_faults=access_denied")
+    assert [one.partition(":")[0] for one in proxy.command("lp.faults.list")] == ["access_denied"]
+    said = proxy.stop().stdout
+    assert "fault state-lost is not armed any more" in said
+    for verdict in ("refused-400: as expected (put in 2x)", "state-lost: not as expected (put in 1x)"):
+        assert verdict in " ".join(said.split())

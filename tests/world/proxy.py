@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 INSIDE = Path(__file__).with_name("inside") / "lp_world.py"
+COMMANDS = INSIDE.with_name("lp_commands.py")
+"""The script with which :meth:`Mitmdump.command` works."""
 _PATIENCE = 30.0
 
 type Options = Mapping[str, str | Path | Sequence[str | Path]]
@@ -86,6 +90,16 @@ class Mitmdump:
         """Wait until ``text`` stands in the standard output; gives that output."""
         self._wait_until(lambda: text in self.stdout, f"it says {text!r}", patience)
         return self.stdout
+
+    def command(self, line: str) -> Any:
+        """What a command of mitmproxy's gives; raises MitmdumpError with what it says if it is refused."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)) as connection:
+            connection.request("POST", "http://commands.localhost/", line)
+            answer = connection.getresponse()
+            said = json.loads(answer.read())
+        if answer.status != 200:
+            raise MitmdumpError(said)
+        return said
 
     def wait_end(self, patience: float = _PATIENCE) -> Ended:
         try:

@@ -24,24 +24,46 @@ class Row(NamedTuple):
 class Armed:
     """A fault and its counters, kept for each app."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, before: Armed | None = None) -> None:
+        """``before`` is the fault as its plan had it earlier: its numbers go on.
+
+        So does what somebody asked for, unless the plan has another ``mode`` now, which is the newer wish.
+        """
         self.fault = fault
         self.is_on = fault.mode != "off"
         self.is_dry = fault.mode == "dry-run"
-        self._since = time.monotonic()
-        self.matched: Counter[str] = Counter()
-        self.injected: Counter[str] = Counter()
+        self.is_asked = False
+        """Whether somebody asked for it to be armed or off, whatever its plan says."""
+        if before and before.is_asked and before.fault.mode == fault.mode:
+            self.is_on, self.is_dry, self.is_asked = before.is_on, before.is_dry, True
+        self.matched: Counter[str] = before.matched if before else Counter()
+        self.injected: Counter[str] = before.injected if before else Counter()
         self.could_not: str | None = None
         """Why a matching exchange was passed by; told once."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Let its ``times`` begin. What is numbered goes on, so that no two injections have one number."""
+        self._since = time.monotonic()
+        self._matched_before, self._injected_before = self.matched.copy(), self.injected.copy()
 
     def arm(self) -> None:
-        """From now on it is put in, even if its plan says otherwise."""
-        self.is_on, self.is_dry, self._since = True, False, time.monotonic()
+        """From now on it is put in, even if its plan says otherwise or its ``times`` were over."""
+        if self.is_dry:
+            self.injected.clear()
+        self.is_on, self.is_dry, self.is_asked = True, False, True
+        self._begin()
+
+    def disarm(self) -> None:
+        """From now on it is put in no more."""
+        self.is_on, self.is_asked = False, True
 
     def is_turn(self, client: str, count: int) -> bool:
         """Count a match; whether it is this one's turn."""
         self.matched[client] = count
-        if not is_due(self.fault, count, self.injected[client], time.monotonic() - self._since):
+        place = count - self._matched_before[client]
+        put_in = self.injected[client] - self._injected_before[client]
+        if not is_due(self.fault, place, put_in, time.monotonic() - self._since):
             return False
         self.injected[client] += 1
         return True

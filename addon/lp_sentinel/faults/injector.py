@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.config import Config
-from lp_sentinel.document import DocumentError, unknown
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.acts import LOOP_LEG, Act, at_request, at_response, back_from_loop, response_of
 from lp_sentinel.faults.armed import Armed, Row
 from lp_sentinel.faults.counting import delay_of, made_up
 from lp_sentinel.faults.landings import Known, NotPossibleError
+from lp_sentinel.faults.lineup import Lineup
 from lp_sentinel.faults.match import Hops, Seen, matches, outcome
 from lp_sentinel.faults.notes import forget, name_in, note
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried
-from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
-from lp_sentinel.faults.reload import PlanFiles
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.memory import digest
 from lp_sentinel.sieve import glance
@@ -64,63 +62,38 @@ class Injector:
         self, plan: Plan, config: Config, *, folder: Path | None = None, say: Callable[[str], None] = logger.info
     ) -> None:
         """``folder`` is what relative plan files are below; ``say`` gets a line for each fault that is put in."""
-        self._config = config
-        self._folder = folder
         self._say = say
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
         self._pending: dict[str, _Pending] = {}
-        self._faults: tuple[Armed, ...] = ()
-        self._former: dict[str, Armed] = {}
-        """Those of earlier plans that were put in: they have a verdict, too."""
-        self._given = plan
-        self._take(plan)
+        self._lineup = Lineup(plan, folder, say)
 
     # --- commands ---
 
-    def take_over(self, plan: Plan) -> None:
-        """Go on with another plan. A fault that is in both unchanged keeps its counters, and whether it is armed.
-
-        The plan that was given before is no other one, even if its files have changed since.
-        """
-        if plan is not self._given:
-            self._given = plan
-            self._take(plan)
+    def take_over(self, plan: Plan, config: Config) -> None:
+        """Go on with another config, and with another plan and no preset besides, unless it is the one given before."""
+        self._hops.change(config)
+        self._watch.limits = config.limits
+        self._lineup.take_over(plan)
 
     def arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset besides. Raises PlanError."""
-        armed = next((armed for armed in self._faults if armed.fault.name == name), None)
-        if armed is None:
-            if name not in preset_index():
-                known = [*(other.fault.name for other in self._faults), *preset_index()]
-                raise PlanError(unknown("fault", name, known))
-            armed = Armed(load_plan([name]).faults[0])
-            self._faults = (*self._faults, armed)
-        armed.arm()
-        self._say(f"fault {name} is armed (seed {armed.fault.seed})")
+        self._lineup.arm(name)
 
     def off(self, name: str | None = None) -> None:
         """Put in no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
-        chosen = [armed for armed in self._faults if name in (None, armed.fault.name)]
-        if name is not None and not chosen:
-            raise PlanError(unknown("fault", name, [armed.fault.name for armed in self._faults]))
-        for armed in chosen:
-            armed.is_on = False
-        self._say("all faults are off" if name is None else f"fault {name} is off")
+        self._lineup.off(name)
 
     def list(self) -> tuple[Row, ...]:
-        """Every fault of the plan."""
-        return tuple(armed.row for armed in self._faults)
+        """Every fault of the plan, and every preset that was armed besides."""
+        return tuple(armed.row for armed in self._lineup.faults)
 
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How each fault has ended, or stands. One that only was told of (dry-run) or never was on has none."""
-        known = {armed.fault.name: armed for armed in self._faults}
-        judged = {name: armed for name, armed in self._former.items() if name not in known} | known
-        return tuple(
-            self._watch.verdict(name, armed.fault.expect)
-            for name, armed in judged.items()
-            if not armed.is_dry and (armed.is_on or armed.injected.total())
-        )
+        verdicts = [
+            (armed, self._watch.verdict(armed.fault.name, armed.fault.expect)) for armed in self._lineup.known()
+        ]
+        return tuple(one for armed, one in verdicts if one.injected or (armed.is_on and not armed.is_dry))
 
     def observe(self, exchange: Exchange, verdict: Verdict) -> None:
         """An exchange has been judged: it may be what the app did next."""
@@ -134,7 +107,7 @@ class Injector:
             return
         # A flow that is sent again (client replay) still has the marks of its first time.
         forget(flow)
-        self._look_at_files()
+        self._lineup.look_at_files()
         if not self._hops.concerns(*glance(flow)):
             return
         exchange = exchange_of(flow, 0)
@@ -151,7 +124,7 @@ class Injector:
         if chosen:
             await self._put_in(flow, chosen)
         if not flow.response and not flow.error:
-            self._expect_answer(flow.id, _Pending(seen, self._faults, start))
+            self._expect_answer(flow.id, _Pending(seen, self._lineup.faults, start))
 
     async def response(self, flow: HTTPFlow) -> None:
         """Edit the real answer."""
@@ -175,15 +148,15 @@ class Injector:
 
     def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[int, _Chosen | None]:
         """The fault to put in now, and the first one that may be put in later: the order of the plan decides."""
-        for index, armed in enumerate(self._faults):
+        for index, armed in enumerate(self._lineup.faults):
             fault = armed.fault
             if not armed.is_on or fault.at != seen.hop or not self._matches(fault, seen, flow):
                 continue
             if fault.needs_answer:
                 return index, None
             if chosen := self._chosen(armed, seen, None, partial(at_request, fault, seen)):
-                return len(self._faults), chosen
-        return len(self._faults), None
+                return len(self._lineup.faults), chosen
+        return len(self._lineup.faults), None
 
     def _choose_at_response(
         self, flow: HTTPFlow, pending: _Pending, answered: Exchange, landing: str | None
@@ -232,7 +205,7 @@ class Injector:
         )
 
     def _loop(self) -> Armed | None:
-        return next((armed for armed in self._faults if armed.is_on and armed.fault.family == "loop"), None)
+        return next((armed for armed in self._lineup.faults if armed.is_on and armed.fault.family == "loop"), None)
 
     # --- putting it in ---
 
@@ -258,31 +231,6 @@ class Injector:
         act.apply(flow)
         if flow.response:
             name_in(flow.response, fault, number)
-
-    # --- the plan ---
-
-    def _take(self, plan: Plan) -> None:
-        old = {armed.fault.name: armed for armed in self._faults}
-        self._former |= {name: armed for name, armed in old.items() if armed.injected.total()}
-        self._faults = tuple(_armed(fault, old.get(fault.name)) for fault in plan.faults)
-        self._files = PlanFiles(plan, self._folder)
-        on = ", ".join(f"{row.name} ({row.state})" for row in self.list())
-        seeds = ", ".join(dict.fromkeys(str(fault.seed) for fault in plan.faults))
-        self._say(f"fault plan with seed {seeds}: {on}" if on else "fault plan: no faults")
-
-    def _look_at_files(self) -> None:
-        """Take over a changed plan file as a whole, or not at all."""
-        try:
-            plan = self._files.changed()
-        except (DocumentError, PlanError) as error:
-            logger.error("the fault plan has changed and is not taken over, the old one stays: %s", error)  # noqa: TRY400
-            return
-        if plan is not None:
-            self._take(plan)
-
-
-def _armed(fault: Fault, old: Armed | None) -> Armed:
-    return old if old and old.fault == fault else Armed(fault)
 
 
 def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:

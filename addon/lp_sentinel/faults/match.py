@@ -80,7 +80,6 @@ class Hops:
     """Tells hops apart, and remembers what that takes: the last login of each browser and each state."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
         self._by_browser: Ageing[Browser, Login] = Ageing(_MOST)
         self._by_state: Ageing[Digest, Login] = Ageing(_MOST)
         self._callbacks: Ageing[Endpoint, bool] = Ageing(_MOST)
@@ -88,6 +87,11 @@ class Hops:
         self._login_hosts: Ageing[tuple[str, int | None], bool] = Ageing(_MOST)
         self._codes: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
         self._states: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
+        self.change(config)
+
+    def change(self, config: Config) -> None:
+        """Go by another config from now on. The logins so far stay known."""
+        self._config = config
         for uri in config.redirect_uris:
             self.expect_callback(uri)
 

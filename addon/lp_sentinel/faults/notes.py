@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.exchange import FAULT_HEADER
 from lp_sentinel.faults.plan import Fault
+from lp_sentinel.marks import INJECTED, fault_story, put_on
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow, Response
-
-MARKER = ":syringe:"
 
 _HEADER = "-".join(part.upper() if part == "lp" else part.title() for part in FAULT_HEADER.split("-"))
 
 
 def note(flow: HTTPFlow, fault: Fault, number: int, did: str) -> None:
     """Note that a fault was put in for the ``number``-th time, and what it did. A person's mark and comment stay."""
-    text = f"{_named(fault, number)}: {did}"
-    flow.metadata[FAULT_KEY] = text
-    flow.marked = flow.marked or MARKER
-    flow.comment = flow.comment or f"injected {text}"
+    flow.metadata[FAULT_KEY] = f"{_named(fault, number)}: {did}"
+    put_on(flow, INJECTED, fault_story(flow))
 
 
 def forget(flow: HTTPFlow) -> None:

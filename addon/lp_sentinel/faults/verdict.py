@@ -152,7 +152,7 @@ class Watch:
     """Follows what comes after each injection."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._watched: deque[Injection] = deque()
         self._tallies: dict[str, _Tally] = {}
         self._callbacks: Ageing[str, tuple[int | None, float]] = Ageing(_MOST_CALLBACKS)
@@ -236,8 +236,8 @@ class Watch:
                 injection.authorizes.append(started)
 
     def _judge(self, injection: Injection, tallies: dict[str, _Tally]) -> None:
-        seen = injection.seen(self._limits)
-        tallies.setdefault(injection.fault.name, _Tally()).add(injection.judge(self._limits), seen)
+        seen = injection.seen(self.limits)
+        tallies.setdefault(injection.fault.name, _Tally()).add(injection.judge(self.limits), seen)
 
     def verdict(self, name: str, expect: Expect) -> FaultVerdict:
         """How a fault has ended, or stands."""

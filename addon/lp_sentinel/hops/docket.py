@@ -47,7 +47,12 @@ class Docket:
     def __post_init__(self) -> None:
         self.journeys = Journeys(self.config.limits.open_journeys)
         self.history = History(self.config.limits)
-        self.registered = frozenset(endpoint for app in self.config.apps for endpoint in registered_endpoints(app))
+        self.registered = _registered(self.config)
+
+    def change(self, config: Config) -> None:
+        """Go by another config from now on. The journeys under way, and what is remembered, stay."""
+        self.config, self.registered = config, _registered(config)
+        self.journeys.most, self.history.limits = config.limits.open_journeys, config.limits
 
     def at(self, started: float | None) -> float:
         """A request of which the capture does not say when it started, came when the last one did."""
@@ -70,3 +75,7 @@ class Docket:
             login_hosts=self.config.login_hosts,
             hands_over=hands_over,
         )
+
+
+def _registered(config: Config) -> frozenset[Endpoint]:
+    return frozenset(endpoint for app in config.apps for endpoint in registered_endpoints(app))

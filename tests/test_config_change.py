@@ -1,0 +1,107 @@
+"""Another config while mitmdump runs: what was found before stays, and nothing gets a name twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from tests.faults.wire import plan_file, talk
+from tests.ours import SCRIPT, Proxies, config_for, read_report, sign_in
+from tests.world.app import App, Habits
+from tests.world.behaviour import Behaviour
+from tests.world.proxy import COMMANDS, Mitmdump, Options
+from tests.world.sentinel import Sentinel
+from tests.world.visitor import Visitor
+
+
+def running(proxies: Proxies, config: Path, **more: str | Path | list[Path]) -> Mitmdump:
+    options: Options = {"lp_config": config, "flow_detail": "0", **more}
+    return proxies("-s", COMMANDS, "-s", SCRIPT, options=options)
+
+
+def milder(config: Path) -> Path:
+    """The same config, but a lost state is a warning."""
+    other = config.with_name("milder.yaml")
+    other.write_text(
+        yaml.safe_dump(yaml.safe_load(config.read_text()) | {"rules": {"severity": {"LPA310": "warning"}}})
+    )
+    return other
+
+
+def test_what_was_found_before_stays(sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path) -> None:
+    sentinel.behaviour = Behaviour(lose_state="always")
+    config = config_for(app, tmp_path)
+    lines, document, asked = (tmp_path / name for name in ("lines.jsonl", "document.json", "asked.md"))
+    proxy = running(proxies, config, lp_report=[lines, document])
+    for other in (milder(config), config):
+        sign_in(app, proxy)
+        sentinel.sign_out()
+        proxy.command(f"set lp_config={other}")
+    sign_in(app, proxy)
+    proxy.wait_for("j3 · ")
+    found = [one for one in proxy.command("lp.findings @all") if "LPA310" in one]
+    assert [one.partition(":")[0] for one in found] == ["error", "warning", "error"]
+    proxy.command(f"lp.report {asked}")
+    page = talk(proxy.port, "http://lp.authorize/").decode()
+    for shown in (asked.read_text("utf-8"), page):
+        assert set(re.findall(r"Journey (j\d+)", shown)) == {"j1", "j2", "j3"}
+    assert "3 journeys" in proxy.stop().stdout
+    findings, journeys = read_report(lines)
+    assert [one["journey"] for one in journeys] == ["j1", "j2", "j3"]
+    places = [place for one in journeys for place in one["exchanges"]]
+    assert places == sorted(set(places))
+    assert [(one["journey"], one["severity"]) for one in findings if one["rule"] == "LPA310"] == [
+        ("j1", "error"), ("j2", "warning"), ("j3", "error"),
+    ]  # fmt: skip
+    whole = json.loads(document.read_text("utf-8"))
+    assert (whole["journeys"], whole["findings"]) == (journeys, findings)
+
+
+def test_a_login_under_way_goes_on(app: App, proxies: Proxies, tmp_path: Path) -> None:
+    config, report = config_for(app, tmp_path), tmp_path / "report.jsonl"
+    proxy = running(proxies, config, lp_report=report)
+    visitor = Visitor(proxy)
+    app.habits = Habits(proxy=proxy.url)
+    visitor.open(app.origin + "/login")
+    proxy.command(f"set lp_config={milder(config)}")
+    visitor.sign_in()
+    proxy.wait_for(" · code ✓")
+    proxy.stop()
+    assert [(one["journey"], one["outcome"]) for one in read_report(report).journeys] == [("j1", "code")]
+
+
+def test_faults_stay_armed_and_go_on_counting(sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path) -> None:
+    sentinel.behaviour = Behaviour(signed_in_as="qa")
+    config, report = config_for(app, tmp_path), tmp_path / "report.json"
+    plan = plan_file(tmp_path, {"preset": "access_denied", "times": {"first": 2}})
+    proxy = running(proxies, config, lp_faults=plan, lp_report=report)
+    app.habits = Habits(proxy=proxy.url, checks_state=False)
+    Visitor(proxy).open(app.origin + "/login")
+    proxy.command("lp.faults.arm state-lost")
+    proxy.command(f"set lp_config={milder(config)}")
+    for _ in range(2):
+        Visitor(proxy).open(app.origin + "/login")
+    proxy.command(f"set lp_config={config}")
+    assert [one.rpartition(" (")[0] for one in proxy.command("lp.faults.list")] == [
+        "access_denied: armed at authorize, injected 2x",
+        "state-lost: armed at landing, injected 1x",
+    ]
+    said = " ".join(proxy.stop().stdout.split())
+    verdicts = {one["fault"]: one for one in json.loads(report.read_text("utf-8"))["faults"]}
+    assert (verdicts["access_denied"]["injected"], verdicts["state-lost"]["verdict"]) == (2, "not as expected")
+    assert "fault state-lost: not as expected (put in 1x)" in said
+
+
+def test_a_fault_is_armed_where_the_new_config_knows_the_app(app: App, proxies: Proxies, tmp_path: Path) -> None:
+    app.habits = Habits(asks={"redirect_uri": None})
+    known = config_for(app, tmp_path)
+    unknown = tmp_path / "unknown.yaml"
+    unknown.write_text("accounts: {}\n")
+    proxy = running(proxies, unknown, lp_faults="access_denied")
+    url = f"{app.sentinel.authorize_url('12345678')}?client_id={app.installation.client_id}"
+    assert b"LP-Authorize-Fault" not in talk(proxy.port, url)
+    proxy.command(f"set lp_config={known}")
+    assert b"LP-Authorize-Fault: access_denied; n=1" in talk(proxy.port, url)
