@@ -15,6 +15,7 @@ from hashlib import blake2b
 
 from lp_sentinel.landing import ERROR_CODES
 from lp_sentinel.sharing.spelling import spell
+from lp_sentinel.taken_out import is_taken_out
 
 _INDEXED = 6
 """Characters: shorter secrets are replaced where they are expected, and not looked for elsewhere."""
@@ -80,6 +81,9 @@ class StandIns:
 
     def _note(self, plain: str, weight: Weight, *, is_state: bool) -> None:
         key = folded(plain)
+        if is_taken_out(plain):  # by another tool: it is no secret any more, and must go on looking like that
+            self._always.add(key)
+            return
         if is_state:
             self._states.add(key)
         self._weights[key] = max(weight, self._weights.get(key, weight))
