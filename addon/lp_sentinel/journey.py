@@ -128,8 +128,9 @@ class Journey(Struct, kw_only=True):
 
         ``is_guess``: another journey may have it as well.
         """
-        places = {own.key, redirect.key} if redirect else {own.key}
-        self.guessed = self.guessed | (places - self.pages) if is_guess else self.guessed - places
+        if is_guess or self.guessed:
+            places = {own.key, redirect.key} if redirect else {own.key}
+            self.guessed = self.guessed | (places - self.pages) if is_guess else self.guessed - places
         self.injected |= hop.injected
         if len(self.hops) < _SHOWN_HOPS:
             self.hops.append(hop)

@@ -7,8 +7,10 @@ import re
 _LEFT = re.compile(
     r"(?i)[\[<({]?(?:[\w.\-]{1,40} ){0,2}(?:redacted|removed|masked|filtered|sanitized|obfuscated)[\])>}]?|[*•█]{3,}"
 )
+_LAST = frozenset("])>}dD*•█")
+"""How one of these ends: it is asked of every code and state, and few end like that."""
 
 
 def is_taken_out(value: str | None) -> bool:
     """Whether a value such as ``[code redacted]`` stands for one that is not known."""
-    return value is not None and _LEFT.fullmatch(value) is not None
+    return value is not None and value[-1:] in _LAST and _LEFT.fullmatch(value) is not None

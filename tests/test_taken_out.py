@@ -1,0 +1,32 @@
+"""What tools leave in place of what they took out."""
+
+from __future__ import annotations
+
+import pytest
+
+from lp_sentinel.taken_out import is_taken_out
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        ("[code redacted]", True),
+        ("[client_id redacted]", True),
+        ("REDACTED", True),
+        ("<removed>", True),
+        ("[FILTERED]", True),
+        ("***", True),
+        ("*****", True),
+        ("[sanitized]", True),
+        (None, False),
+        ("", False),
+        ("**", False),
+        ("SplxlOBeZQQYbYS6WxSbId", False),
+        ("redacted-by-me", False),
+        ("xxx", False),
+        ("a redacted state of mine]", False),
+        ("Splx…(22)#a1f3c2", False),
+    ],
+)
+def test_is_taken_out(value: str | None, is_one: bool) -> None:
+    assert is_taken_out(value) is is_one
