@@ -123,6 +123,15 @@ def test_no_report_is_written_over_a_capture_in_use(tmp_path: Path, option: str)
     assert option == "-w" or capture.read_bytes() == content
 
 
+@pytest.mark.parametrize("wrong", [{"lp_report": "none/x.md"}, {"lp_fualts": "x"}])
+def test_what_stops_the_start_leaves_reports_alone(tmp_path: Path, wrong: dict[str, str]) -> None:
+    (tmp_path / "earlier.md").write_text("earlier")
+    reports = ["earlier.md", "new.md", *wrong.values()] if "lp_report" in wrong else ["earlier.md", "new.md"]
+    ended = replay(CAPTURES / "demo.flow", "-s", SCRIPT, options={**wrong, "lp_report": reports}, cwd=tmp_path)
+    assert ended.status == 1, ended
+    assert [(path.name, path.read_text("utf-8")) for path in tmp_path.iterdir()] == [("earlier.md", "earlier")]
+
+
 def test_the_config_in_the_working_directory_is_taken(tmp_path: Path) -> None:
     (tmp_path / "lp-authorize.yaml").write_text("rules:\n  ignore: [LPA]\n")
     ended = replay(CAPTURES / "demo.flow", "-s", SCRIPT, options={"flow_detail": "0"}, cwd=tmp_path)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
@@ -22,43 +21,18 @@ from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.progress import tracked
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_report, spare_captures
+from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_reports, spare_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
+from lp_sentinel.shell import FAILED, UNUSABLE, Commands, unusable
 from lp_sentinel.wording import counted, visible
 from lp_sentinel.workers import Advance, cores
 
 if TYPE_CHECKING:
     from lp_sentinel.screen import Screen
 
-FAILED = 1
-UNUSABLE = 2
-
 _NEVER = "never"
-
-
-_ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
-"""Commands in modules that take long to load: they are when they are called, or listed."""
-
-
-class _Commands(click.Group):
-    def main(self, *arguments: Any, **how: Any) -> Any:
-        """Whatever is printed, by click too: it may be to a disk that is full. Where nobody reads on, click ends it."""
-        try:
-            return super().main(*arguments, **how)
-        except OSError as error:
-            what = "cannot write" if error.filename is None else visible(str(error.filename))
-            _unusable(f"{what}: {error.strerror or error}")
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted((*super().list_commands(ctx), *_ELSEWHERE))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _ELSEWHERE:
-            command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
-            return command
-        return super().get_command(ctx, cmd_name)
 
 
 class _Work(NamedTuple):
@@ -93,7 +67,7 @@ def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: b
         context.exit()
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,
@@ -181,20 +155,12 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
             else:
                 work = _here(captures, judging, project, options)
             spare_captures(options.reports, work.captures)
-            reports = _opened(options.reports, Asked(project, fail_on), closing)
+            reports = closing.enter_context(open_reports(options.reports, Asked(project, fail_on)))
             tally, is_sound = _judge(work, project, reports, options)
     except (DocumentError, ReportError, ValueError) as error:
-        _unusable(str(error))
+        unusable(str(error))
     fails = fail_on is not None and tally.at_least(fail_on) > 0
     context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)
-
-
-def _opened(paths: Sequence[str], asked: Asked, closing: ExitStack) -> list[Report]:
-    reports = []
-    for path in dict.fromkeys(paths):
-        reports.append(report := open_report(path, lambda: asked))
-        closing.callback(report.close)
-    return reports
 
 
 def _here(names: Sequence[str], judging: Judging, project: Project, options: _Options) -> _Work:
@@ -208,7 +174,7 @@ def _on_cluster(names: Sequence[str], judging: Judging, project: Project, option
     try:
         from lp_sentinel.cluster.foreman import on_cluster  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
-        _unusable(f"{error.name} is not installed: --cluster needs pip install '.[cluster]' in a checkout")
+        unusable(f"{error.name} is not installed: --cluster needs pip install '.[cluster]' in a checkout")
     with on_cluster(options.cluster or "", names, project, judging.redactor, options.jobs) as (sources, judge):
         yield _Work([source.path for source in sources], [source.size for source in sources], judge)
 
@@ -274,7 +240,7 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
         project = load_project(config)
         click.echo(told(project.book, project.config.rules, rule))
     except ValueError as error:
-        _unusable(str(error))
+        unusable(str(error))
 
 
 @main.command("test-rules")
@@ -288,7 +254,7 @@ def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
         book = load_rules(paths)
         failures = run_examples(book)
     except DocumentError as error:
-        _unusable(str(error))
+        unusable(str(error))
     for failure in failures:
         click.echo(str(failure))
     examples = sum(len(rule.good) + len(rule.bad) for rule in book.by_id.values())
@@ -317,14 +283,8 @@ def simulate(config: str | None, **how: Any) -> None:
     try:
         from lp_sentinel.simulate.command import run  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
-        _unusable(f"{error.name} is not installed: the simulator needs pip install '.[simulate]' in a checkout")
+        unusable(f"{error.name} is not installed: the simulator needs pip install '.[simulate]' in a checkout")
     try:
         run(load_project(config).config, **how, say=click.echo)
     except ValueError as error:
-        _unusable(str(error))
-
-
-def _unusable(message: str) -> NoReturn:
-    with suppress(OSError):
-        click.echo(f"lp-authorize: {message}", err=True)
-    sys.exit(UNUSABLE)
+        unusable(str(error))

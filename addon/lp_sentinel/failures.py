@@ -6,6 +6,8 @@ import logging
 import traceback
 from collections.abc import Callable
 
+from lp_sentinel.reports import ReportError
+
 _MOST_CAUSES = 100
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ class Failures:
         if cause in self._causes or len(self._causes) >= _MOST_CAUSES:
             return
         self._causes.add(cause)
-        is_plain = isinstance(error, OSError) or self._may_tell()
+        is_plain = isinstance(error, OSError | ReportError) or self._may_tell()
         text = (
             f"{type(error).__name__}: {error}"
             if is_plain

@@ -108,7 +108,7 @@ class Addon:
             for path in settings.reports:
                 reports[path] = self._reports.get(path) or open_report(path, asked)
         except ReportError:
-            _close(report for path, report in reports.items() if path not in self._reports)
+            _abandon(report for path, report in reports.items() if path not in self._reports)
             raise
         return reports
 
@@ -172,6 +172,7 @@ class Addon:
     def _refuse_names(self, problem: str) -> None:
         if self._is_start:
             # Nothing has passed, so there is nothing to report.
+            _abandon(self._reports.values())
             self._session, self._reports = None, {}
             raise SystemExit(f"lp-authorize: {problem}")
         _logger.error("lp-authorize: %s", problem)
@@ -327,3 +328,8 @@ class _LastWord:
 def _close(reports: Iterable[Report]) -> None:
     for report in reports:
         report.close()
+
+
+def _abandon(reports: Iterable[Report]) -> None:
+    for report in reports:
+        report.abandon()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.base import CaptureEnd, Report, ReportError, spare_captures
-from lp_sentinel.reports.formats import open_report
+from lp_sentinel.reports.base import CaptureEnd, Report, ReportError
+from lp_sentinel.reports.files import spare_captures
+from lp_sentinel.reports.formats import open_report, open_reports
 
-__all__ = ["Asked", "CaptureEnd", "Report", "ReportError", "open_report", "spare_captures"]
+__all__ = ["Asked", "CaptureEnd", "Report", "ReportError", "open_report", "open_reports", "spare_captures"]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.base import CaptureEnd, close_text, open_text
+from lp_sentinel.reports.base import CaptureEnd
+from lp_sentinel.reports.files import ReportFile
 from lp_sentinel.wording import counted
 
 
@@ -48,7 +49,7 @@ class Collected:
 
     def __init__(self, path: str, asked: Callable[[], Asked], write: Write) -> None:
         """``asked`` is called when it is written. Raises ReportError if the file can't be written."""
-        self._file = open_text(path)
+        self._file = ReportFile(path)
         self._asked = asked
         self._write = write
         self._results: dict[str | None, CaptureResult] = {}
@@ -66,12 +67,17 @@ class Collected:
         self._of(end.capture).end = end
 
     def close(self) -> None:
-        """Write the report. Raises OSError."""
+        """Write the report. Raises ReportError."""
         try:
+            self._file.empty()
             for piece in self._write(self._results, self._asked()):
                 self._file.write(piece)
         finally:
-            close_text(self._file)
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Write nothing: what was found so far is less than what there is to find."""
+        self._file.abandon()
 
     def _of(self, capture: str | None) -> CaptureResult:
         return self._results.setdefault(capture, CaptureResult(capture))

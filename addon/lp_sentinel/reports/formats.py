@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from lp_sentinel.reports.jsonl import JsonLines
 from lp_sentinel.wording import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lp_sentinel.reports.asked import Asked
 
@@ -49,3 +50,21 @@ def open_report(path: str, asked: Callable[[], Asked]) -> Report:
         known = ", ".join(FORMATS)
         raise ReportError(f"report {visible(path)}: its ending says in which format to write: {known}")
     return FORMATS[ending](path, asked)
+
+
+@contextmanager
+def open_reports(paths: Sequence[str], asked: Asked) -> Iterator[list[Report]]:
+    """The reports, written if the run comes to its end: what is known of one that is broken off looks too good.
+
+    Raises ReportError.
+    """
+    with ExitStack() as abandoning:
+        reports = []
+        for path in dict.fromkeys(paths):
+            reports.append(report := open_report(path, lambda: asked))
+            abandoning.callback(report.abandon)
+        yield reports
+        abandoning.pop_all()
+    with ExitStack() as closing:
+        for report in reports:
+            closing.callback(report.close)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lp_sentinel.reports.base import close_text, open_text
+from lp_sentinel.reports.files import ReportFile
 from lp_sentinel.reports.records import as_line, finding_record, journey_record
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ class JsonLines:
 
     def __init__(self, path: str) -> None:
         """Raise ReportError if the file can't be written."""
-        self._file = open_text(path)
+        self._file = ReportFile(path)
+        self._file.empty()
 
     def finding(self, finding: Finding) -> None:
         """Write a finding."""
@@ -34,4 +35,8 @@ class JsonLines:
 
     def close(self) -> None:
         """Close the file."""
-        close_text(self._file)
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file with the lines that were written."""
+        self._file.abandon()

@@ -1,0 +1,104 @@
+"""The files that reports are written to."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lp_sentinel.overwriting import ITSELF, is_one_of
+from lp_sentinel.reports.base import STANDARD_OUTPUT, ReportError
+from lp_sentinel.wording import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import NoReturn, TextIO
+
+_ESCAPE = "backslashreplace"
+"""The name of a capture may hold bytes that are not UTF-8: escaped like this, readers of JSON give them back."""
+
+
+def spare_captures(paths: Iterable[str], captures: Iterable[Path]) -> None:
+    """Raise ReportError if a report would be written over one of the captures. To be asked before any is opened."""
+    captures = list(captures)
+    for path in paths:
+        if path != STANDARD_OUTPUT and is_one_of(_path(path), captures):
+            raise ReportError(f"report {visible(path)}: {ITSELF}")
+
+
+class ReportFile:
+    """A file to write a report to; ``-`` is standard output. Lines are written as they come.
+
+    It is left as it is until it is emptied: an earlier report may stand there. What can't be done raises ReportError;
+    of standard output OSError, as for all that is printed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._named = path
+        self._is_new = path != STANDARD_OUTPUT and not os.path.lexists(_path(path))
+        try:
+            self._file = _opened(path)
+        except (OSError, ValueError, RuntimeError) as error:
+            self._refuse(error)
+
+    def empty(self) -> None:
+        """Take out what stood there. A pipe or a device holds nothing."""
+        try:
+            if self._is_on_disk():
+                self._file.truncate(0)
+        except OSError as error:
+            self._refuse(error)
+
+    def write(self, text: str) -> None:
+        """Write some more."""
+        try:
+            self._file.write(text)
+        except OSError as error:
+            self._refuse(error)
+
+    def close(self) -> None:
+        """Close it, but for standard output, which belongs to the program."""
+        try:
+            if self._is_standard:
+                self._file.flush()
+            else:
+                self._file.close()
+        except OSError as error:
+            self._refuse(error)
+
+    def abandon(self) -> None:
+        """Close it with what it holds; one that is new, and holds nothing, was never there."""
+        is_needless = self._is_new and self._is_on_disk() and os.fstat(self._file.fileno()).st_size == 0
+        with suppress(OSError, ReportError):
+            self.close()
+        if is_needless:
+            _path(self._named).unlink(missing_ok=True)
+
+    @property
+    def _is_standard(self) -> bool:
+        return self._named == STANDARD_OUTPUT
+
+    def _is_on_disk(self) -> bool:
+        return not self._is_standard and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        if self._is_standard and isinstance(error, OSError):
+            raise error
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ReportError(f"report {visible(self._named)}: cannot be written: {reason}") from error
+
+
+def _opened(path: str) -> TextIO:
+    if path != STANDARD_OUTPUT:
+        return _path(path).open("a", buffering=1, encoding="utf-8", errors=_ESCAPE, newline="\n")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors=_ESCAPE, newline="\n", line_buffering=True)
+    return sys.stdout
+
+
+def _path(named: str) -> Path:
+    return Path(os.path.expanduser(named))  # noqa: PTH111  (a home that is not known is no error, as in a shell)

@@ -1,0 +1,59 @@
+"""What the commands of ``lp-authorize`` have in common: how they are found, and how they end."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from lp_sentinel.wording import visible
+
+FAILED = 1
+UNUSABLE = 2
+INTERRUPTED = 130
+"""By Ctrl-C: what a shell says of a program that this signal has ended."""
+
+_ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
+"""Commands in modules that take long to load: they are when they are called, or listed."""
+
+
+class Commands(click.Group):
+    """The commands. What ends one is told in a line."""
+
+    def main(self, *arguments: Any, **how: Any) -> Any:
+        """Whatever is printed, by click too: it may be to a disk that is full. Where nobody reads on, click ends it."""
+        try:
+            return super().main(*arguments, **how)
+        except OSError as error:
+            what = "cannot write" if error.filename is None else visible(str(error.filename))
+            unusable(f"{what}: {error.strerror or error}")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Whatever the command gives; Ctrl-C has a status of its own, as 1 says that something was found."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # The line before is the one in which a terminal shows ^C.
+            click.echo("\nlp-authorize: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted((*super().list_commands(ctx), *_ELSEWHERE))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, if there is one."""
+        if cmd_name in _ELSEWHERE:
+            command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+def unusable(message: str) -> NoReturn:
+    """End with status 2, and say why."""
+    with suppress(OSError):
+        click.echo(f"lp-authorize: {message}", err=True)
+    sys.exit(UNUSABLE)

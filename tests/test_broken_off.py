@@ -1,0 +1,102 @@
+"""What ``lp-authorize check`` leaves behind when it does not come to its end, and how it says so."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ours import CAPTURES
+
+CONFIG = CAPTURES / "lp-authorize.yaml"
+DEMO = CAPTURES / "demo.flow"
+IN_ORDER = CAPTURES / "in-order.flow"
+LP_AUTHORIZE = Path(sys.executable).with_name("lp-authorize")
+# Where a shell has started the tests in the background, they and what they start are deaf to Ctrl-C.
+HEARING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from lp_sentinel.cli import main
+main()
+"""
+COLLECTED = ("x.json", "x.sarif", "x.xml", "x.html", "x.md", "x.annotations")
+
+
+@pytest.mark.parametrize("is_quiet", [False, True])
+def test_after_ctrl_c_no_report_says_that_all_is_well(tmp_path: Path, is_quiet: bool) -> None:
+    for name in ("x.md", "x.html"):
+        (tmp_path / name).write_text("earlier")
+    reports = [argument for name in ("lines.jsonl", *COLLECTED) for argument in ("--report", name)]
+    command: list[str | Path] = [sys.executable, "-c", HEARING, "check", "--config", CONFIG, *reports, DEMO, "-"]
+    process = subprocess.Popen(
+        [*command, *(["--quiet"] if is_quiet else [])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    while "journey" not in _content(tmp_path / "lines.jsonl"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)  # while it waits for what comes on standard input
+    _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (130, "\nlp-authorize: interrupted\n")
+    assert {path.name: _content(path) for path in tmp_path.iterdir() if path.name != "lines.jsonl"} == {
+        "x.md": "earlier",
+        "x.html": "earlier",
+    }
+    assert _content(tmp_path / "lines.jsonl").endswith("}\n")
+
+
+def _content(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def test_a_report_that_cannot_be_written_is_named_and_the_others_are_not(tmp_path: Path) -> None:
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    (tmp_path / "earlier.md").write_text("earlier")
+    reports = ("--report", "full.jsonl", "--report", "after.md", "--report", "earlier.md")
+    assert _checked(tmp_path, DEMO, *reports) == (
+        2,
+        "",
+        "lp-authorize: report full.jsonl: cannot be written: No space left on device\n",
+    )
+    assert not (tmp_path / "after.md").exists()
+    assert _content(tmp_path / "earlier.md") == "earlier"
+
+
+def test_of_a_run_that_came_to_its_end_all_reports_are_written_that_can_be(tmp_path: Path) -> None:
+    (tmp_path / "full.md").symlink_to("/dev/full")
+    reports = ("--report", "before.md", "--report", "full.md", "--report", "after.md")
+    status, _, complaints = _checked(tmp_path, DEMO, *reports)
+    assert (status, complaints) == (
+        2,
+        "lp-authorize: report full.md: cannot be written: No space left on device\n",
+    )
+    assert "state-lost" in _content(tmp_path / "before.md")
+    assert _content(tmp_path / "after.md") == _content(tmp_path / "before.md")
+
+
+def test_a_shorter_report_leaves_nothing_of_the_earlier_one(tmp_path: Path) -> None:
+    for capture in (DEMO, IN_ORDER):
+        for name in ("twice.md", f"{capture.stem}.md"):
+            _checked(tmp_path, capture, "--report", name)
+    assert _content(tmp_path / "twice.md") == _content(tmp_path / "in-order.md")
+
+
+def test_a_report_that_cannot_be_opened_leaves_those_before_it_alone(tmp_path: Path) -> None:
+    (tmp_path / "earlier.md").write_text("earlier")
+    reports = ("--report", "earlier.md", "--report", "new.md", "--report", "none/x.md")
+    status, _, complaints = _checked(tmp_path, DEMO, *reports)
+    assert status == 2
+    assert "report none/x.md: cannot be written" in complaints
+    assert [(path.name, _content(path)) for path in tmp_path.iterdir()] == [("earlier.md", "earlier")]
+
+
+def _checked(folder: Path, capture: Path, *arguments: str) -> tuple[int, str, str]:
+    command: list[str | Path] = [LP_AUTHORIZE, "check", "--quiet", "--config", CONFIG, capture, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=60)
+    return done.returncode, done.stdout, done.stderr
