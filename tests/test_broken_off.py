@@ -96,6 +96,41 @@ def test_a_report_that_cannot_be_opened_leaves_those_before_it_alone(tmp_path: P
     assert [(path.name, _content(path)) for path in tmp_path.iterdir()] == [("earlier.md", "earlier")]
 
 
+@pytest.mark.parametrize(("capture", "status"), [(IN_ORDER, 0), (DEMO, 1)])
+@pytest.mark.parametrize("reads", [0, 1])
+def test_where_nobody_reads_on_the_reports_are_written_and_the_status_tells_what_was_found(
+    tmp_path: Path, capture: Path, status: int, reads: int
+) -> None:
+    command = ("check", "--no-redact", "--config", CONFIG, capture, "--report", "x.md")
+    assert _unread(tmp_path, reads, *command) == (status, "")
+    _checked(tmp_path, capture, "--no-redact", "--report", "expected.md")
+    assert _content(tmp_path / "x.md") == _content(tmp_path / "expected.md")
+
+
+@pytest.mark.parametrize("reads", [0, 1])
+def test_where_nobody_reads_the_report_on_it_is_one_that_cannot_be_written(tmp_path: Path, reads: int) -> None:
+    reports = ("--report", "-", "--report", "x.md")
+    many = [tmp_path / f"{number}.flow" for number in range(60)]
+    for copy in many:
+        copy.symlink_to(DEMO)
+    assert _unread(tmp_path, reads, "check", "--quiet", "--config", CONFIG, *reports, *many) == (2, "")
+    assert not (tmp_path / "x.md").exists()
+
+
+def _unread(folder: Path, reads: int, *arguments: str | Path) -> tuple[int, str]:
+    """Status and complaints where of the output only so many bytes are read."""
+    process = subprocess.Popen(
+        [LP_AUTHORIZE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.read(reads)
+    process.stdout.close()
+    complaints = process.stderr.read()
+    process.stderr.close()
+    return process.wait(60), complaints
+
+
 def _checked(folder: Path, capture: Path, *arguments: str) -> tuple[int, str, str]:
     command: list[str | Path] = [LP_AUTHORIZE, "check", "--quiet", "--config", CONFIG, capture, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=60)

@@ -19,6 +19,8 @@ from tests.world.proxy import (
     Ended,
     Mitmdump,
     Options,
+    arguments_of,
+    environment,
     replay,
     run_mitmdump,
 )
@@ -163,6 +165,23 @@ def test_a_batch_run_fails_when_told_to_and_loses_no_other_addons_end(
     assert ended.status == status, ended
     assert json.loads(har.read_text("utf-8"))["log"]["entries"]
     assert "Traceback" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("where", ["| head -1", "| true", "> /dev/full"])
+def test_an_output_that_takes_no_more_costs_no_report_and_no_other_addons_end(tmp_path: Path, where: str) -> None:
+    (tmp_path / "last.py").write_text("def done():\n    open('done', 'w').close()\n")
+    reports = ("x.jsonl", "x.html", "x.md")
+    options: Options = {"lp_config": CONFIG, "lp_report": reports, "confdir": tmp_path / "conf"}
+    command = [MITMDUMP, "-q", "-nr", CAPTURES / "demo.flow", "-s", SCRIPT, "-s", "last.py", *arguments_of(options)]
+    script = f"set -o pipefail; {' '.join(map(str, command))} {where}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment()
+    )
+    assert done.returncode == 0, done
+    assert (tmp_path / "done").exists()
+    assert "Traceback" not in done.stderr
+    for name in reports:
+        assert "LPA310" in (tmp_path / name).read_text("utf-8")
 
 
 def test_a_file_that_is_read_before_a_live_session_is_judged_once_it_is_read(

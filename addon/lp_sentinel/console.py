@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console
+
+from lp_sentinel.nowhere import send_nowhere
 
 _WIDTH = 80
 
 
 def console_for(file: TextIO, **how: Any) -> Console:
     """A console; ``how`` is what rich takes. A width of 0 (``COLUMNS=0``) is one that is not known."""
-    console = Console(file=file, **how)
+    console = _Console(file=file, **how)
     if console.width == 0:  # else it is not set: it is looked up each time, as a window may change
         console.width = _WIDTH
     return console
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Print no more, where rich would end the process: there may be reports to write, and a status to give."""
+        self.quiet = True
+        send_nowhere(cast("TextIO", self.file))

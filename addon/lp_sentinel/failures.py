@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 from lp_sentinel.reports import ReportError
 
@@ -41,8 +42,9 @@ class Failures:
             if is_plain
             else f"{type(error).__name__} (--set lp_redact=off shows its text)"
         )
-        _logger.error(
-            "lp-authorize failed, and the traffic passes; the same cause is not logged again.\n%s%s",
-            "".join(traceback.format_list(frames)),
-            text,
-        )
+        with suppress(SystemExit):  # of mitmproxy, where it can't print: there may be reports still to be written
+            _logger.error(
+                "lp-authorize failed, and the traffic passes; the same cause is not logged again.\n%s%s",
+                "".join(traceback.format_list(frames)),
+                text,
+            )

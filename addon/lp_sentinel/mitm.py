@@ -186,7 +186,8 @@ class Addon:
         if session:
             self._failures.guard(session.close)
             self._failures.guard(session.summarize)
-        self._failures.guard(lambda: _close(self._reports.values()))
+        for report in self._reports.values():
+            self._failures.guard(report.close)
         self._failed_at_all = bool(session and self._settings and session.fails(self._settings.fail_on))
         self._reports, self._settings, self._injector, self._recent = {}, None, None, None
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from lp_sentinel.nowhere import send_nowhere
 from lp_sentinel.wording import visible
 
 FAILED = 1
@@ -24,7 +25,7 @@ class Commands(click.Group):
     """The commands. What ends one is told in a line."""
 
     def main(self, *arguments: Any, **how: Any) -> Any:
-        """Whatever is printed, by click too: it may be to a disk that is full. Where nobody reads on, click ends it."""
+        """Whatever is printed, by click too: it may be to a disk that is full."""
         try:
             return super().main(*arguments, **how)
         except OSError as error:
@@ -32,13 +33,18 @@ class Commands(click.Group):
             unusable(f"{what}: {error.strerror or error}")
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Whatever the command gives; Ctrl-C has a status of its own, as 1 says that something was found."""
+        """What the command gives. Click would end with 1 what is broken off: that says that something was found."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             # The line before is the one in which a terminal shows ^C.
             click.echo("\nlp-authorize: interrupted", err=True)
             ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read it has what they wanted: that is nothing to complain of.
+            send_nowhere(sys.stdout)
+            send_nowhere(sys.stderr)
+            ctx.exit(UNUSABLE)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""

@@ -1,0 +1,19 @@
+"""Where output goes that nobody reads any more."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TextIO
+
+
+def send_nowhere(file: TextIO | None) -> None:
+    """Lose what is still written to a file, and what waits in its buffer.
+
+    Else Python tries again at its end, and ends with a status of its own. ``None`` is an output that there is not.
+    """
+    with suppress(OSError):  # what has no descriptor is in memory
+        if file is not None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, file.fileno())
+            os.close(nowhere)
