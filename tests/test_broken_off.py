@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from bench import archive
 
+from lp_sentinel import check
 from tests.ours import CAPTURES
 
 CONFIG = CAPTURES / "lp-authorize.yaml"
@@ -129,6 +132,31 @@ def _unread(folder: Path, reads: int, *arguments: str | Path) -> tuple[int, str]
     complaints = process.stderr.read()
     process.stderr.close()
     return process.wait(60), complaints
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_process_that_is_killed_is_one_clear_message(tmp_path: Path, several: bool) -> None:
+    half = tmp_path / "half.flow"
+    archive.write(half, check.WORTH_WORKERS // 2 + 1, worst=True)
+    captures = [tmp_path / "1.flow", tmp_path / "2.flow"] if several else [tmp_path / "whole.flow"]
+    for capture in captures:
+        capture.write_bytes(half.read_bytes() * (1 if several else 2))
+    process = subprocess.Popen(
+        [LP_AUTHORIZE, "check", "--jobs", "2", "--quiet", "--report", "x.md", *captures],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    while not (children := Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
+        assert process.poll() is None
+    os.kill(int(children[0]), signal.SIGKILL)
+    printed, complaints = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (2, "")
+    assert complaints == (
+        "lp-authorize: a process that judged has died, perhaps as memory ran out: --jobs 1 takes least of it\n"
+    )
+    assert not (tmp_path / "x.md").exists()
 
 
 def _checked(folder: Path, capture: Path, *arguments: str) -> tuple[int, str, str]:

@@ -16,7 +16,7 @@ from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.shelf import Shelf
-from lp_sentinel.workers import Advance, Workers
+from lp_sentinel.workers import Advance, Workers, result_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -63,7 +63,7 @@ def judge_all(
 ) -> Iterator[Judged]:
     """Judge captures by ``project``, which ``judging`` describes, in up to ``jobs`` processes; the order stays.
 
-    ``advance`` is told how many more bytes are done of those that are judged in this process.
+    ``advance`` is told how many more bytes are done of those that are judged in this process. Raises WorkerError.
     """
     if jobs > 1 and sum(map(size_of, captures)) >= WORTH_WORKERS:
         _mine[:] = [(project, judging.redactor)]
@@ -131,7 +131,7 @@ def _judge_by(workers: Workers, captures: Sequence[Path], judge_here: Callable[[
 
 
 def _result(path: Path, future: Future[Judged] | None, judge_here: Callable[[Path], Judged]) -> Judged:
-    return future.result() if future else judge_here(path)
+    return result_of(future) if future else judge_here(path)
 
 
 def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterator[Exchange | float]:

@@ -27,7 +27,7 @@ from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
 from lp_sentinel.shell import FAILED, UNUSABLE, Commands, unusable
 from lp_sentinel.wording import counted, visible
-from lp_sentinel.workers import Advance, cores
+from lp_sentinel.workers import Advance, WorkerError, cores
 
 if TYPE_CHECKING:
     from lp_sentinel.screen import Screen
@@ -157,7 +157,7 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
             spare_captures(options.reports, work.captures)
             reports = closing.enter_context(open_reports(options.reports, Asked(project, fail_on)))
             tally, is_sound = _judge(work, project, reports, options)
-    except (DocumentError, ReportError, ValueError) as error:
+    except (DocumentError, ReportError, WorkerError, ValueError) as error:
         unusable(str(error))
     fails = fail_on is not None and tally.at_least(fail_on) > 0
     context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)

@@ -6,6 +6,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+class WorkerError(Exception):
+    """A process has died, and with it what it worked at. The text says what to do."""
+
+
 class Workers:
     """Up to ``jobs`` processes, each of which calls ``begin`` first. They are started when there is work."""
 
@@ -39,22 +44,27 @@ class Workers:
         return _AHEAD * self._jobs
 
     def submit[R](self, task: Callable[..., R], *arguments: object) -> Future[R]:
+        """Begin a task. Raises WorkerError."""
         if self._pool is None:
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
 
             self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, self._arguments))
-        return self._pool.submit(task, *arguments)
+        with _telling_of_death():
+            return self._pool.submit(task, *arguments)
 
     def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
-        """The results in the order of the tasks; no more tasks are begun than are soon asked for."""
+        """The results in the order of the tasks; no more tasks are begun than are soon asked for.
+
+        Raises WorkerError.
+        """
         waiting: deque[Future[R]] = deque()
         try:
             for arguments in each:
                 waiting.append(self.submit(task, *arguments))
                 if len(waiting) >= self.ahead:
-                    yield waiting.popleft().result()
+                    yield result_of(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield result_of(waiting.popleft())
         finally:
             for future in waiting:
                 future.cancel()
@@ -65,6 +75,23 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+
+def result_of[R](future: Future[R]) -> R:
+    """What a task that was submitted has given. Raises what the task raised, and WorkerError."""
+    with _telling_of_death():
+        return future.result()
+
+
+@contextmanager
+def _telling_of_death() -> Iterator[None]:
+    from concurrent.futures import BrokenExecutor  # noqa: PLC0415  (loaded already, where there are processes)
+
+    try:
+        yield
+    except BrokenExecutor as error:
+        message = "a process that judged has died, perhaps as memory ran out: --jobs 1 takes least of it"
+        raise WorkerError(message) from error
 
 
 def _work(begin: Callable[..., object], arguments: tuple[object, ...]) -> None:
