@@ -184,6 +184,32 @@ def test_an_output_that_takes_no_more_costs_no_report_and_no_other_addons_end(tm
         assert "LPA310" in (tmp_path / name).read_text("utf-8")
 
 
+def test_reports_of_a_capture_that_cannot_be_read_say_what_check_says(tmp_path: Path) -> None:
+    whole = (CAPTURES / "demo.flow").read_bytes()
+    contents = {"cut": whole[:20_000], "mangled": whole[:20_000] + b"x" * 100, "none": b"no capture", "missing": None}
+    for name, content in contents.items():
+        capture, replayed_to, checked_to = (tmp_path / f"{name}{end}" for end in (".flow", ".json", "-checked.json"))
+        if content is not None:
+            capture.write_bytes(content)
+        assert replayed(capture, lp_report=replayed_to).status == 1
+        checking = ("check", "--config", CONFIG, "--quiet", "--report", checked_to, capture)
+        done = subprocess.run([MITMDUMP.with_name("lp-authorize"), *checking], check=False, stderr=subprocess.DEVNULL)
+        assert done.returncode == 2
+        told, expected = (json.loads(path.read_text("utf-8"))["captures"] for path in (replayed_to, checked_to))
+        assert told == expected
+        assert told[0]["problem"]
+
+
+def test_of_a_broken_capture_from_a_pipe_reports_say_what_mitmproxy_says(tmp_path: Path) -> None:
+    options: Options = {"lp_config": CONFIG, "lp_report": "x.json", "confdir": tmp_path / "conf"}
+    command: list[str | Path] = [MITMDUMP, "-q", "-nr", "-", "-s", SCRIPT, *arguments_of(options)]
+    content = (CAPTURES / "demo.flow").read_bytes()[:20_000]
+    done = subprocess.run(command, input=content, capture_output=True, check=False, cwd=tmp_path, env=environment())
+    assert done.returncode == 1
+    [capture] = json.loads((tmp_path / "x.json").read_text("utf-8"))["captures"]
+    assert (capture["exchanges"], capture["problem"]) == (6, "-: Invalid data format")
+
+
 def test_a_file_that_is_read_before_a_live_session_is_judged_once_it_is_read(
     sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from lp_sentinel.failures import Failures
 from lp_sentinel.faults import Injector, PlanError
 from lp_sentinel.page import Page
 from lp_sentinel.recent import Recent
+from lp_sentinel.replayed import Replayed
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
 from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings, unknown_options
@@ -61,6 +62,7 @@ class Addon:
         self._view = LoginView(lambda: self._session)
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
         self._simulated = Simulated(self.settings)
+        self._replayed = Replayed()
 
     def settings(self) -> Settings | None:
         return self._settings
@@ -184,11 +186,12 @@ class Addon:
             self._timer.cancel()
         session, self._session = self._session, None
         if session:
-            self._failures.guard(session.close)
+            self._failures.guard(lambda: session.close(self._replayed.problem))
             self._failures.guard(session.summarize)
         for report in self._reports.values():
             self._failures.guard(report.close)
         self._failed_at_all = bool(session and self._settings and session.fails(self._settings.fail_on))
+        self._replayed.close()
         self._reports, self._settings, self._injector, self._recent = {}, None, None, None
 
     _failed_at_all = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lp_sentinel.alone import Alone, judge_alone
 from lp_sentinel.blocks import Blocks
 from lp_sentinel.captures.flows import exchange_of
-from lp_sentinel.config import App
+from lp_sentinel.config import App, Config
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
@@ -161,10 +161,13 @@ class Session:
 
     # The end
 
-    def close(self) -> None:
-        """No more will come: judge what is left. Each step is taken even if one before it has failed."""
+    def close(self, problem: Callable[[Config], str | None] = lambda _config: None) -> None:
+        """No more will come: judge what is left. Each step is taken even if one before it has failed.
+
+        ``problem`` tells why the capture was not read, or not to its end.
+        """
         with ExitStack() as steps:
-            steps.callback(self._tell_end)
+            steps.callback(self._tell_end, problem)
             steps.callback(self._settle)
             steps.callback(self._report_capture)
             steps.callback(lambda: self._hand_on(self._engine.close()))
@@ -187,9 +190,10 @@ class Session:
         _report((self._tally, self.record, *self._reports), by_place(self._findings), self._closed)
         self._findings, self._closed = [], []
 
-    def _tell_end(self) -> None:
+    def _tell_end(self, problem: Callable[[Config], str | None]) -> None:
+        end = self._end._replace(problem=problem(self.config))
         for report in self._reports:
-            report.capture(self._end)
+            report.capture(end)
 
     def summarize(self) -> None:
         self._tally.exchanges = self.live.exchanges

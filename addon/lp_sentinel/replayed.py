@@ -1,0 +1,50 @@
+"""Whether mitmproxy could read the capture that it replays, and what was wrong with it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from mitmproxy.addons import readfile
+
+from lp_sentinel.captures import STANDARD_INPUT
+from lp_sentinel.captures.gather import gather
+from lp_sentinel.captures.stream import reason
+from lp_sentinel.config import Config
+from lp_sentinel.started import batch_capture
+
+
+class Replayed(logging.Handler):
+    """Hears mitmproxy's reader fail: it says so in its log, and nowhere else. To be closed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._failure: BaseException | None = None
+        self._logger = logging.getLogger(readfile.__name__)
+        self._logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep why it failed."""
+        self._failure = record.exc_info[1] if record.exc_info else None
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._logger.removeHandler(self)
+        super().close()
+
+    def problem(self, config: Config) -> str | None:
+        """What was wrong with the capture of a batch run, as ``lp-authorize check`` says it; ``None``: nothing."""
+        capture = batch_capture()
+        if self._failure is None or capture is None:
+            return None
+        path = Path(os.path.expanduser(capture))  # noqa: PTH111  (as mitmproxy does)
+        return _told(path, config) or f"{capture}: {reason(self._failure)}"
+
+
+def _told(path: Path, config: Config) -> str | None:
+    """What reading it once more tells. What came through a pipe is gone."""
+    if path == STANDARD_INPUT or (path.exists() and not path.is_file()):
+        return None
+    with gather(path, config) as gathered:
+        return gathered.problem
