@@ -64,6 +64,26 @@ def configured(folder: Path, config: dict[str, Any], *arguments: str | Path) -> 
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("lp_report", "y.jsonl", "expected a list of texts, not 'y.jsonl'"),
+        ("lp_report", None, "expected a list of texts, not nothing"),
+        ("lp_report", ["y.jsonl", 3], "expected a list of texts, not ['y.jsonl', 3]"),
+        ("lp_faults", "access_denied", "expected a list of texts, not 'access_denied'"),
+        ("lp_show", None, "expected one text, not nothing"),
+        ("lp_show", ["info"], "expected one text, not ['info']"),
+        ("lp_redact", False, "expected one text, not False"),
+    ],
+)
+def test_an_option_of_another_type_in_config_yaml_stops_the_start(
+    tmp_path: Path, option: str, value: object, problem: str
+) -> None:
+    status, stdout, stderr = configured(tmp_path, {option: value}, "-s", SCRIPT, "-nr", CAPTURES / "demo.flow")
+    assert (status, stderr) == (1, f"lp-authorize: {option}: {problem}\n")
+    assert "Summary" not in stdout
+
+
 @pytest.mark.parametrize(("given", "meant"), MISTYPED.items())
 @pytest.mark.parametrize("where", ["given", "given with a capture", "config.yaml"])
 def test_an_option_that_nobody_declares_stops_the_start(tmp_path: Path, given: str, meant: str, where: str) -> None:

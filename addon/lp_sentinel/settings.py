@@ -77,20 +77,21 @@ def declare(options: Any, add: Callable[[str, Any, Any, str, Sequence[str] | Non
     Raises ValueError if one is already given with another type: mitmproxy would drop the addon, and not say so.
     """
     for option in OPTIONS:
-        _check_given(option, options.deferred.get(option.name))
+        if option.name in options.deferred:
+            _check_given(option, options.deferred[option.name])
         kind, default = (Sequence[str], list(option.default)) if option.is_list else (str, option.default)
         add(option.name, kind, default, option.help, option.choices or None)
 
 
 def _check_given(option: Option, given: Any) -> None:
-    values: Any = getattr(given, "val", given)  # from --set they are texts still to be parsed
-    is_text = given is not values or isinstance(given, str | None)
+    values: Any = getattr(given, "val", given)  # from --set it is a list of texts for either kind
     if option.is_list:
-        is_right = is_text or (isinstance(given, list) and all(isinstance(value, str) for value in given))
+        is_right = isinstance(values, list) and all(isinstance(value, str) for value in values)
     else:
-        is_right = is_text and (given is values or len(values) == 1)
+        is_right = isinstance(given, str) or (given is not values and len(values) == 1)
     if not is_right:
-        raise ValueError(f"{option.name}: expected {'texts' if option.is_list else 'one text'}, not {values!r}")
+        expected = "a list of texts" if option.is_list else "one text"
+        raise ValueError(f"{option.name}: expected {expected}, not {'nothing' if values is None else repr(values)}")
 
 
 def unknown_options(options: Any) -> str:
