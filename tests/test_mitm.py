@@ -143,6 +143,17 @@ def test_a_replay_comes_to_the_findings_of_check(tmp_path: Path) -> None:
     assert journeys == expected_journeys
 
 
+def test_a_report_on_standard_output_has_it_for_itself(tmp_path: Path) -> None:
+    ended = run_mitmdump(
+        "-q", "-nr", CAPTURES / "demo.flow", "-s", SCRIPT, options={"lp_config": CONFIG, "lp_report": "-"}
+    )
+    assert ended.status == 0, ended
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert "LPA310" in {line.get("rule") for line in lines}
+    assert "✗ LPA310 state-lost" in ended.stderr
+    assert "Summary" in ended.stderr
+
+
 def _only(found: list[dict[str, Any]], keys: tuple[str, ...]) -> list[list[str]]:
     return [[str(one[key]) for key in keys] for one in found]
 

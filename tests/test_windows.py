@@ -247,6 +247,8 @@ def test_the_console(consoles: Callable[..., Console]) -> None:
         "see       lp-authorize, RFC 6749 4.1.2",
         "LP authorize",
     )
+    console.type("lp.report -")
+    console.shows("report -: mitmproxy has its windows on standard output: name a file")
     console.type("lp.explain LPA310")
     console.shows("A state that was sent comes back.", "Why it matters:", "What to do instead:", "RFC 6749 4.1.2")
 

@@ -14,7 +14,7 @@ from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import preset_index
 from lp_sentinel.reports import ReportError, open_report, spare_captures
 from lp_sentinel.sharing import SharingError, redact_flows
-from lp_sentinel.started import captures_in_use
+from lp_sentinel.started import captures_in_use, spare_screen
 from lp_sentinel.suggestions import Suggested
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Commands:
         session = self._addon.active()
         try:
             spare_captures([path], captures_in_use())
+            spare_screen([path])
             report = open_report(path, lambda: session.asked)
             session.write(report)
             report.close()

@@ -26,7 +26,7 @@ from lp_sentinel.session import Session
 from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings, unknown_options
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
-from lp_sentinel.started import batch_capture, captures_in_use, is_replay, is_running, prints_here
+from lp_sentinel.started import batch_capture, captures_in_use, is_replay, is_running, prints_here, spare_screen
 from lp_sentinel.view import LoginView, add, remove, show_anew
 
 _TICK = 0.25
@@ -106,6 +106,7 @@ class Addon:
             return (self._settings or settings).asked
 
         spare_captures(settings.reports, captures_in_use())
+        spare_screen(settings.reports)
         try:
             for path in settings.reports:
                 reports[path] = self._reports.get(path) or open_report(path, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from lp_sentinel.marks import About, Marks
 from lp_sentinel.record import Record
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd, Report
+from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from lp_sentinel.settings import Settings
@@ -76,7 +78,9 @@ class Session:
         self.redactor.on = settings.redact
         self.asked = settings.asked
         self._reports = tuple(reports)
-        self._screen = Terminal(least=settings.show) if self._prints and settings.show else None
+        # A report on standard output has it for itself.
+        output = sys.stderr if STANDARD_OUTPUT in settings.reports else sys.stdout
+        self._screen = Terminal(output, least=settings.show) if self._prints and settings.show else None
 
     # Traffic
 

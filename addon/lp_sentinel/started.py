@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from mitmproxy import ctx
+
+from lp_sentinel.reports import ReportError
+from lp_sentinel.reports.base import STANDARD_OUTPUT
 
 _ONE = ("rfile", "hardump")
 _SEVERAL = ("client_replay", "server_replay")
@@ -44,6 +47,12 @@ def batch_capture() -> str | None:
 def prints_here() -> bool:
     """Whether the terminal is free for blocks: the console has its windows there."""
     return type(ctx.master).__name__ != "ConsoleMaster"
+
+
+def spare_screen(reports: Iterable[str]) -> None:
+    """Raise ReportError if a report would be written over the console's windows. To be asked before any is opened."""
+    if STANDARD_OUTPUT in reports and not prints_here():
+        raise ReportError(f"report {STANDARD_OUTPUT}: mitmproxy has its windows on standard output: name a file")
 
 
 def _has_windows() -> bool:
