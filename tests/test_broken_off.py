@@ -159,6 +159,41 @@ def test_a_process_that_is_killed_is_one_clear_message(tmp_path: Path, several: 
     assert not (tmp_path / "x.md").exists()
 
 
+TOLD = '"outcome": "code"'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "status", "printed", "complaints"),
+    [
+        ([IN_ORDER], "2>&-", 0, "Summary", ""),
+        ([IN_ORDER, "--report", "-"], "2>&-", 0, TOLD, ""),
+        ([IN_ORDER, "--report", "-", "--quiet"], "2>&-", 0, TOLD, ""),
+        ([IN_ORDER, "--report", "x.jsonl"], ">&-", 0, "", ""),
+        ([IN_ORDER, "--report", "x.jsonl"], ">&- 2>&-", 0, "", ""),
+        (["missing.flow"], "2>&-", 2, "No authorize request", ""),
+        (
+            [IN_ORDER, "--report", "-"],
+            ">&-",
+            2,
+            "",
+            "lp-authorize: report -: cannot be written: there is no standard output\n",
+        ),
+        ([IN_ORDER, "--report", "-"], ">&- 2>&-", 2, "", ""),
+    ],
+)
+def test_an_output_that_is_closed_from_the_start_changes_nothing_else(
+    tmp_path: Path, arguments: list[str | Path], closed: str, status: int, printed: str, complaints: str
+) -> None:
+    command = " ".join(map(str, [LP_AUTHORIZE, "check", "--config", CONFIG, *arguments]))
+    done = subprocess.run(
+        ["bash", "-c", f"{command} {closed}"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (status, complaints)
+    assert printed in done.stdout
+    assert ("Summary" in done.stdout) == (printed == "Summary"), "no blocks among the lines"
+    assert (tmp_path / "x.jsonl").exists() == ("x.jsonl" in arguments)
+
+
 def _checked(folder: Path, capture: Path, *arguments: str) -> tuple[int, str, str]:
     command: list[str | Path] = [LP_AUTHORIZE, "check", "--quiet", "--config", CONFIG, capture, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, TextIO, cast
 
 from rich.console import Console
@@ -11,9 +12,12 @@ from lp_sentinel.nowhere import send_nowhere
 _WIDTH = 80
 
 
-def console_for(file: TextIO, **how: Any) -> Console:
-    """A console; ``how`` is what rich takes. A width of 0 (``COLUMNS=0``) is one that is not known."""
-    console = _Console(file=file, **how)
+def console_for(file: TextIO | None, **how: Any) -> Console:
+    """A console; ``how`` is what rich takes. A width of 0 (``COLUMNS=0``) is one that is not known.
+
+    ``None`` is an output that was closed before the program began: nothing is printed, where rich would take another.
+    """
+    console = _Console(file=io.StringIO() if file is None else file, quiet=file is None, **how)
     if console.width == 0:  # else it is not set: it is looked up each time, as a window may change
         console.width = _WIDTH
     return console

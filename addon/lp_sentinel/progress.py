@@ -26,7 +26,7 @@ def tracked[T](
     ``sizes`` are those of the captures, in bytes.
     """
     stream = file or sys.stderr
-    if not stream.isatty() or sum(sizes) < _WORTH_A_BAR:
+    if stream is None or not stream.isatty() or sum(sizes) < _WORTH_A_BAR:
         yield from judge(None)
         return
     bar = _Bar(_progress(stream), sizes)

@@ -13,7 +13,7 @@ from lp_sentinel.reports.terminal import Terminal
 class Screen:
     """The captures one after the other, and what they came to."""
 
-    def __init__(self, file: TextIO, *, several: bool) -> None:
+    def __init__(self, file: TextIO | None, *, several: bool) -> None:
         """Of ``several`` captures each has a heading, and all are in an overview."""
         self._terminal = Terminal(file)
         self._several = several

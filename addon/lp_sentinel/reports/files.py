@@ -95,6 +95,8 @@ class ReportFile:
 def _opened(path: str) -> TextIO:
     if path != STANDARD_OUTPUT:
         return _path(path).open("a", buffering=1, encoding="utf-8", errors=_ESCAPE, newline="\n")
+    if sys.stdout is None:
+        raise ReportError(f"report {path}: cannot be written: there is no standard output")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors=_ESCAPE, newline="\n", line_buffering=True)
     return sys.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
@@ -45,11 +44,14 @@ _FAILED = "red"
 class Terminal:
     """Prints blocks and the summary as plain text: nothing that was captured can style it or move the cursor."""
 
-    def __init__(self, file: TextIO | None = None, *, least: Severity = "info") -> None:
-        """``least`` is the least severity that is shown; journeys without findings are shown with ``info`` only."""
+    def __init__(self, file: TextIO | None, *, least: Severity = "info") -> None:
+        """``least`` is the least severity that is shown; journeys without findings are shown with ``info`` only.
+
+        Without a file nothing is printed.
+        """
         self._least = SEVERITIES.index(least)
         self.console = console_for(
-            able_to_show_signs(file or sys.stdout), markup=False, emoji=False, highlight=False, soft_wrap=False
+            able_to_show_signs(file) if file else None, markup=False, emoji=False, highlight=False, soft_wrap=False
         )
 
     def heading(self, text: str) -> None:
