@@ -12,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from lp_sentinel import check as checking
 from lp_sentinel.cli import main
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
@@ -108,6 +109,31 @@ def test_a_report_on_standard_output_has_it_for_itself(run: Run) -> None:
 def test_standard_input_is_a_capture(run: Run) -> None:
     done = run("check", "--config", CONFIG, "--quiet", "--report", "-", "-", input=Path(DEMO).read_bytes())
     assert {line["capture"] for line in records(done.stdout)} == {"-"}
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_standard_input_is_a_capture_where_a_file_has_its_name_too(
+    run: Run, kind: str, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "WORTH_WORKERS", 1)
+    here = Path("-")
+    if kind == "folder":
+        here.mkdir()
+        here /= "x.har"
+    here.write_bytes(Path(IN_ORDER).read_bytes())
+
+    def judged(*captures: str) -> list[tuple[str, str]]:
+        arguments = ("check", "--config", CONFIG, "--quiet", "--jobs", jobs, "--report", "-", *captures)
+        lines = records(run(*arguments, input=Path(DEMO).read_bytes()).stdout)
+        return [(line["capture"], line["outcome"]) for line in lines if "outcome" in line]
+
+    of_input = judged("-")
+    assert (len(of_input), {name for name, _ in of_input}) == (4, {"-"})
+    of_file = [(str(here.absolute()), "code")]
+    assert judged("./-") == of_file
+    assert judged("-", "./-") == of_input + of_file
+    assert judged(".") == ([(str(here), "code")] if kind == "folder" else of_file)
 
 
 def test_secrets_are_masked_unless_asked_for(run: Run) -> None:

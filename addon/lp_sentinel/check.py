@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lp_sentinel.captures import is_file
 from lp_sentinel.captures.gather import Gathered, gather, is_large
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
@@ -110,7 +111,7 @@ def judge_gathered(capture: str, gathered: Gathered, project: Project, redactor:
 def size_of(path: Path) -> int:
     """In bytes; 0 if that is not known."""
     try:
-        return path.stat().st_size
+        return path.stat().st_size if is_file(path) else 0
     except OSError:
         return 0
 
@@ -122,7 +123,7 @@ def _judge_by(workers: Workers, captures: Sequence[Path], judge_here: Callable[[
     """
     under_way: deque[tuple[Path, Future[Judged] | None]] = deque()
     for path in captures:
-        here = len(captures) == 1 or not path.is_file() or is_large(path)
+        here = len(captures) == 1 or not is_file(path) or is_large(path)
         under_way.append((path, None if here else workers.submit(_judge, path)))
         if len(under_way) > workers.ahead:
             yield _result(*under_way.popleft(), judge_here)

@@ -21,7 +21,7 @@ from lp_sentinel.captures.stream import (
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.wording import counted
 
-__all__ = ["CaptureError", "find_captures", "in_order", "open_capture", "read_capture"]
+__all__ = ["CaptureError", "find_captures", "in_order", "is_file", "open_capture", "read_capture"]
 
 STANDARD_INPUT = Path("-")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
@@ -31,11 +31,17 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
 def find_captures(paths: Iterable[Path | str]) -> list[Path]:
     """The captures that ``paths`` name, each once: files as they are, folders searched by content in sorted order.
 
+    ``-`` is standard input even where a file has that name, which is ``./-``.
+
     Hidden files and whatever else stands in a folder is passed over. A named file that is no capture, and a folder
     without any, stay in the list: ``read_capture`` says what is wrong with them.
     """
-    found = (one for path in map(Path, paths) for one in (_within(path) if path.is_dir() else (path,)))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(one for named in paths for one in _found(named)))
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a file that any process can open: standard input is none, even where a file has its name."""
+    return path != STANDARD_INPUT and path.is_file()
 
 
 def read_capture(source: Path | Readable) -> Iterator[Exchange]:
@@ -103,12 +109,24 @@ def _no_capture(stream: Stream, head: Head) -> str:
     return "is neither a flow file nor a HAR file"
 
 
+def _found(named: Path | str) -> list[Path]:
+    if os.fspath(named) == os.fspath(STANDARD_INPUT):
+        return [STANDARD_INPUT]
+    path = _file(Path(named))
+    return _within(path) if path.is_dir() else [path]
+
+
+def _file(path: Path) -> Path:
+    """The same file, by a name that is not standard input's: a path forgets that it began with ``./``."""
+    return path.absolute() if path == STANDARD_INPUT else path
+
+
 def _within(folder: Path) -> list[Path]:
     """The captures in ``folder``; itself if it has none, so that this can be told."""
     found: list[Path] = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(place, name) for name in files if not name.startswith("."))
+        paths = (_file(Path(place, name)) for name in files if not name.startswith("."))
         found += (path for path in paths if path.is_file() and _is_capture(path))
     return sorted(found) or [folder]
 

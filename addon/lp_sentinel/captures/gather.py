@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures import open_capture, ranges
+from lp_sentinel.captures import STANDARD_INPUT, is_file, open_capture, ranges
 from lp_sentinel.captures.choose import Chosen, Source, choose
 from lp_sentinel.captures.extract import read_flow
 from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Buffer, flow_end
@@ -132,7 +132,7 @@ def is_large(path: Path) -> bool:
 def _mapped(path: Path | None) -> Iterator[mmap.mmap | None]:
     """The file, if it holds flows of the usual layout."""
     try:
-        file = path.open("rb", buffering=0) if path and path.is_file() else None
+        file = path.open("rb", buffering=0) if path and is_file(path) else None
     except OSError:
         file = None
     if file is None:
@@ -201,11 +201,12 @@ class _Watched:
 
 
 def _watched(source: Path | Readable, closing: ExitStack, advance: Advance) -> Path | Readable:
+    if not isinstance(source, Path) or source == STANDARD_INPUT:
+        return source
     try:
-        opened = closing.enter_context(source.open("rb", buffering=0)) if isinstance(source, Path) else None
+        return _Watched(closing.enter_context(source.open("rb", buffering=0)), advance)
     except OSError:
         return source  # it is told elsewhere why
-    return _Watched(opened, advance) if opened else source
 
 
 def _in_order(

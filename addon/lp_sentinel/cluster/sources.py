@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
-from lp_sentinel.captures import STANDARD_INPUT, find_captures
+from lp_sentinel.captures import STANDARD_INPUT, find_captures, is_file
 from lp_sentinel.captures.gather import HEAD_SIZE, holds_flows
 from lp_sentinel.captures.stream import Readable, open_stream, reason
 from lp_sentinel.cluster import UnreadableError
@@ -112,7 +112,7 @@ def find_sources(names: Iterable[str]) -> list[Source]:
 
 def _at_path(name: str) -> Iterator[Source]:
     for path in find_captures([name]):
-        size = path.stat().st_size if path.is_file() else 0
+        size = path.stat().st_size if is_file(path) else 0
         yield Source(os.fspath(path), os.path.abspath(path), size)  # noqa: PTH100  (resolve() would follow links)
 
 
