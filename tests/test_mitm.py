@@ -308,6 +308,27 @@ def test_commands_tell_what_was_found(tmp_path: Path) -> None:
     assert report.exists()
 
 
+def test_a_report_that_is_being_written_is_not_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / "link.jsonl").symlink_to("lines.jsonl")
+    (tmp_path / "ask.py").write_text(
+        "from mitmproxy import ctx, exceptions\n"
+        "def done():\n"
+        "    for path in ('lines.jsonl', './lines.jsonl', 'link.jsonl', 'other.jsonl', 'whole.md'):\n"
+        "        try:\n"
+        "            ctx.master.commands.call('lp.report', path)\n"
+        "        except exceptions.CommandError as error:\n"
+        "            print(error)\n"
+    )
+    options: Options = {"lp_config": CONFIG, "lp_show": "none", "lp_report": ["lines.jsonl", "whole.md"]}
+    capture = CAPTURES / "demo.flow"
+    ended = replay(capture, "-q", "-s", "ask.py", "-s", SCRIPT, options=options, cwd=tmp_path)
+    told = "is being written as findings come (lp_report)"
+    refused = ("lines.jsonl", "./lines.jsonl", "link.jsonl")
+    assert ended.stdout.splitlines() == [f"report {path}: {told}" for path in refused], ended
+    assert read_report(tmp_path / "lines.jsonl").findings
+    assert "LPA310" in (tmp_path / "whole.md").read_text("utf-8"), "what is written at the end takes its place"
+
+
 def test_a_reload_takes_the_new_code(tmp_path: Path) -> None:
     """Only the script is reloaded when it changes, not what it imports."""
     addon = tmp_path / "addon"

@@ -12,7 +12,7 @@ from mitmproxy import command, exceptions, flow
 
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import preset_index
-from lp_sentinel.reports import ReportError, open_report, spare_captures
+from lp_sentinel.reports import ReportError, open_report, spare_captures, spare_lines
 from lp_sentinel.sharing import SharingError, redact_flows
 from lp_sentinel.started import captures_in_use, spare_screen
 from lp_sentinel.suggestions import Suggested
@@ -42,6 +42,7 @@ class Commands:
         try:
             spare_captures([path], captures_in_use())
             spare_screen([path])
+            spare_lines(path, settings.reports if (settings := self._addon.settings()) else ())
             report = open_report(path, lambda: session.asked)
             session.write(report)
             report.close()

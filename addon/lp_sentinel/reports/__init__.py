@@ -5,6 +5,15 @@ from __future__ import annotations
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, Report, ReportError
 from lp_sentinel.reports.files import spare_captures
-from lp_sentinel.reports.formats import open_report, open_reports
+from lp_sentinel.reports.formats import open_report, open_reports, spare_lines
 
-__all__ = ["Asked", "CaptureEnd", "Report", "ReportError", "open_report", "open_reports", "spare_captures"]
+__all__ = [
+    "Asked",
+    "CaptureEnd",
+    "Report",
+    "ReportError",
+    "open_report",
+    "open_reports",
+    "spare_captures",
+    "spare_lines",
+]

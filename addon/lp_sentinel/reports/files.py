@@ -26,7 +26,7 @@ def spare_captures(paths: Iterable[str], captures: Iterable[Path]) -> None:
     """Raise ReportError if a report would be written over one of the captures. To be asked before any is opened."""
     captures = list(captures)
     for path in paths:
-        if path != STANDARD_OUTPUT and is_one_of(_path(path), captures):
+        if path != STANDARD_OUTPUT and is_one_of(path_of(path), captures):
             raise ReportError(f"report {visible(path)}: {ITSELF}")
 
 
@@ -39,7 +39,7 @@ class ReportFile:
 
     def __init__(self, path: str) -> None:
         self._named = path
-        self._is_new = path != STANDARD_OUTPUT and not os.path.lexists(_path(path))
+        self._is_new = path != STANDARD_OUTPUT and not os.path.lexists(path_of(path))
         try:
             self._file = _opened(path)
         except (OSError, ValueError, RuntimeError) as error:
@@ -76,7 +76,7 @@ class ReportFile:
         with suppress(OSError, ReportError):
             self.close()
         if is_needless:
-            _path(self._named).unlink(missing_ok=True)
+            path_of(self._named).unlink(missing_ok=True)
 
     @property
     def _is_standard(self) -> bool:
@@ -94,7 +94,7 @@ class ReportFile:
 
 def _opened(path: str) -> TextIO:
     if path != STANDARD_OUTPUT:
-        return _path(path).open("a", buffering=1, encoding="utf-8", errors=_ESCAPE, newline="\n")
+        return path_of(path).open("a", buffering=1, encoding="utf-8", errors=_ESCAPE, newline="\n")
     if sys.stdout is None:
         raise ReportError(f"report {path}: cannot be written: there is no standard output")
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -102,5 +102,6 @@ def _opened(path: str) -> TextIO:
     return sys.stdout
 
 
-def _path(named: str) -> Path:
+def path_of(named: str) -> Path:
+    """Where a report is that was named like this."""
     return Path(os.path.expanduser(named))  # noqa: PTH111  (a home that is not known is no error, as in a shell)

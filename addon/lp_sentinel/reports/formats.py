@@ -7,12 +7,14 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from lp_sentinel.overwriting import is_one_of
 from lp_sentinel.reports.base import STANDARD_OUTPUT, Report, ReportError
+from lp_sentinel.reports.files import path_of
 from lp_sentinel.reports.jsonl import JsonLines
 from lp_sentinel.wording import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lp_sentinel.reports.asked import Asked
 
@@ -28,8 +30,10 @@ def _whole(name: str) -> Callable[[str, Callable[[], Asked]], Report]:
     return report
 
 
+_LINES = ".jsonl"
+
 FORMATS: Mapping[str, Callable[[str, Callable[[], Asked]], Report]] = {
-    ".jsonl": lambda path, _asked: JsonLines(path),
+    _LINES: lambda path, _asked: JsonLines(path),
     ".json": _whole("json_"),
     ".sarif": _whole("sarif"),
     ".xml": _whole("junit"),
@@ -45,11 +49,22 @@ def open_report(path: str, asked: Callable[[], Asked]) -> Report:
 
     ``asked`` tells, when the report is written, what the run asked: a session may change it.
     """
-    ending = ".jsonl" if path == STANDARD_OUTPUT else PurePath(path).suffix.lower()
+    ending = _LINES if path == STANDARD_OUTPUT else _ending(path)
     if ending not in FORMATS:
         known = ", ".join(FORMATS)
         raise ReportError(f"report {visible(path)}: its ending says in which format to write: {known}")
     return FORMATS[ending](path, asked)
+
+
+def spare_lines(path: str, reports: Iterable[str]) -> None:
+    """Raise ReportError if ``path`` is one of the reports that are open and written line by line."""
+    lines = [path_of(one) for one in reports if one != STANDARD_OUTPUT and _ending(one) == _LINES]
+    if path != STANDARD_OUTPUT and is_one_of(path_of(path), lines):
+        raise ReportError(f"report {visible(path)}: is being written as findings come (lp_report)")
+
+
+def _ending(path: str) -> str:
+    return PurePath(path).suffix.lower()
 
 
 @contextmanager
