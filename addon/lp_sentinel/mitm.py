@@ -63,6 +63,7 @@ class Addon:
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
         self._simulated = Simulated(self.settings)
         self._replayed = Replayed()
+        self._has_failed = False
 
     def settings(self) -> Settings | None:
         return self._settings
@@ -191,14 +192,13 @@ class Addon:
             self._failures.guard(session.summarize)
         for report in self._reports.values():
             self._failures.guard(report.close)
-        self._failed_at_all = bool(session and self._settings and session.fails(self._settings.fail_on))
+        self._has_failed = bool(session and self._settings and session.fails(self._settings.fail_on))
         self._replayed.close()
         self._reports, self._settings, self._injector, self._recent = {}, None, None, None
 
-    _failed_at_all = False
-
     def has_failed(self) -> bool:
-        return self._failed_at_all
+        """Whether the run, now over, is to end with status 1."""
+        return self._has_failed
 
     def injector(self) -> Injector | None:
         """The faults that are armed, if any ever were."""
