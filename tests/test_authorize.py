@@ -8,7 +8,7 @@ from lp_sentinel.authorize import authorize_path, read_request, token_path
 from lp_sentinel.config import config_from
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Misspelt, Placeholder, RequestFacts
-from lp_sentinel.registered import difference, read_app
+from lp_sentinel.registered import difference, nearest_uri, read_app
 
 CONFIG = config_from(
     {
@@ -186,3 +186,15 @@ def test_what_the_config_knows_of_a_client() -> None:
 )
 def test_difference(value: str, registered: str, words: str) -> None:
     assert difference(value, registered) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "nearest", "other"),
+    [
+        ("https://TWO.example/cb/", "https://two.example/cb", "https://other.example/cb/"),
+        ("https://two.example/CB/", "https://two.example/cb", "https://two.example/admin/cb"),
+        ("http://two.example/cb", "https://two.example/cb", "https://two.example/cc"),
+    ],
+)
+def test_slight_differences_count_last(value: str, nearest: str, other: str) -> None:
+    assert nearest_uri(value, (other, nearest)) == nearest

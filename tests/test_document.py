@@ -38,7 +38,6 @@ SCHEMA = {
         "any": {},
     },
 }
-LIST = {"type": "array", "items": {"type": "integer"}}
 ANY: dict[str, object] = {}
 PATH = Path("some.yaml")
 DEEP = "x: " + "[" * 50
@@ -64,10 +63,6 @@ DEEP = "x: " + "[" * 50
 )
 def test_data(text: str, data: object) -> None:
     assert parse_document(text, PATH, ANY).data == data
-
-
-def test_an_empty_text_is_an_empty_list_where_one_is_wanted() -> None:
-    assert parse_document("# no rules yet", PATH, LIST).data == []
 
 
 @pytest.mark.parametrize(

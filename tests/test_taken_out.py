@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.taken_out import NOT_RECORDED, is_taken_out
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from lp_sentinel.taken_out import is_taken_out
         ("[FILTERED]", True),
         ("***", True),
         ("*****", True),
+        (NOT_RECORDED, True),
+        ("{redacted}", False),
         ("[sanitized]", True),
         (None, False),
         ("", False),

@@ -75,7 +75,7 @@ def of_hop(
                 lead.is_for,
             )
         )
-    is_guess = bool(chained) and all(follows_by_guess(journey, asked) for journey in chained)
+    is_guess = len(_narrowed(chained, lead.is_for)) > 1 or all(follows_by_guess(journey, asked) for journey in chained)
     if landed := [journey for journey in stated if journey.landing]:
         # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise.
         return _part([j for j in chained if not any(follows(other, asked) for other in landed)], is_guess=is_guess)
@@ -93,8 +93,15 @@ def of_hop(
         and (lead.is_for(journey) or may_come_from_page(journey, asked, lead))
         and not lands_another(journey, asked, lead, login_hosts, registered)
     ]
-    likely = _narrowed(near, lead.is_for, lambda journey: shares_parameter(journey, asked))
-    return _part(_narrowed(likely, lambda journey: both_stateless(journey, redirect)), is_guess=len(likely) > 1)
+    likely = _narrowed(near, lead.is_for)
+    return _part(
+        _narrowed(
+            likely,
+            lambda journey: shares_parameter(journey, asked),
+            lambda journey: both_stateless(journey, redirect),
+        ),
+        is_guess=len(likely) > 1,
+    )
 
 
 def of_callback(
@@ -112,8 +119,6 @@ def of_callback(
     referer = endpoint_of(asked.referer)
     if redirected_elsewhere and not (referer and host_matches(referer.host, login_hosts)):
         return None
-    if not (chained or referer or own.query.has("code", "error")):
-        waiting = [journey for journey in waiting if journey.request.state is None]  # the state is another one's
     stateless = [journey for journey in waiting if both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, asked, among_others=bool(waiting))):
         return _newest(due)

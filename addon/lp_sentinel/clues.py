@@ -137,12 +137,14 @@ def lands_another(
 def may_come_from_page(journey: Journey, asked: Asked, lead: Lead) -> bool:
     """Whether the Referer may name a page of the journey or its app, as far as the host tells.
 
-    It may be absent where nothing else speaks of another login: the request's own state, or the request for one to
-    which it leads.
+    It may be absent where nothing else speaks of another login: a state that is not the journey's nor its pages', or
+    the request for a login to which a link leads.
     """
     endpoint = endpoint_of(asked.referer)
     if endpoint is None:
-        return lead.request is None and asked.own.query.get("state") in (None, journey.request.state)
+        state = asked.own.query.get("state")
+        is_known = state in (None, journey.request.state) or hash(("state", state)) in journey.carried
+        return is_known and (asked.submits or lead.request is None)
     return _has_been_at(journey, endpoint) or any(endpoint.origin == app.origin for app in journey.app_endpoints)
 
 

@@ -87,16 +87,14 @@ def read_text(path: Path) -> str:
 def parse_document(text: str, path: Path, schema: Mapping[str, Any]) -> Document:
     """Check a text that stands for the file ``path``. Raises ``DocumentError``.
 
-    An empty one is an empty mapping, or an empty list where the schema wants one.
+    An empty one is an empty mapping, unless a list is wanted.
     """
     from lp_sentinel import nodes  # noqa: PLC0415  (it loads PyYAML)
     from lp_sentinel.schema import problems  # noqa: PLC0415  (it loads a validator)
 
     text = text.removeprefix("\ufeff")
     data = nodes.read(text, path)
-    if data is None:
-        data = [] if schema.get("type") == "array" else {}
-    document = Document(path, data, text)
+    document = Document(path, {} if data is None and schema.get("type") != "array" else data, text)
     errors = [document.error(found.where, found.text, of_key=found.of_key) for found in problems(document.data, schema)]
     if errors:
         raise min(errors, key=lambda error: (error.line, error.column))

@@ -11,7 +11,7 @@ from lp_sentinel.exchange import elapsed
 from lp_sentinel.journey import Browser, Journey
 from lp_sentinel.landing import Key, Target
 from lp_sentinel.memory import Ageing, Digest, digest
-from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
 
@@ -67,6 +67,8 @@ class History:
         self._runs: Ageing[Digest, _Run] = Ageing()
         self._tokens: Ageing[Digest, _Token] = Ageing()
         self._tallies: Ageing[Digest, _Tally] = Ageing()
+        self._has_unknown_codes = False
+        """Codes landed that a tool took out of the capture."""
 
     # States
 
@@ -101,7 +103,9 @@ class History:
         return self._codes.get(digest(code)) if code else None
 
     def issue(self, code: str, issued: Issued) -> None:
-        if not is_taken_out(code):
+        if is_taken_out(code):
+            self._has_unknown_codes = True
+        else:
             self._codes[digest(code)] = issued
 
     @property
@@ -163,13 +167,14 @@ class History:
     def all_landed(self, client_id: str | None) -> bool:
         """Whether journeys of this client were seen, each with a landing, and nothing of that was forgotten."""
         tally = self._tallies.get(digest(client_id)) if client_id is not None else None
-        return tally is not None and 0 < tally.begun == tally.landed and not self._codes.forgot
+        is_all = not (self._codes.forgot or self._has_unknown_codes)
+        return tally is not None and 0 < tally.begun == tally.landed and is_all
 
     # Loops
 
     def begin(self, journey: Journey, at: float) -> tuple[Begun | None, int | None]:
         """Note that a journey begins; and the length of the run of such that it has just turned into a loop."""
-        if journey.request.client_id is None:
+        if known(journey.request.client_id) is None:
             return None, None
         key = self._app_key(journey.browser, journey)
         run = self._runs.get(key) or _Run()
@@ -185,7 +190,7 @@ class History:
 
     def continues(self, journey: Journey, at: float) -> int | None:
         """Note that a journey is continued; and how often by now, when this turned it into a loop."""
-        if journey.request.client_id is None:
+        if known(journey.request.client_id) is None:
             return None
         times = journey.continuations
         times[:] = [time for time in times if elapsed(time, at) <= self.limits.loop_window]
@@ -208,7 +213,8 @@ class History:
 
     def token_left(self, browser: Browser, journey: Journey, at: float) -> float | None:
         """For how many seconds the browser's access token for this app is still good; ``None``: it has none."""
-        token = self._tokens.get(self._app_key(browser, journey)) if journey.request.client_id is not None else None
+        is_known = known(journey.request.client_id) is not None
+        token = self._tokens.get(self._app_key(browser, journey)) if is_known else None
         left = elapsed(at, token.until) if token and token.since <= at else 0
         return left if left > 0 else None
 

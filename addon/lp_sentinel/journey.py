@@ -265,7 +265,7 @@ class Journeys:
 
     def with_state(self, state: str | None) -> Collection[Journey]:
         """Journeys that were begun with this state."""
-        return self._by_state.get(state, {}).values() if state else ()
+        return self._by_state.get(state, {}).values() if state and not is_taken_out(state) else ()
 
     def landed_with(self, name: Literal["code", "state"], value: str | None) -> Collection[Journey]:
         """Journeys that this code or state landed in."""

@@ -17,6 +17,7 @@ _WRITTEN = re.compile(
     r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
 )
 """The parts of an absolute URI as they stand there: those of an endpoint would be normalised."""
+_SLIGHT = frozenset({"letter case", "trailing slash", "spelling"})
 
 
 def read_app(config: Config, account: str | None, client_id: str | None, redirect_uri: str | None) -> AppFacts:
@@ -66,11 +67,16 @@ def _endpoints(uris: tuple[str, ...]) -> frozenset[Endpoint]:
 
 
 def nearest_uri(value: str, uris: Sequence[str]) -> str:
-    """The URI that differs from ``value`` in the fewest parts, then in the fewest characters."""
+    """The URI that differs from ``value`` in the fewest parts, slight differences last, then in characters."""
     from difflib import SequenceMatcher  # noqa: PLC0415  (only for a redirect URI that nobody registered)
 
     head = value[:512]
-    return min(uris, key=lambda uri: (difference(value, uri).count(","), -SequenceMatcher(None, head, uri).ratio()))
+
+    def distance(uri: str) -> tuple[int, int, float]:
+        words = difference(value, uri).split(", ")
+        return len(set(words) - _SLIGHT), len(words), -SequenceMatcher(None, head, uri).ratio()
+
+    return min(uris, key=distance)
 
 
 def difference(value: str, registered: str) -> str:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from lp_sentinel.authorize import secret
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import TokenFacts
+from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.uri import Parameters, parse_parameters
 
 _OK = 200
@@ -57,25 +58,23 @@ class TokenRequest(NamedTuple):
 def read_token_request(exchange: Exchange) -> TokenRequest:
     """LivePerson's token page; RFC 6749 sections 2.3.1 and 4.1.3."""
     body = exchange.request_body
-    is_known = body is not None and (not body or b"=" in body)  # a capture may have been cleaned of it, too
-    form = parse_parameters(body.decode("utf-8", "surrogateescape")) if body is not None and is_known else None
+    text = known(body.decode("utf-8", "surrogateescape")) if body is not None else None
+    form = parse_parameters(text) if text is not None else None
     basic = _basic(header(exchange.request_headers, "authorization"))
     return TokenRequest(
         method=exchange.method.upper(),
         form=form,
         query=parse_parameters(exchange.query),
         content_type=header(exchange.request_headers, "content-type"),
-        client_id=(form.get("client_id") if form else None) or basic.get("client_id"),
+        client_id=known((form.get("client_id") if form else None) or basic.get("client_id")),
         by_basic=frozenset(basic),
     )
 
 
 def _basic(authorization: str | None) -> Mapping[str, str | None]:
     """Client id and secret of HTTP Basic, each form-decoded (RFC 6749 section 2.3.1); ``None`` if unreadable."""
-    if authorization is None:
-        return {}
-    scheme, _, value = authorization.partition(" ")
-    if value and scheme.lower() != "basic":
+    scheme, _, value = (authorization or "").partition(" ")
+    if scheme.lower() != "basic" and not is_taken_out(authorization):
         return {}
     credentials = basic_credentials(value) if value else None
     if credentials is None:  # a capture may have been cleaned of it

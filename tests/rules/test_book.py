@@ -125,7 +125,7 @@ def test_an_id_is_there_once() -> None:
 
 
 def test_an_empty_file_is_no_list_of_rules() -> None:
-    assert mistake("# none yet").splitlines()[0] == "1:1: expected a list, not a mapping"
+    assert mistake("# none yet").splitlines()[0] == "1:1: expected a list, not nothing"
 
 
 def test_a_rule_holds_what_its_file_says() -> None:

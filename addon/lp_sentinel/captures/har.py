@@ -47,11 +47,12 @@ from lp_sentinel.captures.parts import (
 from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
-from lp_sentinel.landing import REDIRECTS
+from lp_sentinel.taken_out import NOT_RECORDED
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
+_FOUND = 302
 _AS_SENT = re.compile(r"(?:[A-Za-z0-9*._~+!'()-]|%[0-9A-Fa-f]{2})*")
 _named = lru_cache(1 << 12)(split_authority)
 
@@ -115,16 +116,18 @@ def exchange_of(found: Found) -> Exchange:
     request, response = entry.request or Request(), entry.response or Response()
     status = _status(response.status)
     headers, answer = _headers(request.headers), _headers(response.headers)
-    if status in REDIRECTS and response.headers is None and not response.redirect:
+    if status == _FOUND and response.headers is None and not (response.redirect or may_have_token(asked.target)):
         status = None  # where it led was not recorded, so it says nothing
     if response.redirect and header(answer, "location") is None:
         answer = (*answer, ("location", text_of(response.redirect).strip(" \t")))
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
-    # Every request has headers: where none was recorded, what they say of the body is not known.
-    sent = _sent(bodies.request, headers) if asked.method == "POST" and headers else None
+    has_headers = bool(headers)
+    if not has_headers:  # every request has some, so what an app authenticated itself with is not known
+        headers = (("authorization", NOT_RECORDED),)
     if posted and posted.kind and header(headers, "content-type") is None:  # tools leave headers out
         headers = (*headers, ("content-type", text_of(posted.kind).strip(" \t")))
+    is_told = has_headers or header(headers, "content-type") is not None  # else what the body is, is not known
     return Exchange(
         index=found.place,
         started=found.started,
@@ -135,7 +138,7 @@ def exchange_of(found: Found) -> Exchange:
         port=asked.port,
         target=asked.target,
         request_headers=headers,
-        request_body=sent,
+        request_body=_sent(bodies.request, headers) if asked.method == "POST" and is_told else None,
         status=status or None,
         response_headers=answer,
         response_body=_received(bodies.response, answer) if status else None,

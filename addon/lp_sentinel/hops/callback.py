@@ -12,6 +12,7 @@ from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import issue, land
 from lp_sentinel.journey import Journey, Landing
 from lp_sentinel.landing import CALLBACK_NAMES, Target
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.texts import Secret
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_parameters, parse_uri
@@ -73,7 +74,7 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
 def _is_explained(docket: Docket, asked: Asked) -> bool:
     """Whether something else than a forged request accounts for it: a login, a journey by now forgotten, no landing."""
     issued = docket.history.issued(asked.own.query.get("code"))
-    if issued and issued.journey:
+    if (issued and issued.journey) or is_taken_out(asked.own.query.get("code")):
         return True
     referer, endpoint = endpoint_of(asked.referer), asked.own.endpoint
     if referer is not None and host_matches(referer.host, docket.config.login_hosts):
@@ -111,7 +112,9 @@ def _altered(journey: Journey, landing: Landing, query: Parameters) -> tuple[str
         name
         for name, values in landed.items()
         # A browser does not send the fragment: what stood there and is absent here was not altered.
-        if query.get(name) not in values and not (name in landing.in_fragment and not query.has(name))
+        if query.get(name) not in values
+        and not any(map(is_taken_out, (query.get(name), *values)))
+        and not (name in landing.in_fragment and not query.has(name))
     )
 
 
@@ -146,6 +149,7 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Targe
 
 def _leaks(issued: Issued, page: Endpoint, asked: Endpoint) -> bool:
     """Whether a page that has the code in its address tells it to another origin than the callback's."""
+    scheme, host, _ = issued.origin
     # A callback may have been sent on from http to https: what that page asks its own host for tells nothing new.
-    to_itself = asked.origin == page.origin and asked.host == issued.origin[1]
-    return asked.origin != issued.origin and not to_itself
+    was_raised = (scheme, asked.scheme, asked.host) == ("http", "https", host) and asked.origin == page.origin
+    return asked.origin != issued.origin and not was_raised

@@ -9,6 +9,7 @@ from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey, Landing
 from lp_sentinel.landing import CALLBACK_NAMES, Target, Via, read_landing
 from lp_sentinel.registered import registered_endpoints
+from lp_sentinel.taken_out import known
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint, Parameters, form_decode, parse_parameters, parse_uri
 
@@ -60,7 +61,7 @@ def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: E
     request = journey.request if journey else None
     issued = Issued(
         journey=journey.id if journey else None,
-        client_id=request.client_id if request else None,
+        client_id=known(request.client_id) if request else None,
         redirect_uri=request.redirect_uri if request else None,
         origin=endpoint.origin,
     )
@@ -83,5 +84,5 @@ def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: 
         uris = [uri for uri in map(parse_uri, registered) if uri and uri.endpoint == endpoint]
         return parse_parameters("&".join(uri.query for uri in uris if uri.query)) if registered else None
     # It may be none by the book, without a scheme or encoded twice.
-    written = redirect_uri if "?" in redirect_uri else form_decode(redirect_uri)
+    written = redirect_uri if parse_uri(redirect_uri) or "?" in redirect_uri else form_decode(redirect_uri)
     return parse_parameters(written.partition("#")[0].partition("?")[2])
