@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,21 @@ def test_of_a_run_that_came_to_its_end_all_reports_are_written_that_can_be(tmp_p
     assert _content(tmp_path / "after.md") == _content(tmp_path / "before.md")
 
 
+def test_a_file_that_is_named_in_two_ways_is_written_once(tmp_path: Path) -> None:
+    (tmp_path / "link.jsonl").symlink_to("lines.jsonl")
+    named = ("lines.jsonl", "./lines.jsonl", str(tmp_path / "lines.jsonl"), "link.jsonl")
+    _checked(tmp_path, DEMO, *(argument for name in named for argument in ("--report", name)))
+    _checked(tmp_path, DEMO, "--report", "once.jsonl", "--no-redact")
+    assert _content(tmp_path / "lines.jsonl").count("\n") == _content(tmp_path / "once.jsonl").count("\n")
+
+
+@pytest.mark.parametrize("name", ["earlier.md", "earlier.jsonl"])
+def test_a_run_that_never_began_leaves_an_earlier_report_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("earlier")
+    assert _checked(tmp_path, DEMO, "--report", name, "--report", "x.txt")[0] == 2
+    assert _content(tmp_path / name) == "earlier"
+
+
 def test_a_shorter_report_leaves_nothing_of_the_earlier_one(tmp_path: Path) -> None:
     for capture in (DEMO, IN_ORDER):
         for name in ("twice.md", f"{capture.stem}.md"):
@@ -117,7 +133,7 @@ def test_where_nobody_reads_the_report_on_it_is_one_that_cannot_be_written(tmp_p
     for copy in many:
         copy.symlink_to(DEMO)
     assert _unread(tmp_path, reads, "check", "--quiet", "--config", CONFIG, *reports, *many) == (2, "")
-    assert not (tmp_path / "x.md").exists()
+    assert _content(tmp_path / "x.md").count("### ") > 60, "and the others are written"
 
 
 def _unread(folder: Path, reads: int, *arguments: str | Path) -> tuple[int, str]:
@@ -198,3 +214,27 @@ def _checked(folder: Path, capture: Path, *arguments: str) -> tuple[int, str, st
     command: list[str | Path] = [LP_AUTHORIZE, "check", "--quiet", "--config", CONFIG, capture, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=60)
     return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("ends_by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, ends_by: signal.Signals) -> None:
+    for number in range(4):
+        with (tmp_path / f"{number}.flow").open("wb") as file:
+            file.writelines([DEMO.read_bytes()] * 200)
+    judges = ("check", "--quiet", "--jobs", "2", "--config")
+    process = subprocess.Popen([sys.executable, "-c", HEARING, *judges, CONFIG, tmp_path], stderr=subprocess.DEVNULL)
+    while len(children := _children(process.pid)) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(ends_by)
+    process.wait(timeout=20)
+    assert process.returncode == (130 if ends_by is signal.SIGINT else -ends_by)
+    waits_until = time.monotonic() + 20
+    while any(Path(f"/proc/{child}/task").exists() for child in children):
+        assert time.monotonic() < waits_until
+        time.sleep(0.05)
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()

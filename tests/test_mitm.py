@@ -244,6 +244,15 @@ def test_a_request_without_an_answer_is_judged_in_a_replay(tmp_path: Path) -> No
     assert [one["outcome"] for one in journeys] == ["unknown"]
 
 
+def test_a_report_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path) -> None:
+    full, whole = tmp_path / "full.jsonl", tmp_path / "whole.json"
+    full.symlink_to("/dev/full")
+    replayed(CAPTURES / "state-missing.flow", lp_report=[full, whole])
+    written = json.loads(whole.read_text("utf-8"))
+    assert "LPA130" in {one["rule"] for one in written["findings"]}
+    assert (len(written["journeys"]), written["captures"][0]["exchanges"] > 0) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("show", "shown", "hidden"),
     [

@@ -18,6 +18,7 @@ from lp_sentinel.check import Judged, Judging, judge_all, size_of
 from lp_sentinel.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.nowhere import send_nowhere
 from lp_sentinel.progress import tracked
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
@@ -179,8 +180,8 @@ def _on_cluster(names: Sequence[str], judging: Judging, project: Project, option
         yield _Work([source.path for source in sources], [source.size for source in sources], judge)
 
 
-def _judge(work: _Work, project: Project, reports: Sequence[Report], options: _Options) -> tuple[Tally, bool]:
-    """What the captures came to, and whether all of them could be read."""
+def _judge(work: _Work, project: Project, reports: list[Report], options: _Options) -> tuple[Tally, bool]:
+    """What the captures came to, and whether all of them could be read, and all reports written."""
     tally, is_sound = Tally(), True
     screen = None if options.quiet else _screen(options, several=len(work.captures) > 1)
     if screen:
@@ -190,7 +191,7 @@ def _judge(work: _Work, project: Project, reports: Sequence[Report], options: _O
     gc.freeze()
     for judged in work.judge(None) if options.quiet else tracked(work.judge, work.sizes):
         is_sound &= judged.problem is None
-        _report(judged, reports, tally)
+        is_sound &= _report(judged, reports, tally)
         if screen:
             screen.capture(judged)
         if judged.problem:
@@ -206,16 +207,29 @@ def _screen(options: _Options, *, several: bool) -> Screen:
     return Screen(sys.stderr if STANDARD_OUTPUT in options.reports else sys.stdout, several=several)
 
 
-def _report(judged: Judged, reports: Sequence[Report], tally: Tally) -> None:
+def _report(judged: Judged, reports: list[Report], tally: Tally) -> bool:
+    """Whether all of the reports could be written on; those that can't be any more leave the list."""
     tally.exchanges += judged.exchanges
-    takers: tuple[Report | Tally, ...] = (*reports, tally)
-    for taker in takers:
-        for finding in judged.findings:
-            taker.finding(finding)
-        for journey in judged.journeys:
-            taker.journey(journey)
-    for report in reports:
-        report.capture(CaptureEnd(judged.capture, judged.exchanges, judged.problem))
+    _hand_on(judged, tally)
+    before = len(reports)
+    for report in reports.copy():
+        try:
+            _hand_on(judged, report)
+            report.capture(CaptureEnd(judged.capture, judged.exchanges, judged.problem))
+        except BrokenPipeError:
+            # Nobody reads this one any more, but there are others to write.
+            if len(reports) == 1:
+                raise
+            send_nowhere(sys.stdout)
+            reports.remove(report)
+    return len(reports) == before
+
+
+def _hand_on(judged: Judged, taker: Report | Tally) -> None:
+    for finding in judged.findings:
+        taker.finding(finding)
+    for journey in judged.journeys:
+        taker.journey(journey)
 
 
 @main.command()

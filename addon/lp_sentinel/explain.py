@@ -54,7 +54,7 @@ def told(book: RuleBook, choices: RuleChoices, asked: str | None) -> str:
     begun = [rule for rule in book.by_id.values() if rule.id.startswith((asked or "").upper())]
     if asked is None or (len(begun) > 1 and asked.upper() not in book.by_id):
         return listed(begun, choices)
-    return explain(find_rule(book, asked), choices)
+    return explain(begun[0] if len(begun) == 1 else find_rule(book, asked), choices)
 
 
 def by_series(rules: Iterable[Rule]) -> Iterator[tuple[str, list[Rule]]]:

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import NoReturn
 
 from mitmproxy import ctx, exceptions, flow, hooks, http
@@ -122,12 +123,13 @@ class Addon:
                 _logger.warning("lp-authorize: %s", note)
         if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
-                self._session.write(reports[path], is_whole=False)
+                self._failures.guard(partial(self._session.write, reports[path], is_whole=False))
             self._session.change(settings, reports.values())
             self._recent.book = settings.project.book
         else:
             self._session = self._begin(settings, reports.values())
-        _close(report for path, report in self._reports.items() if path not in reports)
+        for path in self._reports.keys() - reports.keys():
+            self._failures.guard(self._reports[path].close)
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
         self._arm(settings)
         self._simulated.switch(on=settings.simulate)
@@ -328,11 +330,6 @@ class _LastWord:
     def done(self) -> None:
         if self._has_failed():
             sys.exit(1)
-
-
-def _close(reports: Iterable[Report]) -> None:
-    for report in reports:
-        report.close()
 
 
 def _abandon(reports: Iterable[Report]) -> None:

@@ -13,10 +13,10 @@ ITSELF = "is the capture itself, which is never overwritten"
 
 def is_one_of(target: Path, captures: Iterable[Path]) -> bool:
     """Whether to write ``target`` is to write one of ``captures``, under whatever name and by whatever link."""
-    return _file(target) in map(_file, captures)
+    return file_of(target) in map(file_of, captures)
 
 
-def _file(path: Path) -> tuple[int, int] | str:
+def file_of(path: Path) -> tuple[int, int] | str:
     """Which file that is: for one that is not there (yet), its whole name."""
     try:
         about = os.stat(0 if path == STANDARD_INPUT else path)  # noqa: PTH116  (0 is what was opened as standard input)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
 
 from mitmproxy.addons import readfile
 
-from lp_sentinel.captures import STANDARD_INPUT
+from lp_sentinel.captures import STANDARD_INPUT, find_captures
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.stream import reason
 from lp_sentinel.config import Config
@@ -38,12 +37,12 @@ class Replayed(logging.Handler):
         capture = batch_capture()
         if self._failure is None or capture is None:
             return None
-        path = Path(os.path.expanduser(capture))  # noqa: PTH111  (as mitmproxy does)
-        return _told(path, config) or f"{capture}: {reason(self._failure)}"
+        return _told(capture, config) or f"{capture}: {reason(self._failure)}"
 
 
-def _told(path: Path, config: Config) -> str | None:
+def _told(capture: str, config: Config) -> str | None:
     """What reading it once more tells. What came through a pipe is gone."""
+    [path] = find_captures([os.path.expanduser(capture)])  # noqa: PTH111  (as mitmproxy does)
     if path == STANDARD_INPUT or (path.exists() and not path.is_file()):
         return None
     with gather(path, config) as gathered:

@@ -196,8 +196,7 @@ class Session:
 
     def _tell_end(self, problem: Callable[[Config], str | None]) -> None:
         end = self._end._replace(problem=problem(self.config))
-        for report in self._reports:
-            report.capture(end)
+        _each(self._reports, lambda report: report.capture(end))
 
     def summarize(self) -> None:
         self._tally.exchanges = self.live.exchanges
@@ -224,8 +223,22 @@ class Session:
 def _report(
     takers: Iterable[Report | Tally | Record], findings: Iterable[Finding], journeys: Iterable[JourneySummary]
 ) -> None:
-    for taker in takers:
+    def hand_to(taker: Report | Tally | Record) -> None:
         for finding in findings:
             taker.finding(finding)
         for journey in journeys:
             taker.journey(journey)
+
+    _each(takers, hand_to)
+
+
+def _each[T](takers: Iterable[T], act: Callable[[T], None]) -> None:
+    """Do something with each: one that fails, and raises at the end, takes no other with it."""
+    failure: Exception | None = None
+    for taker in takers:
+        try:
+            act(taker)
+        except Exception as error:  # noqa: BLE001  (raised below)
+            failure = failure or error
+    if failure:
+        raise failure

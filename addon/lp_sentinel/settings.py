@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 from lp_sentinel.faults import Plan, load_plan
 from lp_sentinel.finding import WORST_FIRST, Severity
 from lp_sentinel.project import Project, load_project
-from lp_sentinel.reports import Asked
+from lp_sentinel.reports import Asked, distinct
 from lp_sentinel.wording import quoted, unknown
 
 NEVER: Final = "never"
@@ -115,7 +115,7 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
         config=options.lp_config,
         project=project,
         plan=earlier.plan if earlier and earlier.plan.sources == faults else load_plan(faults),
-        reports=_texts(options.lp_report),
+        reports=distinct(_texts(options.lp_report)),
         fail_on=None if fail_on == NEVER else cast("Severity", fail_on),
         redact=redact == "on",
         simulate=_simulates(options),

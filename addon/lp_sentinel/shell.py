@@ -38,7 +38,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             # The line before is the one in which a terminal shows ^C.
-            click.echo("\nlp-authorize: interrupted", err=True)
+            with suppress(OSError):
+                click.echo("\nlp-authorize: interrupted", err=True)
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # Whoever read it has what they wanted: that is nothing to complain of.

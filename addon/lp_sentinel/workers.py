@@ -7,6 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -72,9 +73,15 @@ class Workers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, failure: object, *_: object) -> None:
+        if self._pool is None:
+            return
+        if failure is not None:  # nobody waits for what is in hand
+            import multiprocessing  # noqa: PLC0415  (loaded already)
+
+            for process in multiprocessing.active_children():
+                process.terminate()
+        self._pool.shutdown(cancel_futures=True)
 
 
 def result_of[R](future: Future[R]) -> R:
@@ -97,4 +104,14 @@ def _telling_of_death() -> Iterator[None]:
 def _work(begin: Callable[..., object], arguments: tuple[object, ...]) -> None:
     # Ctrl-C is for whoever waits for the results.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     begin(*arguments)
+
+
+def _end_with_parent() -> None:
+    """Outlive nobody: a parent that was killed tells its children nothing."""
+    import multiprocessing  # noqa: PLC0415  (likewise)
+
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)

@@ -8,6 +8,7 @@ import pytest
 from mitmproxy.test import tflow
 
 from lp_sentinel.document import DocumentError
+from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, Target, Times
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from tests.faults.making import fault, plan
@@ -182,3 +183,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_modes(mode: str) -> None:
     (one,) = plan(f"mode: {mode}\nfaults: [{{preset: slow}}]")
     assert one.mode == mode.strip('"')
+
+
+def test_what_a_dry_run_only_told_of_has_no_number() -> None:
+    (told_of,) = plan("mode: dry-run\nfaults:\n  - {name: it, at: authorize, do: {status: 500}}\n")
+    dry = Armed(told_of)
+    assert dry.is_turn("my-app", 1)
+    assert Armed(dry.fault, dry).row.injected == 1, "it is still a dry run"
+    armed = Armed(fault("at: authorize, do: {status: 500}"), dry)
+    assert (armed.row.state, armed.row.injected) == ("armed", 0)

@@ -37,7 +37,8 @@ class Armed:
         if before and before.is_asked and before.fault.mode == fault.mode:
             self.is_on, self.is_dry, self.is_asked = before.is_on, before.is_dry, True
         self.matched: Counter[str] = before.matched if before else Counter()
-        self.injected: Counter[str] = before.injected if before else Counter()
+        has_numbers = before is not None and (self.is_dry or not before.is_dry)  # what was only told of has none
+        self.injected: Counter[str] = before.injected if before and has_numbers else Counter()
         self.could_not: str | None = None
         """Why a matching exchange was passed by; told once."""
         self._begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, Report, ReportError
-from lp_sentinel.reports.files import spare_captures
+from lp_sentinel.reports.files import distinct, spare_captures
 from lp_sentinel.reports.formats import open_report, open_reports, spare_lines
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "CaptureEnd",
     "Report",
     "ReportError",
+    "distinct",
     "open_report",
     "open_reports",
     "spare_captures",

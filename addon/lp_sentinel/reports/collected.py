@@ -69,7 +69,6 @@ class Collected:
     def close(self) -> None:
         """Write the report. Raises ReportError."""
         try:
-            self._file.empty()
             for piece in self._write(self._results, self._asked()):
                 self._file.write(piece)
         finally:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lp_sentinel.overwriting import ITSELF, is_one_of
+from lp_sentinel.overwriting import ITSELF, file_of, is_one_of
 from lp_sentinel.reports.base import STANDARD_OUTPUT, ReportError
 from lp_sentinel.wording import visible
 
@@ -30,32 +30,33 @@ def spare_captures(paths: Iterable[str], captures: Iterable[Path]) -> None:
             raise ReportError(f"report {visible(path)}: {ITSELF}")
 
 
+def distinct(paths: Iterable[str]) -> tuple[str, ...]:
+    """Each file once, whatever other names and links it was given by."""
+    files: dict[object, str] = {}
+    for path in paths:
+        files.setdefault(path if path == STANDARD_OUTPUT else file_of(path_of(path)), path)
+    return tuple(files.values())
+
+
 class ReportFile:
     """A file to write a report to; ``-`` is standard output. Lines are written as they come.
 
-    It is left as it is until it is emptied: an earlier report may stand there. What can't be done raises ReportError;
-    of standard output OSError, as for all that is printed.
+    What stood there is left as it is until something is written or it is closed: it may be an earlier report. What
+    can't be done raises ReportError; of standard output OSError, as for all that is printed.
     """
 
     def __init__(self, path: str) -> None:
         self._named = path
         self._is_new = path != STANDARD_OUTPUT and not os.path.lexists(path_of(path))
         try:
-            self._file = _opened(path)
+            self._file, self._is_emptied = _opened(path), False
         except (OSError, ValueError, RuntimeError) as error:
-            self._refuse(error)
-
-    def empty(self) -> None:
-        """Take out what stood there. A pipe or a device holds nothing."""
-        try:
-            if self._is_on_disk():
-                self._file.truncate(0)
-        except OSError as error:
             self._refuse(error)
 
     def write(self, text: str) -> None:
         """Write some more."""
         try:
+            self._empty()
             self._file.write(text)
         except OSError as error:
             self._refuse(error)
@@ -63,20 +64,30 @@ class ReportFile:
     def close(self) -> None:
         """Close it, but for standard output, which belongs to the program."""
         try:
-            if self._is_standard:
-                self._file.flush()
-            else:
-                self._file.close()
+            self._empty()
+            self._close()
         except OSError as error:
             self._refuse(error)
 
     def abandon(self) -> None:
         """Close it with what it holds; one that is new, and holds nothing, was never there."""
         is_needless = self._is_new and self._is_on_disk() and os.fstat(self._file.fileno()).st_size == 0
-        with suppress(OSError, ReportError):
-            self.close()
+        with suppress(OSError):
+            self._close()
         if is_needless:
             path_of(self._named).unlink(missing_ok=True)
+
+    def _empty(self) -> None:
+        """Take out what stood there. A pipe or a device holds nothing."""
+        if not self._is_emptied and self._is_on_disk():
+            self._file.truncate(0)
+        self._is_emptied = True
+
+    def _close(self) -> None:
+        if self._is_standard:
+            self._file.flush()
+        else:
+            self._file.close()
 
     @property
     def _is_standard(self) -> bool:

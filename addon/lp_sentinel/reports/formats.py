@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lp_sentinel.overwriting import is_one_of
 from lp_sentinel.reports.base import STANDARD_OUTPUT, Report, ReportError
-from lp_sentinel.reports.files import path_of
+from lp_sentinel.reports.files import distinct, path_of
 from lp_sentinel.reports.jsonl import JsonLines
 from lp_sentinel.wording import visible
 
@@ -75,7 +75,7 @@ def open_reports(paths: Sequence[str], asked: Asked) -> Iterator[list[Report]]:
     """
     with ExitStack() as abandoning:
         reports = []
-        for path in dict.fromkeys(paths):
+        for path in distinct(paths):
             reports.append(report := open_report(path, lambda: asked))
             abandoning.callback(report.abandon)
         yield reports

@@ -18,7 +18,6 @@ class JsonLines:
     def __init__(self, path: str) -> None:
         """Raise ReportError if the file can't be written."""
         self._file = ReportFile(path)
-        self._file.empty()
 
     def finding(self, finding: Finding) -> None:
         """Write a finding."""
