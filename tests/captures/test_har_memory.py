@@ -17,7 +17,7 @@ import pytest
 import zstandard
 from bench.har import write
 
-from tests.captures.test_har import AUTHORIZE, SENTINEL, TARGET
+from tests.captures.hars import AUTHORIZE, SENTINEL, TARGET
 
 MOST = 300
 """Megabytes of memory."""
