@@ -121,7 +121,7 @@ class AnswerFacts(Struct, frozen=True):
     """The connection failed or closed before a response."""
     error: str | None
     is_redirect: bool
-    """The status is 301, 302, 303, 307 or 308."""
+    """The status is 301, 302, 303, 307 or 308, and ``Location`` was not taken out of the capture."""
     locations: int
     """How many ``Location`` headers there are."""
     location: Url | None

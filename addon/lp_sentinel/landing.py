@@ -12,8 +12,9 @@ from urllib.parse import quote, unquote
 from msgspec import Struct
 
 from lp_sentinel.authorize import endpoint_facts, secret, told_apart
-from lp_sentinel.exchange import Exchange, header_values
+from lp_sentinel.exchange import Exchange, header, header_values
 from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts
+from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.texts import Url
 from lp_sentinel.uri import (
     CACHED_LENGTH,
@@ -129,9 +130,9 @@ def redirect_target(exchange: Exchange) -> Target | None:
 
 
 def location_target(exchange: Exchange) -> Target | None:
-    """Where the first ``Location`` points, whatever the status; ``None`` if there is none."""
-    locations = header_values(exchange.response_headers, "location")
-    return read_target(resolve(exchange.url, locations[0])) if locations and locations[0] else None
+    """Where the first ``Location`` points, whatever the status; ``None`` if there is none, or not known."""
+    location = known(header(exchange.response_headers, "location"))
+    return read_target(resolve(exchange.url, location)) if location else None
 
 
 def leads_to(
@@ -171,7 +172,7 @@ def read_answer(exchange: Exchange, target: Target | None, leads: LeadsTo | None
         status=exchange.status,
         no_answer=exchange.no_answer,
         error=exchange.error,
-        is_redirect=exchange.status in REDIRECTS,
+        is_redirect=exchange.status in REDIRECTS and not is_taken_out(location),
         locations=len(locations),
         location=Url(location) if location else None,
         location_has_scheme=scheme_of(location) is not None if location else None,
@@ -245,7 +246,7 @@ def _lost(requested: Uri, query: Parameters) -> tuple[str, ...]:
 
 def state_change(sent: str | None, received: str | None, *, is_state_of_other: bool) -> str | None:
     """The likely cause of a ``state`` that came back another; ``None`` if there is nothing to compare, or no change."""
-    if not sent or not received or sent == received:
+    if not sent or not received or sent == received or is_taken_out(sent) or is_taken_out(received):
         return None
     import html  # noqa: PLC0415  (all the names of characters, for a state that was altered)
 

@@ -52,7 +52,6 @@ from lp_sentinel.taken_out import NOT_RECORDED
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
-_FOUND = 302
 _AS_SENT = re.compile(r"(?:[A-Za-z0-9*._~+!'()-]|%[0-9A-Fa-f]{2})*")
 _named = lru_cache(1 << 12)(split_authority)
 
@@ -116,10 +115,10 @@ def exchange_of(found: Found) -> Exchange:
     request, response = entry.request or Request(), entry.response or Response()
     status = _status(response.status)
     headers, answer = _headers(request.headers), _headers(response.headers)
-    if status == _FOUND and response.headers is None and not (response.redirect or may_have_token(asked.target)):
-        status = None  # where it led was not recorded, so it says nothing
-    if response.redirect and header(answer, "location") is None:
-        answer = (*answer, ("location", text_of(response.redirect).strip(" \t")))
+    if header(answer, "location") is None and (response.redirect or response.headers is None):
+        # A redirect of which nothing was recorded led somewhere, too.
+        led = text_of(response.redirect).strip(" \t") if response.redirect else NOT_RECORDED
+        answer = (*answer, ("location", led))
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
     has_headers = bool(headers)
