@@ -74,7 +74,7 @@ class Engine:
         # Whatever the status: a script may go where an answer that is no redirect points.
         if location and location.query.has(*CALLBACK_NAMES):
             docket.history.redirect(location, in_journey=journey is not None)
-        if asked.referer and "?" in asked.referer:
+        if asked.referer and "?" in asked.referer and not exchange.from_cache:
             judge_leak(docket, exchange, asked.referer, redirect)
         if journey:
             docket.journeys.touch(journey, exchange.started)

@@ -63,6 +63,8 @@ class Exchange(Struct, frozen=True, gc=False):
     """Why there is no response, where that was recorded. ``None`` with no status: not in the capture."""
     injected: bool = False
     """Whether a fault plan of ours altered the response."""
+    from_cache: bool = False
+    """Whether the browser is known to have answered it itself, from a cache or by a service worker."""
 
     @property
     def path(self) -> str:

@@ -17,6 +17,7 @@ from msgspec import Raw
 from lp_sentinel.captures.entries import entry_runs
 from lp_sentinel.captures.har_types import (
     BODIES,
+    CACHES,
     ENTRIES,
     ENTRY,
     TEXTS,
@@ -143,6 +144,7 @@ def exchange_of(found: Found) -> Exchange:
         response_body=_received(bodies.response, answer) if status else None,
         error=text_of(response.error) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
+        from_cache=response.by_worker is True or entry.cache in CACHES or entry.fetched in CACHES,
     )
 
 

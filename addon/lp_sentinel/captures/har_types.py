@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import msgspec
 
@@ -39,6 +40,8 @@ class Response(msgspec.Struct, gc=False, omit_defaults=True):
     headers: Pairs = None
     redirect: Scalar = msgspec.field(default=None, name="redirectURL")
     error: Scalar = msgspec.field(default=None, name="_error")
+    by_worker: Any = msgspec.field(default=None, name="_fetchedViaServiceWorker")
+    """Chrome's; ``True`` where a service worker answered."""
 
 
 class Timings(msgspec.Struct, gc=False, omit_defaults=True):
@@ -59,6 +62,10 @@ class Entry(msgspec.Struct, gc=False, omit_defaults=True):
     request: Request | None = None
     response: Response | None = None
     timings: Timings | None = None
+    cache: Any = msgspec.field(default=None, name="_fromCache")
+    """Chrome's."""
+    fetched: Any = msgspec.field(default=None, name="_fetchType")
+    """Safari's."""
 
 
 class PostData(msgspec.Struct, omit_defaults=True):
@@ -97,6 +104,9 @@ class Bodies(msgspec.Struct, omit_defaults=True):
     request: RequestBody | None = None
     response: ResponseBody | None = None
 
+
+CACHES = ("memory", "disk", "Memory Cache", "Disk Cache", "Service Worker")
+"""Where a browser says that it took an answer from, when it asked nobody for it."""
 
 ENTRY = msgspec.json.Decoder(Entry)
 ENTRIES = msgspec.json.Decoder(list[Entry])

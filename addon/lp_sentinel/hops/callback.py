@@ -39,8 +39,8 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
     trusted = (*docket.config.login_hosts, *docket.config.sentinel_hosts)
     redirected = history.redirected(own)
     journey = attribution.of_callback(docket.journeys, asked, trusted, redirected_elsewhere=redirected == "elsewhere")
-    explained = redirected is not None or _is_explained(docket, asked)
-    repeats = history.calls_back(code)
+    explained = redirected is not None or exchange.from_cache or _is_explained(docket, asked)
+    repeats = not exchange.from_cache and history.calls_back(code)  # going back in a browser brings nobody anything
     altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
     if journey is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from lp_sentinel.authorize import token_path
+from lp_sentinel.captures.har_types import CACHES
 from lp_sentinel.sharing.cleaner import Cleaner
 
 _METHOD = re.compile(r"[A-Za-z\-]{1,20}")
@@ -65,6 +66,9 @@ class _Entry:
                 "_initiator": lambda initiator: self._kept(initiator, {"type": _one_of(_INITIATORS)}),
                 "_priority": _one_of(_PRIORITIES),
                 "_resourceType": _one_of(_RESOURCES),
+                "_fromCache": _one_of(CACHES),
+                # Safari's
+                "_fetchType": _one_of(CACHES),
             },
         )
 
@@ -208,7 +212,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).lower()
 
 
-def _one_of(words: frozenset[str]) -> Callable[[Any], Any]:
+def _one_of(words: Collection[str]) -> Callable[[Any], Any]:
     return lambda value: value if isinstance(value, str) and value in words else None
 
 

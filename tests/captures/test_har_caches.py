@@ -1,0 +1,64 @@
+"""A browser shows a page again that it has: its entry in a HAR is of a request that nobody got."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lp_sentinel.check import judge_capture
+from lp_sentinel.project import load_project
+from lp_sentinel.redact import Redactor
+from tests.captures.hars import AUTHORIZE, CALLBACK, SENTINEL
+
+BY_WORKER = {"response": {"_fetchedViaServiceWorker": True}}
+PLAIN: dict[str, Any] = {}
+
+
+def entry(url: str, second: int, *, status: int = 200, referer: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "startedDateTime": f"2026-11-23T10:00:{second:02}Z",
+        "request": {"method": "GET", "url": url, "headers": [{"name": "Referer", "value": referer}] if referer else []},
+        **more,
+        "response": {"status": status, "headers": [], **more.get("response", {})},
+    }
+
+
+def judged(tmp_path: Path, *entries: dict[str, Any]) -> list[str]:
+    begun = entry(SENTINEL + AUTHORIZE, 0, status=302, response={"redirectURL": CALLBACK})
+    capture = tmp_path / "session.har"
+    capture.write_text(json.dumps({"log": {"version": "1.2", "entries": [begun, *entries]}}))
+    found = judge_capture(capture, load_project(None).choosing(("LPA4",), ()), Redactor())
+    assert found.problem is None
+    return [finding.rule for finding in found.findings]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (PLAIN, {"_fromCache": "disk"}),
+        (PLAIN, {"_fromCache": "memory"}),
+        (PLAIN, {"_fetchType": "Disk Cache"}),
+        (BY_WORKER, PLAIN),
+        ({"_fetchType": "Service Worker"}, PLAIN),
+    ],
+)
+def test_a_callback_that_is_there_twice_but_was_sent_once(
+    first: dict[str, Any], second: dict[str, Any], tmp_path: Path
+) -> None:
+    assert judged(tmp_path, entry(CALLBACK, 1, **first), entry(CALLBACK, 2, **second)) == []
+
+
+@pytest.mark.parametrize(
+    "second", [PLAIN, {"_fromCache": ""}, {"_fetchType": "Network Load"}, {"_fromCache": {"of": ["disk"]}}]
+)
+def test_a_callback_that_was_sent_twice(second: dict[str, Any], tmp_path: Path) -> None:
+    assert judged(tmp_path, entry(CALLBACK, 1), entry(CALLBACK, 2, **second)) == ["LPA406"]
+
+
+@pytest.mark.parametrize(("how", "leaks"), [({"_fromCache": "disk"}, []), (PLAIN, ["LPA407"])])
+def test_what_comes_from_a_cache_tells_nobody_a_code(how: dict[str, Any], leaks: list[str], tmp_path: Path) -> None:
+    image = entry("https://cdn.example/logo.png", 2, referer=CALLBACK, **how)
+    assert judged(tmp_path, entry(CALLBACK, 1), image) == leaks
