@@ -54,7 +54,7 @@ def _compile(source: str) -> Path | None:
 def _tried_rules() -> Path | None:
     """The file with the values of the rule files; ``None`` if one of them is wrong, which is told when it is used."""
     sys.path.insert(0, str(PACKAGE))
-    from lp_sentinel.document import DocumentError  # noqa: PLC0415  (not to be found before)
+    from lp_sentinel.documents.document import DocumentError  # noqa: PLC0415  (not to be found before)
     from lp_sentinel.rules import load_rules, tried  # noqa: PLC0415  (likewise)
 
     tried.FILE.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lp_sentinel.config import load_config
-from lp_sentinel.settings import OPTIONS
+from lp_sentinel.proxy.settings import OPTIONS
 from lp_sentinel.simulate.registry import registry_of
 from lp_sentinel.simulate.sentinel import Simulator
 from lp_sentinel.simulate.serving import HERE, NotServedError, end_on_signals, serving

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_sentinel.document import load_document
+from lp_sentinel.documents.document import load_document
 from lp_sentinel.engine import Engine
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules

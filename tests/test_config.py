@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_sentinel.config import Allowance, App, Config, Limits, config_from, load_config
-from lp_sentinel.document import DocumentError, data_file
+from lp_sentinel.documents.document import DocumentError, data_file
 
 FULL = """\
 sentinel_hosts: ["*.Sentinel.liveperson.net", BÜCHER.example, "[::1]"]

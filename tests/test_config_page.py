@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lp_sentinel.document import data_file
+from lp_sentinel.documents.document import data_file
 from lp_sentinel.project import load_project
 
 ROOT = Path(__file__).resolve().parent.parent

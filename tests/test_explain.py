@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from lp_sentinel.cli import main
+from lp_sentinel.command_line.rules_page import rules_page
 from lp_sentinel.config import RuleChoices
-from lp_sentinel.document import data_file
+from lp_sentinel.documents.document import data_file
 from lp_sentinel.explain import SERIES, explain, listed
 from lp_sentinel.rules import Rule, load_rules
-from lp_sentinel.rules_page import rules_page
 
 BOOK = load_rules()
 

@@ -18,8 +18,8 @@ from lp_sentinel.captures.flows import exchange_of, load_flow
 from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.finding import by_place
-from lp_sentinel.live import LiveSession
 from lp_sentinel.project import Project
+from lp_sentinel.proxy.live import LiveSession
 from lp_sentinel.sieve import Sieve
 from tests.captures.test_gather import KNOWN, PLAIN, RECORDED, UNKNOWN, flows
 

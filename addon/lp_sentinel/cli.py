@@ -15,23 +15,23 @@ import click
 
 from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all, size_of
-from lp_sentinel.completion import complete_cluster, complete_ids, complete_rule, completion
-from lp_sentinel.document import DocumentError
+from lp_sentinel.command_line.completion import complete_cluster, complete_ids, complete_rule, completion
+from lp_sentinel.command_line.progress import tracked
+from lp_sentinel.command_line.shell import FAILED, UNUSABLE, Commands, unusable
+from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.nowhere import send_nowhere
-from lp_sentinel.progress import tracked
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_reports, spare_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
-from lp_sentinel.shell import FAILED, UNUSABLE, Commands, unusable
 from lp_sentinel.wording import counted, visible
 from lp_sentinel.workers import Advance, WorkerError, cores
 
 if TYPE_CHECKING:
-    from lp_sentinel.screen import Screen
+    from lp_sentinel.command_line.screen import Screen
 
 _NEVER = "never"
 
@@ -202,7 +202,7 @@ def _judge(work: _Work, project: Project, reports: list[Report], options: _Optio
 
 
 def _screen(options: _Options, *, several: bool) -> Screen:
-    from lp_sentinel.screen import Screen  # noqa: PLC0415  (not needed with --quiet, nor by most commands)
+    from lp_sentinel.command_line.screen import Screen  # noqa: PLC0415  (not needed with --quiet, nor by most commands)
 
     return Screen(sys.stderr if STANDARD_OUTPUT in options.reports else sys.stdout, several=several)
 
@@ -246,7 +246,7 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
     from lp_sentinel.explain import told  # noqa: PLC0415  (not needed to judge)
 
     if markdown:
-        from lp_sentinel.rules_page import rules_page  # noqa: PLC0415  (likewise)
+        from lp_sentinel.command_line.rules_page import rules_page  # noqa: PLC0415  (likewise)
 
         click.echo(rules_page(load_rules()), nl=False)
         return

@@ -12,7 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lp_sentinel.document import Document, DocumentError, Where, data_file, load_document, parse_document, quoted
+from lp_sentinel.documents.document import (
+    Document,
+    DocumentError,
+    Where,
+    data_file,
+    load_document,
+    parse_document,
+    quoted,
+)
 from lp_sentinel.finding import Severity
 from lp_sentinel.uri import normal_host, parse_uri
 

@@ -13,22 +13,22 @@ from typing import NoReturn
 from mitmproxy import ctx, exceptions, flow, hooks, http
 from mitmproxy.addonmanager import Loader
 
-from lp_sentinel.commands import Commands
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.failures import Failures
 from lp_sentinel.faults import Injector, PlanError
-from lp_sentinel.page import Page
-from lp_sentinel.recent import Recent
-from lp_sentinel.replayed import Replayed
+from lp_sentinel.proxy.commands import Commands
+from lp_sentinel.proxy.failures import Failures
+from lp_sentinel.proxy.page import Page
+from lp_sentinel.proxy.recent import Recent
+from lp_sentinel.proxy.replayed import Replayed
+from lp_sentinel.proxy.session import Session
+from lp_sentinel.proxy.settings import OPTIONS, Settings, declare, read_settings, unknown_options
+from lp_sentinel.proxy.started import batch_capture, captures_in_use, is_replay, is_running, prints_here, spare_screen
+from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
-from lp_sentinel.session import Session
-from lp_sentinel.settings import OPTIONS, Settings, declare, read_settings, unknown_options
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
-from lp_sentinel.started import batch_capture, captures_in_use, is_replay, is_running, prints_here, spare_screen
-from lp_sentinel.view import LoginView, add, remove, show_anew
 
 _TICK = 0.25
 """Seconds between looks at what waits."""

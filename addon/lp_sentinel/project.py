@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lp_sentinel.config import DEFAULT_CONFIG, Config, load_config
-from lp_sentinel.document import Where
+from lp_sentinel.documents.document import Where
 from lp_sentinel.rules import RuleBook, load_rules
 from lp_sentinel.wording import quoted, unknown_rule, visible
 

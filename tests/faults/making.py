@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lp_sentinel.document import parse_document
+from lp_sentinel.documents.document import parse_document
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.plan import Fault
 from lp_sentinel.faults.reading import read_plan, schema

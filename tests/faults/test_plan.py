@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mitmproxy.test import tflow
 
-from lp_sentinel.document import DocumentError
+from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, Target, Times
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index

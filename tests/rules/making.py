@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
-from lp_sentinel.document import parse_document
+from lp_sentinel.documents.document import parse_document
 from lp_sentinel.facts import MOMENTS, Facts, RequestFacts, UriFacts
 from lp_sentinel.rules.book import Rule, read_rules
 from lp_sentinel.rules.expression import Compiler

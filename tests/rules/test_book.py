@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from lp_sentinel.document import DocumentError, parse_document
+from lp_sentinel.documents.document import DocumentError, parse_document
 from lp_sentinel.facts import MOMENTS, RequestFacts
 from lp_sentinel.rules.book import RuleBook, load_rules, read_rules
 from lp_sentinel.rules.files import own_files, schema

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_sentinel.document import DocumentError, load_document
+from lp_sentinel.documents.document import DocumentError, load_document
 from lp_sentinel.rules import files, load_rules
 from lp_sentinel.rules.book import Rule
 from lp_sentinel.rules.files import own_files, rule_documents, schema, with_examples

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_sentinel.document import DocumentError
+from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.rules import Rule, RuleBook, load_rules, tried
 from lp_sentinel.rules.files import own_files, rule_documents
 

@@ -10,8 +10,8 @@ from mitmproxy import exceptions
 from mitmproxy.test import taddons
 
 from lp_sentinel.captures import read_capture
-from lp_sentinel.commands import Commands
 from lp_sentinel.mitm import Addon
+from lp_sentinel.proxy.commands import Commands
 from tests.sharing.planted import flows
 from tests.sharing.test_planted import found_in
 

@@ -10,7 +10,7 @@ from mitmproxy import connection, flow, http
 from mitmproxy.io import FlowWriter
 
 from lp_sentinel.config import load_config
-from lp_sentinel.document import load_document
+from lp_sentinel.documents.document import load_document
 from lp_sentinel.exchange import Exchange, Headers
 from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import example_config, example_exchanges

@@ -12,7 +12,7 @@ from pathlib import Path
 import cloudpickle
 
 from lp_sentinel.cluster import ClusterError
-from lp_sentinel.document import Document
+from lp_sentinel.documents.document import Document
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import Rule, RuleBook, Words

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lp_sentinel.document import DocumentError, unknown
+from lp_sentinel.documents.document import DocumentError, unknown
 from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index

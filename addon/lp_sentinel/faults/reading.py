@@ -11,7 +11,7 @@ from typing import Any
 
 from mitmproxy import flowfilter
 
-from lp_sentinel.document import Document, Where, data_file, load_document, quoted, unknown
+from lp_sentinel.documents.document import Document, Where, data_file, load_document, quoted, unknown
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
 from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, Target, Times
 from lp_sentinel.uri import host_matches, normal_host

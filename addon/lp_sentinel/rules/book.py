@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lp_sentinel.document import Document, Where, quoted, unknown
+from lp_sentinel.documents.document import Document, Where, quoted, unknown
 from lp_sentinel.facts import MOMENTS
 from lp_sentinel.finding import Hop, Severity
 from lp_sentinel.rules.expression import Compiler

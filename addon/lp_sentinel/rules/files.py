@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lp_sentinel.document import Document, DocumentError, data_file, load_document, parse_document, read_text
+from lp_sentinel.documents.document import Document, DocumentError, data_file, load_document, parse_document, read_text
 from lp_sentinel.rules import tried
 
 _OWN_FILES = "[0-9]xx-*.yaml"

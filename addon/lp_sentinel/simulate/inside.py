@@ -17,7 +17,7 @@ from lp_sentinel.uri import host_matches, normal_host
 
 if TYPE_CHECKING:
     from lp_sentinel.config import Config
-    from lp_sentinel.settings import Settings
+    from lp_sentinel.proxy.settings import Settings
     from lp_sentinel.simulate.sentinel import Simulator
 
 DOMAIN_API = "api.liveperson.net"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from authlib.oauth2.rfc6749 import ClientMixin
 
 from lp_sentinel.config import App, Config
-from lp_sentinel.document import Document, Where
+from lp_sentinel.documents.document import Document, Where
 from lp_sentinel.registered import registers_redirect_uri
 
 ACCOUNT = "12345678"

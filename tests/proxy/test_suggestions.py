@@ -7,8 +7,8 @@ from mitmproxy import exceptions, types
 from mitmproxy.command import CommandManager
 from mitmproxy.test import taddons
 
-from lp_sentinel.commands import Commands
 from lp_sentinel.mitm import Addon
+from lp_sentinel.proxy.commands import Commands
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from jsonschema_rs import Draft202012Validator, ValidationError
 
-from lp_sentinel.places import Where
+from lp_sentinel.documents.places import Where
 from lp_sentinel.wording import WIDEST, nearest, quoted, unknown, visible
 
 _MOST_PROBLEMS = 100

@@ -12,10 +12,10 @@ from mitmproxy import command, exceptions, flow
 
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import preset_index
+from lp_sentinel.proxy.started import captures_in_use, spare_screen
+from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, spare_captures, spare_lines
 from lp_sentinel.sharing import SharingError, redact_flows
-from lp_sentinel.started import captures_in_use, spare_screen
-from lp_sentinel.suggestions import Suggested
 
 if TYPE_CHECKING:
     from lp_sentinel.mitm import Addon

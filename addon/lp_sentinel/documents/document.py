@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lp_sentinel.places import DocumentError, Where, error_at
+from lp_sentinel.documents.places import DocumentError, Where, error_at
 from lp_sentinel.wording import nearest, quoted, unknown, visible
 
 __all__ = [
@@ -40,7 +40,7 @@ class Document:
 
         A way that leads nowhere is followed as far as it goes.
         """
-        from lp_sentinel import nodes  # noqa: PLC0415  (it loads PyYAML, and nearly always nothing is wrong)
+        from lp_sentinel.documents import nodes  # noqa: PLC0415  (it loads PyYAML, and nearly always nothing is wrong)
 
         place = nodes.place_of(self.text, self.path, where, of_key=of_key, offset=offset)
         return error_at(self.path, self.text, place, problem)
@@ -59,7 +59,7 @@ class Document:
 
     def spelling(self, where: Where) -> str | None:
         """The text of a scalar as the file spells it, quotes aside: ``0123`` where ``data`` holds a number."""
-        from lp_sentinel import nodes  # noqa: PLC0415  (it loads PyYAML)
+        from lp_sentinel.documents import nodes  # noqa: PLC0415  (it loads PyYAML)
 
         return nodes.spelling_of(self.text, self.path, where)
 
@@ -89,8 +89,8 @@ def parse_document(text: str, path: Path, schema: Mapping[str, Any]) -> Document
 
     An empty one is an empty mapping, unless a list is wanted.
     """
-    from lp_sentinel import nodes  # noqa: PLC0415  (it loads PyYAML)
-    from lp_sentinel.schema import problems  # noqa: PLC0415  (it loads a validator)
+    from lp_sentinel.documents import nodes  # noqa: PLC0415  (it loads PyYAML)
+    from lp_sentinel.documents.schema import problems  # noqa: PLC0415  (it loads a validator)
 
     text = text.removeprefix("\ufeff")
     data = nodes.read(text, path)
@@ -103,6 +103,6 @@ def parse_document(text: str, path: Path, schema: Mapping[str, Any]) -> Document
 
 def data_file(name: str) -> Path:
     """A file of the project's ``rules/`` folder: beside the package in a checkout, inside it once installed."""
-    here = Path(__file__).resolve().parent
-    installed = here / "_rules" / name
-    return installed if installed.exists() else here.parent.parent / "rules" / name
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_rules" / name
+    return installed if installed.exists() else package.parents[1] / "rules" / name

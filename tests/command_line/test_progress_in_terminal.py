@@ -15,7 +15,8 @@ from bench.archive import Traffic
 _PATIENCE = 60.0
 # Processes, and a picture ten times a second, are for larger captures.
 COMMAND = """
-from lp_sentinel import check, progress
+from lp_sentinel import check
+from lp_sentinel.command_line import progress
 from lp_sentinel.captures import ranges
 ranges.RANGE, check.WORTH_WORKERS, progress._EVERY = 1 << 20, 0, 0.01
 from lp_sentinel.cli import main

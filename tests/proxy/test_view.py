@@ -13,11 +13,11 @@ from mitmproxy import contentviews, http, io
 from mitmproxy.contentviews import Metadata
 from mitmproxy.test import tflow, tutils
 
-from lp_sentinel.session import Session
-from lp_sentinel.settings import OPTIONS, read_settings
-from lp_sentinel.view import NAME, LoginView, add, remove
+from lp_sentinel.proxy.session import Session
+from lp_sentinel.proxy.settings import OPTIONS, read_settings
+from lp_sentinel.proxy.view import NAME, LoginView, add, remove
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 AUTHORIZE = "/sentinel/api/account/12345678/authorize"
 STATE = "af0ifjsldkjFvB2Xq9ZwTg"
 

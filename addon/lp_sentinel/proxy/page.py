@@ -15,13 +15,13 @@ from mitmproxy import http
 from mitmproxy.exceptions import CommandError
 
 from lp_sentinel.faults import PlanError, preset_index
-from lp_sentinel.recent import MOST
+from lp_sentinel.proxy.recent import MOST
 from lp_sentinel.reports.html import environment, part, policy
 from lp_sentinel.version import tool_version
 
 if TYPE_CHECKING:
     from lp_sentinel.mitm import Addon
-    from lp_sentinel.recent import Recent
+    from lp_sentinel.proxy.recent import Recent
 
 _TICK = 0.2
 _PATIENCE = 20.0

@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from lp_sentinel.alone import Alone, judge_alone
-from lp_sentinel.blocks import Blocks
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.config import App, Config
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
-from lp_sentinel.live import LiveSession
 from lp_sentinel.marks import About, Marks
-from lp_sentinel.record import Record
+from lp_sentinel.proxy.alone import Alone, judge_alone
+from lp_sentinel.proxy.blocks import Blocks
+from lp_sentinel.proxy.live import LiveSession
+from lp_sentinel.proxy.record import Record
+from lp_sentinel.proxy.settings import Settings
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd, Report
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
-from lp_sentinel.settings import Settings
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow

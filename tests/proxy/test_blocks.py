@@ -5,9 +5,9 @@ import io
 import pytest
 from msgspec.structs import replace
 
-from lp_sentinel.blocks import QUIET, Blocks
 from lp_sentinel.engine import Verdict
 from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.proxy.blocks import QUIET, Blocks
 from lp_sentinel.reports.terminal import Terminal
 from tests.reports.samples import FINDING, HOPS, JOURNEY, finding
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lp_sentinel import progress
-from lp_sentinel.progress import tracked
+from lp_sentinel.command_line import progress
+from lp_sentinel.command_line.progress import tracked
 from lp_sentinel.workers import Advance
 
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from lp_sentinel.engine import Verdict
 from lp_sentinel.finding import Finding, JourneySummary
-from lp_sentinel.recent import MOST, Recent
+from lp_sentinel.proxy.recent import MOST, Recent
 from tests.reports.runs import BOOK
 from tests.reports.samples import JOURNEY, finding
 

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lp_sentinel import nodes
-from lp_sentinel.document import (
+from lp_sentinel.documents import nodes
+from lp_sentinel.documents.document import (
     DocumentError,
     Where,
     data_file,

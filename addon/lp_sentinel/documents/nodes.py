@@ -1,6 +1,6 @@
 """What PyYAML makes of a text: its nodes, with their places, and the plain values that they stand for.
 
-Apart from :mod:`lp_sentinel.document`, which is loaded always: PyYAML takes its time to load.
+Apart from :mod:`lp_sentinel.documents.document`, which is loaded always: PyYAML takes its time to load.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lp_sentinel.places import DocumentError, Where, error_at, index_at, line_starts
+from lp_sentinel.documents.places import DocumentError, Where, error_at, index_at, line_starts
 from lp_sentinel.wording import quoted, visible
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

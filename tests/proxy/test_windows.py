@@ -28,7 +28,7 @@ from tests.world.browser import Browser
 from tests.world.ports import free_ports
 from tests.world.proxy import MITMDUMP, Options, arguments_of, environment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CAPTURES = ROOT / "captures"
 DOCUMENTED = (ROOT / "docs" / "mitmproxy.md").read_text("utf-8")
 F2, F3, F4 = "\x1bOQ", "\x1bOR", "\x1bOS"

@@ -11,7 +11,7 @@ from lp_sentinel.captures import STANDARD_INPUT, find_captures
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.stream import reason
 from lp_sentinel.config import Config
-from lp_sentinel.started import batch_capture
+from lp_sentinel.proxy.started import batch_capture
 
 
 class Replayed(logging.Handler):

@@ -1,0 +1,1 @@
+"""YAML files that people write: read safely, and every mistake in them shown where it stands."""

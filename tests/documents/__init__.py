@@ -1,0 +1,1 @@
+"""YAML files that people write, and the mistakes in them."""
