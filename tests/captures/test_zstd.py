@@ -31,7 +31,7 @@ STYLES: dict[str, dict[str, Any]] = {
 
 def unpacked(data: bytes, step: int) -> bytes:
     file = io.BytesIO(data)
-    pull = unpacker(SlowFile(file, step))
+    pull = unpacker(SlowFile(file, step).read)
     return b"".join(iter(lambda: pull(1 << 16), b""))
 
 

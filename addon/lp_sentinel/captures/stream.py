@@ -135,7 +135,7 @@ def _unpacker(packed: Stream) -> Callable[[int], bytes] | None:
     if head == b"\x28\xb5\x2f\xfd":
         from lp_sentinel.captures import zstd  # noqa: PLC0415  (seldom needed, and takes its time)
 
-        return zstd.unpacker(packed)
+        return zstd.unpacker(packed.read)
     if head.startswith(_ZLIB_HEADS):
         return _inflater(packed)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -9,8 +9,6 @@ import zstandard
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from lp_sentinel.captures.stream import Readable
-
 _SKIPPABLE = b"\x2a\x4d\x18"
 """How the magic number of a frame without content ends."""
 _REPEATED = 1
@@ -19,8 +17,8 @@ _PIECE = 1 << 12
 """Bytes that are held at a time: few, as they may come one by one."""
 
 
-def unpacker(packed: Readable) -> Callable[[int], bytes]:
-    """What reads ``packed`` unpacked. It raises EOFError where that ends too early, ValueError where it is broken."""
+def unpacker(packed: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """What reads unpacked what ``packed`` reads. It raises EOFError where that ends too early, ValueError where it is broken."""
     frames = _Frames(packed)
     read = zstandard.ZstdDecompressor().stream_reader(frames, read_across_frames=True).read1  # type: ignore[arg-type]
 
@@ -40,7 +38,7 @@ def unpacker(packed: Readable) -> Callable[[int], bytes]:
 class _Frames:
     """Packed data on its way through, followed from frame to frame (RFC 8878, 3.1)."""
 
-    def __init__(self, packed: Readable) -> None:
+    def __init__(self, packed: Callable[[int], bytes]) -> None:
         self.is_whole = True
         """Whether what was read so far ends with a frame."""
         self._packed = packed
@@ -48,7 +46,7 @@ class _Frames:
         self._wanted, self._held = next(self._steps), b""
 
     def read(self, size: int, /) -> bytes:
-        data, at = self._packed.read(size), 0
+        data, at = self._packed(size), 0
         while at < len(data):
             self.is_whole = False
             piece = data[at : at + self._wanted - len(self._held)]
