@@ -30,7 +30,7 @@ from tests.faults.wire import (
     write_flow,
 )
 from tests.world.behaviour import Behaviour
-from tests.world.proxy import Ended, Mitmdump, mitmdump, replay, run_mitmdump
+from tests.world.proxy import COMMANDS, Ended, Mitmdump, mitmdump, replay, run_mitmdump
 from tests.world.sentinel import Sentinel
 
 SENT = "a%2Bb%2Fc%2541d%26e"
@@ -252,6 +252,20 @@ def test_a_loop_goes_round(sentinel: Sentinel, proxies: Callable[..., Mitmdump],
     back = talk(proxy.port, there[0])
     assert locations(back) == [asked]
     assert b"LP-Authorize-Fault: redirect-loop; n=1" in back
+
+
+def test_nobody_is_left_in_a_loop_that_was_turned_off(
+    sentinel: Sentinel, proxies: Callable[..., Mitmdump], tmp_path: Path
+) -> None:
+    install(sentinel, ["my-app"])
+    proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), "redirect-loop"))
+    asked = authorize_url(sentinel, "my-app")
+    leg = asked.replace("/authorize?", "/lp-authorize-login?")
+    assert locations(talk(proxy.port, leg)) == [], "nobody was sent there yet: it is Sentinel's affair"
+    assert locations(talk(proxy.port, asked)) == [leg]
+    proxy.command("lp.faults.off")
+    assert locations(talk(proxy.port, leg)) == [asked]
+    assert locations(talk(proxy.port, asked)) != [leg]
 
 
 def test_saved_flows_are_never_touched(run: Run, tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ def test_what_is_not_known_does_not_match() -> None:
         (302, "https://new.example/?code=c", True, "code"),
         (302, "https://login.example/", False, "login"),
         (302, "/login", False, "login"),
+        (302, "https://elsewhere.example/", False, "other"),
+        (302, "", False, "other"),
         (400, "", False, "refused"),
         (500, "", False, "refused"),
         (200, "", False, "other"),
@@ -139,7 +141,7 @@ def test_outcomes(status: int | None, location: str, lands: bool, came_out: str)
     answered = exchange(asked.target, status=status, response_headers=(("location", location),) if location else ())
     landing = hops.lands(found, answered)
     assert (landing is not None) is lands
-    assert outcome(answered, landing) == came_out
+    assert outcome(answered, landing, hops.leads(found, answered)) == came_out
 
 
 def test_earlier_codes_and_states_of_the_same_app() -> None:

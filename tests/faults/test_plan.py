@@ -192,3 +192,16 @@ def test_what_a_dry_run_only_told_of_has_no_number() -> None:
     assert Armed(dry.fault, dry).row.injected == 1, "it is still a dry run"
     armed = Armed(fault("at: authorize, do: {status: 500}"), dry)
     assert (armed.row.state, armed.row.injected) == ("armed", 0)
+
+
+def test_numbers_go_on_after_a_dry_run() -> None:
+    entry = "faults:\n  - {name: it, at: authorize, do: {status: 500}, times: {max: 2}}\n"
+    (armed_one,), (dry_one,) = plan(f"mode: arm\n{entry}"), plan(f"mode: dry-run\n{entry}")
+    first = Armed(armed_one)
+    assert [first.is_turn("a", place) for place in (1, 2, 3)] == [True, True, False]
+    dry = Armed(dry_one, first)
+    assert [dry.is_turn("a", place) for place in (4, 5, 6)] == [True, True, False], "its times begin anew"
+    assert dry.row.injected == 2, "so often it was told of"
+    dry.arm()
+    assert [dry.is_turn("a", place) for place in (7, 8, 9)] == [True, True, False]
+    assert (dry.row.injected, dry.injected["a"]) == (4, 4)

@@ -108,6 +108,43 @@ def test_the_order_of_the_plan_decides(proxies: Proxies, port: int, tmp_path: Pa
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("at", "do", "answer"),
+    [
+        ("token", {"without": ["access_token"]}, "~c 200"),
+        ("authorize", {"state": "removed"}, "~c 302"),
+        ("landing", {"state": "removed"}, "~c 302"),
+    ],
+)
+def test_a_filter_may_ask_for_the_answer(
+    proxies: Proxies, port: int, tmp_path: Path, at: str, do: dict[str, Any], answer: str
+) -> None:
+    never = {"name": "never", "at": at, "match": {"filter": "~c 418"}, "do": do}
+    faults = [never, {"name": "it", "at": at, "match": {"filter": answer}, "do": do, "times": {"first": 1}}]
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan_file(tmp_path, *faults)))
+    token = f"http://sentinel.localhost:{port}/sentinel/api/account/12345678/token?v=2.0"
+    asked = (token, {"code": "x"}) if at == "token" else (plain_authorize(port, "a", state="x"), None)
+    assert [HEADER + b": it; n=1" in talk(proxy.port, *asked) for _ in range(2)] == [True, False]
+
+
+def test_a_match_is_counted_once_though_it_is_looked_at_twice(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    faults: list[dict[str, Any]] = [
+        {"name": "waits", "at": "authorize", "match": {"filter": "~c 418"}, "do": {"state": "removed"}},
+        {"name": "it", "at": "authorize", "do": {"status": 503}, "times": {"after": 2}},
+    ]
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan_file(tmp_path, *faults)))
+    got = [HEADER in talk(proxy.port, plain_authorize(port, "a")) for _ in range(3)]
+    assert got == [False, False, True]
+
+
+def test_what_is_streamed_is_not_said_to_be_changed(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    given = options(config_file(tmp_path, {}), "token-500", stream_large_bodies="1")
+    proxy = proxies("-s", SCRIPT, options=given)
+    got = talk(proxy.port, f"http://sentinel.localhost:{port}/sentinel/api/account/12345678/token?v=2.0", {"code": "x"})
+    assert b'{"access_token":  "a"}' in got
+    assert "put in" not in proxy.stop().stdout
+
+
 def test_the_same_plan_and_traffic_give_the_same_faults(proxies: Proxies, port: int, tmp_path: Path) -> None:
     plan = plan_file(
         tmp_path,

@@ -111,6 +111,16 @@ def test_the_callback_of_a_token_request_ends_after_it(callback_first: bool) -> 
     assert (found.verdict, found.seen) == ("as expected", "callback 403, 0 token requests")
 
 
+def test_a_loop_after_a_token_request_is_seen_by_its_callback() -> None:
+    again = [authorize(3 + place, f"j{place + 2}") for place in range(3)]
+    found = verdict("loop: no", callback(302, query="code=c"), *again, at="token")
+    assert (found.verdict, found.seen) == (
+        "not as expected", "callback 302, 0 token requests, authorize again 3x, a loop",
+    )  # fmt: skip
+    elsewhere = verdict("loop: no", *again, at="token")
+    assert elsewhere.verdict == "not seen", "without its callback nobody knows the browser"
+
+
 def test_one_bad_end_is_the_faults_verdict() -> None:
     found = verdict("callback: 4xx", callback(200), times=3)
     assert (found.verdict, found.injected) == ("not as expected", 3)

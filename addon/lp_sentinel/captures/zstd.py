@@ -18,7 +18,7 @@ _PIECE = 1 << 12
 
 
 def unpacker(packed: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """What reads unpacked what ``packed`` reads. It raises EOFError where that ends too early, ValueError where it is broken."""
+    """What reads unpacked what ``packed`` reads: EOFError where that ends too early, ValueError where it is broken."""
     frames = _Frames(packed)
     read = zstandard.ZstdDecompressor().stream_reader(frames, read_across_frames=True).read1  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lp_sentinel.faults.plan import Body, Do
 
 _OK = 200
+_BODILESS = (204, 205, 304)
 _BAD_REQUEST = 400
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
@@ -43,6 +44,8 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, status: int, body: str = "", media_type: str = _HTML, *more: tuple[str, str]) -> Answer:
+        if status in _BODILESS:
+            body = ""  # RFC 9110 section 6.4.1: it would be read as the next response
         # A browser keeps a 301 or a 308 for good unless told otherwise: the fault would outlive the plan.
         types = (("Content-Type", media_type),) if body else ()
         return cls(status, (*types, ("Cache-Control", "no-store"), *more), body.encode("utf-8", "surrogateescape"))
@@ -63,8 +66,9 @@ def answer(do: Do, *, is_token: bool) -> Answer:
     more = (("Retry-After", str(do.retry_after)),) if do.retry_after is not None else ()
     if isinstance(do.body, Body):
         return Answer.of(status, do.body.text, do.body.type, *more)
-    if do.body is None and do.error is not None:
-        fields = {"error": do.error} | ({"error_description": do.description} if do.description else {})
+    if do.body is None and (do.error is not None or do.description):
+        fields = {"error": do.error} if do.error is not None else {}
+        fields |= {"error_description": do.description} if do.description else {}
         return Answer.of(status, json.dumps(fields), _JSON, *more)
     kind = do.body or ("json" if is_token else "html")
     says = _SAYS.get(status, "Injected by a fault plan")
@@ -95,5 +99,7 @@ def did(do: Do) -> str:
     """What such an answer is, in words."""
     if do.error is not None:
         return f"{do.status or _BAD_REQUEST} with error={do.error}"
+    if do.description is not None and do.body is None:
+        return f"{do.status or _BAD_REQUEST} with error_description alone"
     body = f" with {do.body}" if isinstance(do.body, str) else ""
     return f"status {do.status}{body}"

@@ -37,8 +37,9 @@ class Armed:
         if before and before.is_asked and before.fault.mode == fault.mode:
             self.is_on, self.is_dry, self.is_asked = before.is_on, before.is_dry, True
         self.matched: Counter[str] = before.matched if before else Counter()
-        has_numbers = before is not None and (self.is_dry or not before.is_dry)  # what was only told of has none
-        self.injected: Counter[str] = before.injected if before and has_numbers else Counter()
+        self.injected: Counter[str] = before.injected if before else Counter()
+        self.told: Counter[str] = before.told if before and self.is_dry else Counter()
+        """How often it was only told of (dry-run): that takes no number of those that were put in."""
         self.could_not: str | None = None
         """Why a matching exchange was passed by; told once."""
         self._begin()
@@ -46,12 +47,15 @@ class Armed:
     def _begin(self) -> None:
         """Let its ``times`` begin. What is numbered goes on, so that no two injections have one number."""
         self._since = time.monotonic()
-        self._matched_before, self._injected_before = self.matched.copy(), self.injected.copy()
+        self._matched_before, self._counted_before = self.matched.copy(), self.counted.copy()
+
+    @property
+    def counted(self) -> Counter[str]:
+        """What goes on now: how often it was put in, or told of."""
+        return self.told if self.is_dry else self.injected
 
     def arm(self) -> None:
         """From now on it is put in, even if its plan says otherwise or its ``times`` were over."""
-        if self.is_dry:
-            self.injected.clear()
         self.is_on, self.is_dry, self.is_asked = True, False, True
         self._begin()
 
@@ -63,10 +67,10 @@ class Armed:
         """Count a match; whether it is this one's turn."""
         self.matched[client] = count
         place = count - self._matched_before[client]
-        put_in = self.injected[client] - self._injected_before[client]
+        put_in = self.counted[client] - self._counted_before[client]
         if not is_due(self.fault, place, put_in, time.monotonic() - self._since):
             return False
-        self.injected[client] += 1
+        self.counted[client] += 1
         return True
 
     @property
@@ -75,6 +79,6 @@ class Armed:
             name=self.fault.name,
             at=self.fault.at,
             state="off" if not self.is_on else "dry-run" if self.is_dry else "armed",
-            injected=self.injected.total(),
+            injected=self.counted.total(),
             seed=self.fault.seed,
         )

@@ -43,8 +43,6 @@ class _Pending(NamedTuple):
 
     seen: Seen
     faults: tuple[Armed, ...]
-    start: int
-    """Those before it had their chance at the request."""
 
 
 class _Chosen(NamedTuple):
@@ -103,7 +101,8 @@ class Injector:
 
     async def request(self, flow: HTTPFlow) -> None:
         """Put in what needs no real answer."""
-        if flow.response or flow.error or not flow.live:
+        # What is streamed has gone by now: nothing can take its place.
+        if flow.response or flow.error or not flow.live or flow.request.stream:
             return
         # A flow that is sent again (client replay) still has the marks of its first time.
         forget(flow)
@@ -120,11 +119,11 @@ class Injector:
         seen = self._hops.at_request(exchange)
         if seen is None:
             return
-        start, chosen = self._choose_at_request(flow, seen)
+        chosen, later = self._choose_at_request(flow, seen)
         if chosen:
             await self._put_in(flow, chosen)
         if not flow.response and not flow.error:
-            self._expect_answer(flow.id, _Pending(seen, self._lineup.faults, start))
+            self._expect_answer(flow.id, _Pending(seen, later))
 
     async def response(self, flow: HTTPFlow) -> None:
         """Edit the real answer."""
@@ -146,25 +145,30 @@ class Injector:
 
     # --- which fault ---
 
-    def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[int, _Chosen | None]:
-        """The fault to put in now, and the first one that may be put in later: the order of the plan decides."""
-        for index, armed in enumerate(self._lineup.faults):
+    def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[_Chosen | None, tuple[Armed, ...]]:
+        """The fault to put in now, and those that may be put in later: the order of the plan decides."""
+        chosen, later, waits = None, list[Armed](), False
+        for armed in self._lineup.faults:
             fault = armed.fault
-            if not armed.is_on or fault.at != seen.hop or not self._matches(fault, seen, flow):
+            if fault.at == "landing":
+                later.append(armed)
+            elif fault.at != seen.hop or not (armed.is_on or waits):
                 continue
-            if fault.needs_answer:
-                return index, None
-            if chosen := self._chosen(armed, seen, None, partial(at_request, fault, seen)):
-                return len(self._lineup.faults), chosen
-        return len(self._lineup.faults), None
+            elif waits or (fault.needs_answer and chosen is None):
+                later.append(armed)  # its filter may ask for the answer, too
+                waits = waits or self._matches(fault, seen, flow)
+            elif chosen is None and self._matches(fault, seen, flow):
+                chosen = self._chosen(armed, seen, None, partial(at_request, fault, seen))
+        return chosen, tuple(armed for armed in later if chosen is None or armed.fault.at == "landing")
 
     def _choose_at_response(
         self, flow: HTTPFlow, pending: _Pending, answered: Exchange, landing: str | None
     ) -> _Chosen | None:
-        real = outcome(answered, landing)
-        for index, armed in enumerate(pending.faults):
-            fault, seen = armed.fault, pending.seen
-            here = index >= pending.start if fault.at == seen.hop else fault.at == "landing" and landing is not None
+        seen = pending.seen
+        real = outcome(answered, landing, self._hops.leads(seen, answered))
+        for armed in pending.faults:
+            fault = armed.fault
+            here = fault.at == seen.hop or landing is not None
             if not here or not armed.is_on or fault.match.outcome not in (None, real):
                 continue
             if not self._matches(fault, seen, flow):
@@ -205,13 +209,15 @@ class Injector:
         )
 
     def _loop(self) -> Armed | None:
-        return next((armed for armed in self._lineup.faults if armed.is_on and armed.fault.family == "loop"), None)
+        """The loop that somebody is in, even if it is off by now: Sentinel does not know its other half."""
+        known = self._lineup.known()
+        return next((armed for armed in known if armed.fault.family == "loop" and armed.injected.total()), None)
 
     # --- putting it in ---
 
     async def _put_in(self, flow: HTTPFlow, chosen: _Chosen) -> None:
         armed, act = chosen.armed, chosen.act
-        fault, number = armed.fault, armed.injected[chosen.seen.client]
+        fault, number = armed.fault, armed.counted[chosen.seen.client]
         spent = "; the real code is spent" if act.spends else ""
         done = f"{act.did}{spent}"
         where = f"{fault.at} of client {chosen.seen.client_id or '?'}"

@@ -13,7 +13,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.plan import Match
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.finding import Hop
-from lp_sentinel.landing import REDIRECTS, leads_to, redirect_target
+from lp_sentinel.landing import LeadsTo, leads_to, redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, is_loopback, parse_parameters
@@ -119,18 +119,23 @@ class Hops:
     def lands(self, seen: Seen, answer: Exchange) -> str | None:
         """The Location with which this answer takes the browser back to the app; ``None`` if it does not."""
         redirect = redirect_target(answer)
+        leads = self.leads(seen, answer)
+        if leads == "login" and redirect and redirect.endpoint:
+            self._login_hosts[redirect.endpoint.host, redirect.endpoint.port] = True
+            self._hosts[redirect.endpoint.host] = True
+        return redirect.url if redirect and leads == "app" else None
+
+    def leads(self, seen: Seen, answer: Exchange) -> LeadsTo | None:
+        """Where this answer takes the browser; ``None`` if it is no redirect of a login."""
+        redirect = redirect_target(answer)
         if redirect is None or seen.login is None or seen.hop not in ("authorize", "login"):
             return None
-        leads = leads_to(
+        return leads_to(
             redirect,
             sentinel=seen.login.sentinel,
             app_endpoints=seen.login.app_endpoints,
             login_hosts=self._config.login_hosts,
         )
-        if leads == "login" and redirect.endpoint:
-            self._login_hosts[redirect.endpoint.host, redirect.endpoint.port] = True
-            self._hosts[redirect.endpoint.host] = True
-        return redirect.url if leads == "app" else None
 
     def landed(self, seen: Seen, location: str | None) -> None:
         """Remember what really lands: a later fault may bring an earlier login's code or state."""
@@ -196,7 +201,7 @@ def _seen(hop: Hop, exchange: Exchange, login: Login | None) -> Seen:
     return Seen(hop, exchange, login.account, login.client_id, login.state, login.redirect_uri, login)
 
 
-def outcome(answer: Exchange, landing: str | None) -> str:
+def outcome(answer: Exchange, landing: str | None, leads: LeadsTo | None) -> str:
     """What Sentinel really answered, in the words of ``match``."""
     if answer.status is None:
         return "other"
@@ -204,7 +209,7 @@ def outcome(answer: Exchange, landing: str | None) -> str:
         return "refused"
     if landing:
         return next((name for name in ("code", "error") if carried(landing, name)), "other")
-    return "login" if answer.status in REDIRECTS else "other"
+    return "login" if leads == "login" else "other"
 
 
 def matches(match: Match, seen: Seen, passes: Callable[[Callable[..., bool]], bool]) -> bool:

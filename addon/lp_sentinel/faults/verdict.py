@@ -73,7 +73,7 @@ class Injection:
     """Seconds since the epoch."""
     client_id: str | None
     browser: Browser | None
-    """``None`` at the token hop, where the browser takes no part."""
+    """At the token hop that of the callback that redeems, ``None`` until it is seen."""
     code: Digest | None
     lands_at: Endpoint | None = None
     """Where the browser should call back."""
@@ -155,8 +155,8 @@ class Watch:
         self.limits = limits
         self._watched: deque[Injection] = deque()
         self._tallies: dict[str, _Tally] = {}
-        self._callbacks: Ageing[str, tuple[int | None, float]] = Ageing(_MOST_CALLBACKS)
-        """The last callback of each journey: status, and when it was answered."""
+        self._callbacks: Ageing[str, tuple[int | None, float, Browser]] = Ageing(_MOST_CALLBACKS)
+        """The last callback of each journey: status, when it was answered, and to whom."""
 
     def put_in(self, injection: Injection) -> None:
         """Watch from now on."""
@@ -185,17 +185,20 @@ class Watch:
         injection.journey = journey
         # The callback that a token request belongs to began before it, and may have been judged by now.
         earlier = self._callbacks.get(journey) if journey else None
-        if earlier and injection.fault.at == "token" and earlier[1] >= injection.at:
-            injection.callbacks.append(earlier[0])
+        if earlier and injection.fault.at == "token":
+            injection.browser = earlier[2]
+            if earlier[1] >= injection.at:
+                injection.callbacks.append(earlier[0])
 
     def _callback(self, exchange: Exchange, journey: str | None) -> None:
         answered = exchange.answered or exchange.started or 0.0
         if journey:
-            self._callbacks[journey] = exchange.status, answered
+            self._callbacks[journey] = exchange.status, answered, exchange.browser
         after = [one for one in self._watched if one.flow != exchange.flow and answered >= one.at]
         followed = [one for one in after if one.journey is not None and one.journey == journey]
         for injection in followed or self._with_code(after, parse_parameters(exchange.query).get("code")):
             injection.callbacks.append(exchange.status)
+            injection.browser = injection.browser or exchange.browser
 
     def _bare_callback(self, exchange: Exchange) -> None:
         """One without parameters, because there were none or they stood in the fragment: not a callback to others."""

@@ -204,10 +204,11 @@ class Session:
             self._screen.summary(self._tally, self._faults())
 
     def fails(self, least: Severity | None) -> bool:
-        """Whether something at least as severe was found; ``None``: whatever it was."""
+        """Whether something at least as severe was found, or seen of a fault; ``None``: whatever it was."""
         if least is None:
             return False
-        return self._tally.at_least(least) > 0 or any(fault.fails(least) for fault in self._faults())
+        faults = () if self._capture else self._faults()  # into what is read from a file none is put
+        return self._tally.at_least(least) > 0 or any(fault.fails(least) for fault in faults)
 
     def write(self, report: Report, *, is_whole: bool = True) -> None:
         """Hand what was found so far to a report; if it is to be whole, with journeys that go on."""
