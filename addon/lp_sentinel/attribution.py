@@ -100,7 +100,8 @@ def of_hop(
             lambda journey: shares_parameter(journey, asked),
             lambda journey: both_stateless(journey, redirect),
         ),
-        is_guess=len(likely) > 1,
+        # What is near a place that it was only guessed to have been at is no more certain than that.
+        is_guess=len(likely) > 1 or any(journey.guessed for journey in likely),
     )
 
 
@@ -114,7 +115,8 @@ def of_callback(
     own, mine = asked.own, journeys.waiting_in(asked.browser)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_come_from(j, asked, login_hosts)]
     chained = [j for j in waiting if follows(j, asked)]
-    if told := _told(journeys, asked, comes_from_login=bool(chained)):
+    told = _told(journeys, asked, comes_from_login=bool(chained)) or _strayed(journeys, asked, waiting, chained)
+    if told:
         return _newest(_narrowed(told, lambda journey: journey.browser == asked.browser))
     referer = endpoint_of(asked.referer)
     if redirected_elsewhere and not (referer and host_matches(referer.host, login_hosts)):
@@ -151,7 +153,30 @@ def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[J
             lambda journey: own.endpoint in journey.app_endpoints,
             lambda journey: follows(journey, asked),
         )
-    return same_code or [journey for journey in journeys.landed_with("state", state) if calls_back(journey, own)]
+    begun = [j for j in journeys.landed_with("state", state) if j.request.state == state and calls_back(j, own)]
+    if comes_from_login and not any(follows(journey, asked) for journey in begun):
+        begun = []  # an earlier login's state, brought from the page of one that waits
+    return same_code or begun
+
+
+def _strayed(
+    journeys: Journeys, asked: Asked, waiting: Collection[Journey], chained: Collection[Journey]
+) -> list[Journey]:
+    """Journeys that landed with the request's state, though they were not begun with it.
+
+    It may be what every login is handed, so while others wait it tells only of those whose callback is due.
+    """
+    own = asked.own
+    strayed = [j for j in journeys.landed_with("state", own.query.get("state")) if calls_back(j, own)]
+    if not waiting:
+        return strayed
+    return [] if chained else [journey for journey in strayed if _is_due(journey, asked)]
+
+
+def _is_due(journey: Journey, asked: Asked) -> bool:
+    """Whether a journey of this browser landed by Location, and was not called back yet."""
+    is_sent = journey.landing is not None and journey.landing.via == "location"
+    return is_sent and not journey.callback_seen and journey.browser == asked.browser
 
 
 def _due(journeys: Journeys, asked: Asked, *, among_others: bool) -> list[Journey]:

@@ -10,6 +10,7 @@ from lp_sentinel.authorize import authorize_path
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.journey import Browser, Journey
 from lp_sentinel.landing import Key, Target, key_of, request_target
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
 
 
@@ -162,9 +163,14 @@ def calls_back(journey: Journey, own: Target) -> bool:
 
 
 def agrees(journey: Journey, own: Target) -> bool:
-    """Whether code or state is as it landed; absent on both sides is alike."""
+    """Whether code or state is as it landed, as far as that is known; absent on both sides is alike."""
     landing = journey.landing
-    return landing is not None and (own.query.get("code") == landing.code or own.query.get("state") == landing.state)
+    return landing is not None and (
+        own.query.get("code") == landing.code
+        or own.query.get("state") == landing.state
+        or is_taken_out(landing.code)
+        or is_taken_out(own.query.get("code"))
+    )
 
 
 def may_come_from(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:

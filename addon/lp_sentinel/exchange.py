@@ -64,7 +64,7 @@ class Exchange(Struct, frozen=True, gc=False):
     injected: bool = False
     """Whether a fault plan of ours altered the response."""
     from_cache: bool = False
-    """Whether the browser is known to have answered it itself, from a cache or by a service worker."""
+    """Whether the browser is known to have answered it itself: from a cache, by a service worker, going to https."""
 
     @property
     def path(self) -> str:
@@ -98,6 +98,11 @@ class Exchange(Struct, frozen=True, gc=False):
     def is_subresource(self) -> bool:
         """Whether the browser said that it fetched a part of a page (Sec-Fetch-Dest), not a page."""
         return header(self.request_headers, "sec-fetch-dest") in _SUBRESOURCES
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether the browser goes there itself, as far as it said so (Sec-Fetch-Mode)."""
+        return header(self.request_headers, "sec-fetch-mode") in (None, "navigate")
 
 
 def elapsed(since: float, until: float) -> float:

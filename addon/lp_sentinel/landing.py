@@ -169,7 +169,7 @@ def read_answer(exchange: Exchange, target: Target | None, leads: LeadsTo | None
     landing = target if leads == "app" else None
     requested = parse_uri(request.redirect_uri) if request.redirect_uri else None
     return AnswerFacts(
-        status=exchange.status,
+        status=exchange.status if not exchange.from_cache else None,
         no_answer=exchange.no_answer,
         error=exchange.error,
         is_redirect=exchange.status in REDIRECTS and not is_taken_out(location),

@@ -217,12 +217,17 @@ def test_answer_times(entry: dict[str, Any], after: float | None) -> None:
 
 @pytest.mark.parametrize(
     ("status", "known", "error"),
-    [(302, 302, None), ("302", 302, None), (302.0, 302, None), (0, None, "status 0"), (-1, None, "status 0")]
+    [(302, 302, None), ("302", 302, None), (302.0, 302, None), (0, None, "status 0"), (-1, None, None)]
     + [(value, None, None) for value in (None, "", "many")],
 )
 def test_statuses(status: object, known: int | None, error: str | None) -> None:
     exchange = one(None, {"status": status})
     assert (exchange.status, exchange.error) == (known, error)
+
+
+def test_a_failure_as_playwright_tells_it() -> None:
+    exchange = one(None, {"status": -1, "_failureText": "net::ERR_CONNECTION_RESET"})
+    assert (exchange.status, exchange.error) == (None, "net::ERR_CONNECTION_RESET")
 
 
 @pytest.mark.parametrize(

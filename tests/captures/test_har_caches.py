@@ -14,6 +14,7 @@ from lp_sentinel.redact import Redactor
 from tests.captures.hars import AUTHORIZE, CALLBACK, SENTINEL
 
 BY_WORKER = {"response": {"_fetchedViaServiceWorker": True}}
+INTERNAL = {"response": {"headers": [{"name": "Non-Authoritative-Reason", "value": "HSTS"}]}}
 PLAIN: dict[str, Any] = {}
 
 
@@ -43,6 +44,7 @@ def judged(tmp_path: Path, *entries: dict[str, Any]) -> list[str]:
         (PLAIN, {"_fetchType": "Disk Cache"}),
         (BY_WORKER, PLAIN),
         ({"_fetchType": "Service Worker"}, PLAIN),
+        (INTERNAL, PLAIN),
     ],
 )
 def test_a_callback_that_is_there_twice_but_was_sent_once(
@@ -62,3 +64,16 @@ def test_a_callback_that_was_sent_twice(second: dict[str, Any], tmp_path: Path) 
 def test_what_comes_from_a_cache_tells_nobody_a_code(how: dict[str, Any], leaks: list[str], tmp_path: Path) -> None:
     image = entry("https://cdn.example/logo.png", 2, referer=CALLBACK, **how)
     assert judged(tmp_path, entry(CALLBACK, 1), image) == leaks
+
+
+def test_chrome_goes_to_https_by_itself(tmp_path: Path) -> None:
+    secure = SENTINEL + AUTHORIZE
+    by_itself = {"headers": INTERNAL["response"]["headers"], "redirectURL": secure}
+    entries = [
+        entry(secure.replace("https", "http", 1), 0, status=307, response=by_itself),
+        entry(secure, 1, status=302, response={"redirectURL": CALLBACK}),
+    ]
+    capture = tmp_path / "session.har"
+    capture.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
+    found = judge_capture(capture, load_project(None).choosing(("LPA1", "LPA2"), ("LPA131",)), Redactor())
+    assert [finding.rule for finding in found.findings] == ["LPA103"], "nobody was answered 307"

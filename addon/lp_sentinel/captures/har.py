@@ -114,7 +114,7 @@ def find_exchanges(stream: Stream) -> Iterator[Found]:
 def exchange_of(found: Found) -> Exchange:
     entry, asked = found.entry, found.asked
     request, response = entry.request or Request(), entry.response or Response()
-    status = _status(response.status)
+    status = _status(response)
     headers, answer = _headers(request.headers), _headers(response.headers)
     if header(answer, "location") is None and (response.redirect or response.headers is None):
         # A redirect of which nothing was recorded led somewhere, too.
@@ -142,10 +142,16 @@ def exchange_of(found: Found) -> Exchange:
         status=status or None,
         response_headers=answer,
         response_body=_received(bodies.response, answer) if status else None,
-        error=text_of(response.error) or NO_ANSWER if status == 0 else None,
+        error=text_of(response.error or response.failure) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
-        from_cache=response.by_worker is True or entry.cache in CACHES or entry.fetched in CACHES,
+        from_cache=_is_from_cache(entry, response, answer),
     )
+
+
+def _is_from_cache(entry: Entry, response: Response, answer: Headers) -> bool:
+    is_from_store = response.by_worker is True or entry.cache in CACHES or entry.fetched in CACHES
+    # Chrome goes to https by itself where it knows that a host wants that, and says so like a server.
+    return is_from_store or header(answer, "non-authoritative-reason") is not None
 
 
 def pack(found: Found) -> bytes:
@@ -205,12 +211,15 @@ def _asked(request: Request | None) -> Asked | None:
     return Asked(method, scheme, named[0], named[1] or _PORTS[scheme], target)
 
 
-def _status(value: Scalar) -> int | None:
+def _status(response: Response) -> int | None:
     """``None`` is "not known", 0 "no answer"."""
     try:
-        return max(int(value), 0) if isinstance(value, str | int | float) else None
+        status = int(response.status) if isinstance(response.status, str | int | float) else None
     except (ValueError, OverflowError):
         return None
+    if status is not None and status < 0:  # Playwright's while there is none; it tells of a failure apart
+        return 0 if response.failure else None
+    return status
 
 
 def _headers(pairs: Pairs) -> Headers:

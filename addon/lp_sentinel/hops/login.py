@@ -19,7 +19,10 @@ def judge_login(docket: Docket, exchange: Exchange, asked: Asked, part: Part, re
     if redirect is None:
         return
     own = (exchange.host, exchange.port)
-    hands_over = own == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
+    # Where a script's fetch is redirected to, no browser goes: what it hands over is no landing.
+    hands_over = exchange.is_navigation and (
+        own == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
+    )
     leads = docket.leads(journey, redirect, hands_over=hands_over)
     journey.login_begun |= leads == "login"
     if leads == "app":

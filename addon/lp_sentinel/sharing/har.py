@@ -109,6 +109,8 @@ class _Entry:
                 "headersSize": _number,
                 "bodySize": _number,
                 "_error": self._short,
+                # Playwright's
+                "_failureText": self._short,
                 # Chrome's
                 "_transferSize": _number,
                 "_fetchedViaServiceWorker": _number,
