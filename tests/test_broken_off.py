@@ -186,7 +186,7 @@ TOLD = '"outcome": "code"'
         ([IN_ORDER, "--report", "-", "--quiet"], "2>&-", 0, TOLD, ""),
         ([IN_ORDER, "--report", "x.jsonl"], ">&-", 0, "", ""),
         ([IN_ORDER, "--report", "x.jsonl"], ">&- 2>&-", 0, "", ""),
-        (["missing.flow"], "2>&-", 2, "No authorize request", ""),
+        (["missing.flow"], "2>&-", 2, "", ""),
         (
             [IN_ORDER, "--report", "-"],
             ">&-",

@@ -177,6 +177,7 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
         ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
         ({}, ["--select", "LPB"], "unknown rule 'LPB' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
         ({}, ["--select", "LPB1"], "unknown rule 'LPB1', did you mean 'LPA1'?\n"),
+        ({}, ["--select", "state-lost"], "unknown rule 'state-lost' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
         (
             {"lp-authorize.yaml": "rules:\n  paths: [nope/]\n"},
             [],
@@ -299,6 +300,7 @@ def test_a_capture_without_a_login_says_so(run: Run) -> None:
     done = run("check", "other.har")
     assert done.exit_code == 0
     assert "No authorize request was seen" in done.stdout
+    assert run("check", "missing.har").stdout == "", "of what could not be read nothing is known"
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class _Options(NamedTuple):
 
 
 def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    pieces = (piece.strip().upper() for value in values for piece in value.split(","))
+    pieces = (piece.strip() for value in values for piece in value.split(","))
     return tuple(piece for piece in pieces if piece)
 
 

@@ -157,7 +157,7 @@ class LandingFacts(Struct, frozen=True):
     state_is_own_query: bool
     """The requested ``redirect_uri`` has this ``state`` in its own query."""
     state_change: str | None
-    """How ``state`` came to differ from the one sent: ``truncated``, ``letter case``, …; ``None``: not, or not known."""
+    """How ``state`` came to differ from the one sent: ``truncated``, ``letter case``; ``None``: not, or not known."""
     repeated: tuple[str, ...]
     """Those of ``code``, ``state``, ``error``, ``error_description``, ``error_uri`` that occur more than once."""
     in_fragment: tuple[str, ...]

@@ -21,11 +21,15 @@ class Project(NamedTuple):
     book: RuleBook
 
     def choosing(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> Project:
-        """With other rules selected, if any are named, and more ignored. Raises ValueError for what begins no id."""
+        """With other rules selected, if any are named, and more ignored, in letters of either case.
+
+        Raises ValueError for what begins no id.
+        """
         for prefix in (*select, *ignore):
-            if not _begins_one(prefix, self.book):
+            if not _begins_one(prefix.upper(), self.book):
                 raise ValueError(unknown_rule(prefix, self.book.by_id, may_begin=True))
         rules = self.config.rules
+        select, ignore = tuple(map(str.upper, select)), tuple(map(str.upper, ignore))
         chosen = replace(rules, select=select or rules.select, ignore=(*rules.ignore, *ignore))
         return self._replace(config=replace(self.config, rules=chosen))
 

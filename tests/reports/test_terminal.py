@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from lp_sentinel.faults.verdict import FaultVerdict, Judgement
 from lp_sentinel.finding import Finding, JourneySummary, Severity
 from lp_sentinel.reports.overview import row
 from lp_sentinel.reports.tally import Tally
@@ -262,3 +263,12 @@ def test_an_output_that_is_not_unicode_gets_signs_it_can_hold(encoding: str) -> 
     assert "x LPA310 state-lost" in text
     assert "302 -> app.example/cb" in text
     assert "state \\u6f22...(22)" in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sign"), [("as expected", "✓"), ("not as expected", "✗"), ("never matched", "▲"), ("not seen", "·")]
+)
+def test_how_an_app_took_a_fault_is_told_by_its_sign(verdict: Judgement, sign: str) -> None:
+    out = io.StringIO()
+    Terminal(out).summary(Tally(), [FaultVerdict("state-lost", verdict, 1, "loop: no", "nothing followed")])
+    assert f"  {sign} fault state-lost: {verdict}" in out.getvalue()

@@ -18,10 +18,13 @@ class Screen:
         self._terminal = Terminal(file)
         self._several = several
         self._rows: list[Row] = []
+        self._is_told = False
+        """Whether something could be read."""
 
     def capture(self, judged: Judged) -> None:
         """Print the next capture."""
         is_whole = judged.problem is None
+        self._is_told |= is_whole or judged.exchanges > 0
         if self._several:
             self._terminal.heading(judged.capture)
             self._rows.append(
@@ -33,4 +36,5 @@ class Screen:
         """Print what all came to."""
         if self._rows:
             self._terminal.overview(self._rows)
-        self._terminal.summary(tally)
+        if self._is_told:
+            self._terminal.summary(tally)

@@ -182,7 +182,8 @@ def _title(finding: Finding) -> Text:
 
 
 def _fault(fault: FaultVerdict) -> Text:
-    sign, style = (SIGNS[fault.severity], STYLES[fault.severity]) if fault.severity else ("✓", "green")
+    as_hoped = ("✓", "green") if fault.verdict == "as expected" else ("·", "dim")
+    sign, style = (SIGNS[fault.severity], STYLES[fault.severity]) if fault.severity else as_hoped
     line = Text("  ", overflow="fold")
     line.append(sign, style=style)
     line.append(f" fault {printable(fault.line, _LONGEST_FAULT)}")

@@ -25,7 +25,8 @@ def redact(
 ) -> None:
     """Write a capture without its secrets, safe to share, that gives the same findings.
 
-    A flow file stays a flow file, a HAR a HAR. Exit status 2: IN could not be used, or not all of it.
+    A flow file stays a flow file, a HAR a HAR. It is read twice, so IN is a file (`-` is none). Exit status 2: IN could
+    not be used, or not all of it.
     """
     try:
         redacted = redact_capture(source, target, load_project(config).config, may_overwrite=force)
