@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import pytest
 from mitmproxy.io import tnetstring
 
-from tests.world.proxy import MITMDUMP, Options, arguments_of, environment
+from tests.world.proxy import MITMDUMP, Options, arguments_of, environment, replay
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURES = ROOT / "captures"
@@ -130,6 +130,28 @@ def test_both_roads_write_the_same_report(
 def test_a_har_says_what_the_flow_file_says(name: str, road: Road, roads: Mapping[Road, Mapping[Path, Judged]]) -> None:
     flow, har = (roads[road][CAPTURES / f"{name}.{format_}"].records for format_ in FORMATS)
     assert _without(flow, "flow", "capture") == _without(har, "flow", "capture")
+
+
+@pytest.mark.parametrize("name", ["demo", "login-returns-to-authorize", "redemption-seen"])
+def test_a_har_may_list_its_entries_in_any_order(name: str, checked: Mapping[Path, Judged], tmp_path: Path) -> None:
+    capture, on_roads = tmp_path / f"{name}.har", []
+    har = json.loads((CAPTURES / f"{name}.har").read_text("utf-8"))
+    har["log"]["entries"].reverse()
+    capture.write_text(json.dumps(har))
+    for road in ROADS:
+        report = tmp_path / f"{road}.jsonl"
+        if road == "check":
+            _check("--quiet", "--no-redact", "--report", report, capture)
+        else:
+            options: Options = {"lp_config": CONFIG, "lp_report": report, "lp_redact": "off"}
+            replay(capture, "-s", ROOT / "addon" / "lp_authorize.py", options=options)
+        on_roads.append([json.loads(line) for line in report.read_text("utf-8").splitlines()])
+    assert _without(on_roads[0], "flow") == _without(on_roads[1], "flow")
+    assert _rules(on_roads[0]) == _rules(checked[CAPTURES / f"{name}.har"].records)
+
+
+def _rules(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted(record["rule"] for record in records if "rule" in record)
 
 
 def _without(records: Sequence[Mapping[str, Any]], *names: str) -> list[dict[str, Any]]:

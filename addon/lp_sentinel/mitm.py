@@ -24,7 +24,15 @@ from lp_sentinel.proxy.recent import Recent
 from lp_sentinel.proxy.replayed import Replayed
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.proxy.settings import OPTIONS, Settings, declare, read_settings, unknown_options
-from lp_sentinel.proxy.started import batch_capture, captures_in_use, is_replay, is_running, prints_here, spare_screen
+from lp_sentinel.proxy.started import (
+    batch_capture,
+    captures_in_use,
+    is_replay,
+    is_running,
+    prints_here,
+    replayed_kind,
+    spare_screen,
+)
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
 from lp_sentinel.sieve import Sieve
@@ -148,7 +156,7 @@ class Addon:
         session = Session(
             settings,
             reports,
-            replay=is_replay(),
+            replay=replayed_kind(),
             capture=batch_capture(),
             prints=prints_here(),
             refresh=self._refresh,

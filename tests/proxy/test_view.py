@@ -13,6 +13,7 @@ from mitmproxy import contentviews, http, io
 from mitmproxy.contentviews import Metadata
 from mitmproxy.test import tflow, tutils
 
+from lp_sentinel.captures.stream import Kind
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.proxy.settings import OPTIONS, read_settings
 from lp_sentinel.proxy.view import NAME, LoginView, add, remove
@@ -22,7 +23,7 @@ AUTHORIZE = "/sentinel/api/account/12345678/authorize"
 STATE = "af0ifjsldkjFvB2Xq9ZwTg"
 
 
-def session_of(*, replay: bool = False, config: Path | None = None, **options: str) -> Session:
+def session_of(*, replay: Kind | None = None, config: Path | None = None, **options: str) -> Session:
     given = {option.name: option.default for option in OPTIONS} | {"lp_show": "none", "lp_config": str(config or "")}
     capture = "demo" if replay else None
     return Session(read_settings(SimpleNamespace(**given | options), None), [], replay=replay, capture=capture)
@@ -93,7 +94,7 @@ def demo() -> list[http.HTTPFlow]:
 
 
 def test_a_whole_journey(demo: list[http.HTTPFlow]) -> None:
-    session = session_of(replay=True, config=ROOT / "captures" / "lp-authorize.yaml")
+    session = session_of(replay="flows", config=ROOT / "captures" / "lp-authorize.yaml")
     for flow in demo:
         if not session.live.sieve.lets_by(flow):
             session.response(flow)
@@ -111,7 +112,7 @@ def test_a_whole_journey(demo: list[http.HTTPFlow]) -> None:
 
 
 def test_marks_of_a_replay_before_it_is_judged(demo: list[http.HTTPFlow]) -> None:
-    session = session_of(replay=True, config=ROOT / "captures" / "lp-authorize.yaml")
+    session = session_of(replay="flows", config=ROOT / "captures" / "lp-authorize.yaml")
     flows: list[http.HTTPFlow] = [flow.copy() for flow in demo]  # type: ignore[no-untyped-call]
     for flow in flows:
         flow.marked = flow.comment = ""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.stream import Kind
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import names_login
 from lp_sentinel.sieve import Sieve
@@ -31,13 +32,19 @@ class LiveSession:
     """
 
     def __init__(
-        self, engine: Engine, config: Config, sink: Callable[[Exchange, Verdict], None], *, replay: bool = False
+        self,
+        engine: Engine,
+        config: Config,
+        sink: Callable[[Exchange, Verdict], None],
+        *,
+        replay: Kind | None = None,
     ) -> None:
+        """``replay`` is what is read first, if anything is: a HAR lists its exchanges in any order."""
         self._engine = engine
-        self.sieve = Sieve(config)
+        self.sieve = Sieve(config, lets_none_by=replay == "har")
         """What each flow goes through first. Only what it does not let by comes here."""
         self._sink = sink
-        self._replay = replay
+        self._is_replay = replay is not None
         self._held: list[tuple[float, int, Exchange]] = []
         self._unexplained: set[int] = set()
         """Places of those held of which it is not known yet whether they are steps of a login."""
@@ -53,7 +60,7 @@ class LiveSession:
     @property
     def holds_back(self) -> bool:
         """Whether exchanges wait for an earlier one to end: call :meth:`release` from time to time."""
-        return bool(self._held) and not self._replay
+        return bool(self._held) and not self._is_replay
 
     def leave_out(self) -> None:
         """A flow under way is no exchange of the session: when it ends, it only takes a place in the capture."""
@@ -73,7 +80,7 @@ class LiveSession:
         self._engine.announce(exchange)
         heapq.heappush(self._held, (exchange.started or 0.0, exchange.index, exchange))
         self._awaited.pop(flow.id, None)
-        if not self._replay:
+        if not self._is_replay:
             self.release()
         return exchange
 
@@ -90,7 +97,7 @@ class LiveSession:
     def go_live(self) -> None:
         """The file of a replay has been read: judge what it held, and from now on each exchange as it ends."""
         self.close()
-        self._replay = False
+        self._is_replay = self.sieve.lets_none_by = False
 
     def close(self) -> None:
         """The session has ended: judge what is held back."""

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.stream import Kind
 from lp_sentinel.config import App, Config
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
@@ -38,14 +39,14 @@ class Session:
         settings: Settings,
         reports: Iterable[Report],
         *,
-        replay: bool = False,
+        replay: Kind | None = None,
         capture: str | None = None,
         prints: bool = True,
         observe: Callable[[Exchange, Verdict], None] = lambda _exchange, _verdict: None,
         faults: Callable[[], tuple[FaultVerdict, ...]] = tuple,
         refresh: Callable[[list[HTTPFlow]], None] = lambda _flows: None,
     ) -> None:
-        """``replay``: a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew.
+        """``replay``: such a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew.
 
         ``observe`` is told of each judged exchange, ``faults`` tells how the app took what was injected.
         """
@@ -53,7 +54,7 @@ class Session:
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
         self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
-        self._is_replay = replay
+        self._is_replay = replay is not None
         self._capture = capture
         self._prints = prints
         self._refresh = refresh

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 from mitmproxy import ctx
 
+from lp_sentinel.captures.stream import Kind
 from lp_sentinel.reports import ReportError
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 
@@ -37,6 +39,18 @@ def is_running() -> bool:
 def is_replay() -> bool:
     """Whether a capture is read first (``-r``)."""
     return "rfile" in ctx.options and bool(ctx.options.rfile)
+
+
+def replayed_kind() -> Kind | None:
+    """What that capture is, by how it begins, as mitmproxy tells it; what comes through a pipe counts as flows."""
+    if not is_replay():
+        return None
+    path = Path(os.path.expanduser(ctx.options.rfile))  # noqa: PTH111  (it never fails)
+    try:
+        with path.open("rb") if path.is_file() else BytesIO() as file:
+            return "har" if file.read(1) == b"{" else "flows"
+    except OSError:
+        return "flows"
 
 
 def batch_capture() -> str | None:
