@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -132,12 +133,16 @@ def test_a_har_says_what_the_flow_file_says(name: str, road: Road, roads: Mappin
     assert _without(flow, "flow", "capture") == _without(har, "flow", "capture")
 
 
-@pytest.mark.parametrize("name", ["demo", "login-returns-to-authorize", "redemption-seen"])
-def test_a_har_may_list_its_entries_in_any_order(name: str, checked: Mapping[Path, Judged], tmp_path: Path) -> None:
-    capture, on_roads = tmp_path / f"{name}.har", []
-    har = json.loads((CAPTURES / f"{name}.har").read_text("utf-8"))
-    har["log"]["entries"].reverse()
-    capture.write_text(json.dumps(har))
+def test_a_har_may_list_its_entries_in_any_order(tmp_path: Path) -> None:
+    har = json.loads((CAPTURES / "in-order.har").read_text("utf-8"))
+    entries: list[dict[str, Any]] = har["log"]["entries"]
+    called_back = next(one for one in entries if "code=" in one["request"]["url"])
+    told = deepcopy(called_back)
+    told["startedDateTime"] = entries[-1]["startedDateTime"]
+    told["request"] |= {"url": "https://tracker.example/", "queryString": []}
+    told["request"]["headers"].append({"name": "Referer", "value": called_back["request"]["url"]})
+    capture, on_roads = tmp_path / "reversed.har", []
+    capture.write_text(json.dumps({"log": {**har["log"], "entries": [told, *reversed(entries)]}}))
     for road in ROADS:
         report = tmp_path / f"{road}.jsonl"
         if road == "check":
@@ -147,11 +152,7 @@ def test_a_har_may_list_its_entries_in_any_order(name: str, checked: Mapping[Pat
             replay(capture, "-s", ROOT / "addon" / "lp_authorize.py", options=options)
         on_roads.append([json.loads(line) for line in report.read_text("utf-8").splitlines()])
     assert _without(on_roads[0], "flow") == _without(on_roads[1], "flow")
-    assert _rules(on_roads[0]) == _rules(checked[CAPTURES / f"{name}.har"].records)
-
-
-def _rules(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    return sorted(record["rule"] for record in records if "rule" in record)
+    assert [record["rule"] for record in on_roads[0] if "rule" in record] == ["LPA407"]
 
 
 def _without(records: Sequence[Mapping[str, Any]], *names: str) -> list[dict[str, Any]]:
