@@ -136,11 +136,11 @@ def test_a_har_says_what_the_flow_file_says(name: str, road: Road, roads: Mappin
 def test_a_har_may_list_its_entries_in_any_order(tmp_path: Path) -> None:
     har = json.loads((CAPTURES / "in-order.har").read_text("utf-8"))
     entries: list[dict[str, Any]] = har["log"]["entries"]
-    called_back = next(one for one in entries if "code=" in one["request"]["url"])
+    called_back = next(one for one in entries if "?code=" in one["request"]["url"])
     told = deepcopy(called_back)
     told["startedDateTime"] = entries[-1]["startedDateTime"]
     told["request"] |= {"url": "https://tracker.example/", "queryString": []}
-    told["request"]["headers"].append({"name": "Referer", "value": called_back["request"]["url"]})
+    told["request"]["headers"] = [{"name": "Referer", "value": called_back["request"]["url"]}]
     capture, on_roads = tmp_path / "reversed.har", []
     capture.write_text(json.dumps({"log": {**har["log"], "entries": [told, *reversed(entries)]}}))
     for road in ROADS:
