@@ -101,7 +101,7 @@ class Addon:
         self._take_over(settings, reports)
 
     def _refuse(self, problem: str) -> NoReturn:
-        """Stop mitmproxy before it listens; later leave all as it was."""
+        """Stop mitmproxy as it starts; later leave all as it was."""
         if not is_running():
             # An error that is only logged lets the proxy listen first, and then says that there was one.
             raise SystemExit(f"lp-authorize: {problem}")
