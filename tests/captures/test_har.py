@@ -228,6 +228,7 @@ def test_statuses(status: object, known: int | None, error: str | None) -> None:
 def test_a_failure_as_playwright_tells_it() -> None:
     exchange = one(None, {"status": -1, "_failureText": "net::ERR_CONNECTION_RESET"})
     assert (exchange.status, exchange.error) == (None, "net::ERR_CONNECTION_RESET")
+    assert one(None, {"status": -1, "_failureText": ["odd"]}).error is None
 
 
 @pytest.mark.parametrize(

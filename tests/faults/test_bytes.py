@@ -264,7 +264,9 @@ def test_nobody_is_left_in_a_loop_that_was_turned_off(
     assert locations(talk(proxy.port, leg)) == [], "nobody was sent there yet: it is Sentinel's affair"
     assert locations(talk(proxy.port, asked)) == [leg]
     proxy.command("lp.faults.off")
-    assert locations(talk(proxy.port, leg)) == [asked]
+    back = talk(proxy.port, leg)
+    assert locations(back) == [asked]
+    assert b"LP-Authorize-Fault: redirect-loop; n=1" in back
     assert locations(talk(proxy.port, asked)) != [leg]
 
 

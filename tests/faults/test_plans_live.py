@@ -137,12 +137,16 @@ def test_a_match_is_counted_once_though_it_is_looked_at_twice(proxies: Proxies, 
     assert got == [False, False, True]
 
 
-def test_what_is_streamed_is_not_said_to_be_changed(proxies: Proxies, port: int, tmp_path: Path) -> None:
-    given = options(config_file(tmp_path, {}), "token-500", stream_large_bodies="1")
+@pytest.mark.parametrize(("longest", "is_put_in"), [(1, False), (22, True)])
+def test_of_a_streamed_request_only_the_answer_is_changed(
+    proxies: Proxies, port: int, tmp_path: Path, longest: int, is_put_in: bool
+) -> None:
+    given = options(config_file(tmp_path, {}), "token-500", stream_large_bodies=str(longest))
     proxy = proxies("-s", SCRIPT, options=given)
-    got = talk(proxy.port, f"http://sentinel.localhost:{port}/sentinel/api/account/12345678/token?v=2.0", {"code": "x"})
-    assert b'{"access_token":  "a"}' in got
-    assert "put in" not in proxy.stop().stdout
+    token = f"http://sentinel.localhost:{port}/sentinel/api/account/12345678/token?v=2.0"
+    got = talk(proxy.port, token, {"code": "long enough to be streamed"})
+    assert (b'{"access_token":  "a"}' in got) is not is_put_in, "the answer is streamed, too, or it is not"
+    assert ("put in" in proxy.stop().stdout) is is_put_in
 
 
 def test_the_same_plan_and_traffic_give_the_same_faults(proxies: Proxies, port: int, tmp_path: Path) -> None:

@@ -117,6 +117,12 @@ def test_a_loop_after_a_token_request_is_seen_by_its_callback() -> None:
     assert (found.verdict, found.seen) == (
         "not as expected", "callback 302, 0 token requests, authorize again 3x, a loop",
     )  # fmt: skip
+    one, watch = fault("at: token, do: {status: 500}, expect: {loop: no}"), Watch(Limits())
+    watch.observe(callback(200, query="code=c")[0], Verdict("j1", "callback", (), ()))
+    watch.put_in(Injection(fault=one, flow="f0", at=AT + 2.5, client_id="my-app", browser=None, code=None))
+    for seen, journey, hop in ((exchange(TOKEN, started=AT + 2.5, flow="f0"), "j1", "token"), *again):
+        watch.observe(seen, Verdict(journey, hop, (), ()))
+    assert watch.verdict("it", one.expect).verdict == "not as expected", "a callback that was answered before tells too"
     elsewhere = verdict("loop: no", *again, at="token")
     assert elsewhere.verdict == "not seen", "without its callback nobody knows the browser"
 

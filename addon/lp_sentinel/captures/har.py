@@ -142,7 +142,7 @@ def exchange_of(found: Found) -> Exchange:
         status=status or None,
         response_headers=answer,
         response_body=_received(bodies.response, answer) if status else None,
-        error=text_of(response.error or response.failure) or NO_ANSWER if status == 0 else None,
+        error=text_of(response.error or _failure(response)) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
         from_cache=_is_from_cache(entry, response, answer),
     )
@@ -218,8 +218,12 @@ def _status(response: Response) -> int | None:
     except (ValueError, OverflowError):
         return None
     if status is not None and status < 0:  # Playwright's while there is none; it tells of a failure apart
-        return 0 if response.failure else None
+        return 0 if _failure(response) else None
     return status
+
+
+def _failure(response: Response) -> str | None:
+    return response.failure if isinstance(response.failure, str) else None
 
 
 def _headers(pairs: Pairs) -> Headers:

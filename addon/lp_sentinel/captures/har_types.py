@@ -40,8 +40,8 @@ class Response(msgspec.Struct, gc=False, omit_defaults=True):
     headers: Pairs = None
     redirect: Scalar = msgspec.field(default=None, name="redirectURL")
     error: Scalar = msgspec.field(default=None, name="_error")
-    failure: Scalar = msgspec.field(default=None, name="_failureText")
-    """Playwright's."""
+    failure: Any = msgspec.field(default=None, name="_failureText")
+    """Playwright's; a text."""
     by_worker: Any = msgspec.field(default=None, name="_fetchedViaServiceWorker")
     """Chrome's; ``True`` where a service worker answered."""
 

@@ -23,9 +23,9 @@ from lp_sentinel.faults.notes import forget, name_in, note
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
-from lp_sentinel.memory import digest
+from lp_sentinel.memory import Ageing, digest
 from lp_sentinel.sieve import glance
-from lp_sentinel.uri import endpoint_of
+from lp_sentinel.uri import endpoint_of, parse_parameters
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -65,6 +65,8 @@ class Injector:
         self._watch = Watch(config.limits)
         self._pending: dict[str, _Pending] = {}
         self._lineup = Lineup(plan, folder, say)
+        self._loops: Ageing[str | None, tuple[Fault, int]] = Ageing(_MOST_PENDING)
+        """The loop that an app's users are in, even if it is off by now: Sentinel does not know its other half."""
 
     # --- commands ---
 
@@ -101,8 +103,7 @@ class Injector:
 
     async def request(self, flow: HTTPFlow) -> None:
         """Put in what needs no real answer."""
-        # What is streamed has gone by now: nothing can take its place.
-        if flow.response or flow.error or not flow.live or flow.request.stream:
+        if flow.response or flow.error or not flow.live:
             return
         # A flow that is sent again (client replay) still has the marks of its first time.
         forget(flow)
@@ -110,11 +111,11 @@ class Injector:
         if not self._hops.concerns(*glance(flow)):
             return
         exchange = exchange_of(flow, 0)
-        if LOOP_LEG in exchange.path and (loop := self._loop()):
-            number = loop.injected.total()
-            note(flow, loop.fault, number, "a redirect loop")
+        # What is streamed has gone by now: only its answer can be changed.
+        if LOOP_LEG in exchange.path and not flow.request.stream and (loop := self._loops.get(_client_id(exchange))):
+            note(flow, *loop, "a redirect loop")
             flow.response = response_of(back_from_loop(exchange))
-            name_in(flow.response, loop.fault, number)
+            name_in(flow.response, *loop)
             return
         seen = self._hops.at_request(exchange)
         if seen is None:
@@ -147,7 +148,7 @@ class Injector:
 
     def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[_Chosen | None, tuple[Armed, ...]]:
         """The fault to put in now, and those that may be put in later: the order of the plan decides."""
-        chosen, later, waits = None, list[Armed](), False
+        chosen, later, waits = None, list[Armed](), bool(flow.request.stream)
         for armed in self._lineup.faults:
             fault = armed.fault
             if fault.at == "landing":
@@ -208,11 +209,6 @@ class Injector:
             may_go_to=lambda host: login is not None and login.may_go_to(host, fault.redirect_targets),
         )
 
-    def _loop(self) -> Armed | None:
-        """The loop that somebody is in, even if it is off by now: Sentinel does not know its other half."""
-        known = self._lineup.known()
-        return next((armed for armed in known if armed.fault.family == "loop" and armed.injected.total()), None)
-
     # --- putting it in ---
 
     async def _put_in(self, flow: HTTPFlow, chosen: _Chosen) -> None:
@@ -227,6 +223,8 @@ class Injector:
         self._say(f"fault {fault.name} (n={number}) put in at {where}: {done}")
         note(flow, fault, number, done)
         self._watch.put_in(_injection(flow, chosen))
+        if fault.family == "loop":
+            self._loops[_client_id(chosen.seen.exchange)] = fault, number
         if act.lands_on:
             self._hops.expect_callback(act.lands_on)
         await _wait(flow, fault.do.hang if fault.family == "hang" else delay_of(fault, chosen.place))
@@ -237,6 +235,10 @@ class Injector:
         act.apply(flow)
         if flow.response:
             name_in(flow.response, fault, number)
+
+
+def _client_id(exchange: Exchange) -> str | None:
+    return parse_parameters(exchange.query).get("client_id")
 
 
 def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:

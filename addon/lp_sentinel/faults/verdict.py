@@ -166,6 +166,9 @@ class Watch:
 
     def observe(self, exchange: Exchange, verdict: Verdict) -> None:
         """Take note of a judged exchange."""
+        if verdict.hop == "callback" and verdict.journey:  # it may be answered before the token request is made
+            answered = exchange.answered or exchange.started or 0.0
+            self._callbacks[verdict.journey] = exchange.status, answered, exchange.browser
         if not self._watched:
             return
         for injection in self._watched:
@@ -192,8 +195,6 @@ class Watch:
 
     def _callback(self, exchange: Exchange, journey: str | None) -> None:
         answered = exchange.answered or exchange.started or 0.0
-        if journey:
-            self._callbacks[journey] = exchange.status, answered, exchange.browser
         after = [one for one in self._watched if one.flow != exchange.flow and answered >= one.at]
         followed = [one for one in after if one.journey is not None and one.journey == journey]
         for injection in followed or self._with_code(after, parse_parameters(exchange.query).get("code")):

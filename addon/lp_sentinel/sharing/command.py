@@ -25,7 +25,7 @@ def redact(
 ) -> None:
     """Write a capture without its secrets, safe to share, that gives the same findings.
 
-    A flow file stays a flow file, a HAR a HAR. It is read twice, so IN is a file (`-` is none). Exit status 2: IN could
+    A flow file stays a flow file, a HAR a HAR. IN is read twice, so it can't be standard input. Exit status 2: IN could
     not be used, or not all of it.
     """
     try:
