@@ -81,7 +81,9 @@ def of_hop(
         return _part([j for j in chained if not any(follows(other, asked) for other in landed)], is_guess=is_guess)
     if chained:
         # Where it is a guess that the chain is this journey's, it may turn out to lead to another one's app.
-        others = [journey for journey in mine if journey not in chained and lead.is_for(journey)] if is_guess else []
+        others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
+        if not is_guess:
+            others = [j for j in others if both_stateless(j, redirect)] if _leads_astray(lead, chained) else []
         likely = _narrowed([*chained, *others], lead.is_for, lambda journey: journey in chained)
         return _part(likely, is_guess=is_guess)
     if not (asked.submits or redirect):
@@ -103,6 +105,15 @@ def of_hop(
         # What is near a place that it was only guessed to have been at is no more certain than that.
         is_guess=len(likely) > 1 or any(journey.guessed for journey in likely),
     )
+
+
+def _leads_astray(lead: Lead, chained: Iterable[Journey]) -> bool:
+    """Whether a chain of hops ends with what is none of its journeys': another place, and no state where each sent one.
+
+    Hops of which nothing can be told may have been taken for those of another tab before.
+    """
+    ends = lead.hands_out or lead.request is not None
+    return ends and not any(lead.is_for(journey) or journey.request.state is None for journey in chained)
 
 
 def of_callback(
@@ -153,7 +164,10 @@ def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[J
             lambda journey: own.endpoint in journey.app_endpoints,
             lambda journey: follows(journey, asked),
         )
-    begun = [j for j in journeys.landed_with("state", state) if j.request.state == state and calls_back(j, own)]
+    landed = [journey for journey in journeys.landed_with("state", state) if calls_back(journey, own)]
+    begun = [journey for journey in landed if journey.request.state == state]
+    if begun and all(journey.callback_seen for journey in begun):
+        begun = [journey for journey in landed if _is_due(journey, asked)] or begun
     if comes_from_login and not any(follows(journey, asked) for journey in begun):
         begun = []  # an earlier login's state, brought from the page of one that waits
     return same_code or begun

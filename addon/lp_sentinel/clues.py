@@ -163,14 +163,13 @@ def calls_back(journey: Journey, own: Target) -> bool:
 
 
 def agrees(journey: Journey, own: Target) -> bool:
-    """Whether code or state is as it landed, as far as that is known; absent on both sides is alike."""
+    """Whether code or state is as it landed, or both may be as far as is known; absent on both sides is alike."""
     landing = journey.landing
-    return landing is not None and (
-        own.query.get("code") == landing.code
-        or own.query.get("state") == landing.state
-        or is_taken_out(landing.code)
-        or is_taken_out(own.query.get("code"))
-    )
+    if landing is None:
+        return False
+    compared = (own.query.get("code"), landing.code), (own.query.get("state"), landing.state)
+    are_unknown = all(is_taken_out(one) or is_taken_out(other) for one, other in compared)
+    return are_unknown or any(one == other for one, other in compared)
 
 
 def may_come_from(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:

@@ -143,3 +143,18 @@ def test_what_time_decided_is_known_before_another_pieces_login_pushes_a_journey
 
 def _steps(logins: Sequence[Login]) -> list[Step]:
     return [step for login in logins for step in login.steps()]
+
+
+def test_a_code_that_was_taken_out_is_unknown_to_all_pieces() -> None:
+    host, api = "va.sentinel.liveperson.net", "/sentinel/api/account/10000001/"
+    asked = "authorize?v=1.0&response_type=code&client_id=app-1&redirect_uri=https%3A%2F%2Fapp1.example%2Fcb&state=x"
+    form = b"grant_type=authorization_code&code=SplxlOBeZQQYbYS6WxSbIA&client_id=app-1&client_secret=x"
+    landed = Exchange(0, "GET", "https", host, 443, api + asked, started=1.0, client="10.0.0.1", status=302)
+    redeemed = Exchange(1, "POST", "https", host, 443, api + "token?v=2.0", started=2.0, client="10.0.0.9", status=200)
+    stream: Stream = [
+        replace(landed, response_headers=(("location", "https://app1.example/cb?code=[redacted]&state=x"),)),
+        replace(redeemed, request_headers=(("content-type", "application/x-www-form-urlencoded"),), request_body=form),
+    ]
+    assert all(divided(stream, 2))
+    assert in_pieces(stream, SMALL, 2) == at_once(stream, SMALL)
+    assert "LPA608" not in {finding.rule for finding in at_once(stream, SMALL)[0]}

@@ -28,6 +28,8 @@ from lp_sentinel.memory import Ageing
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
+from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
 
 type When = tuple[int, bool, int]
@@ -106,10 +108,17 @@ class _History(History):
             self._log.tell("tallied", client_id, begun, landed)
         super().tally(client_id, begun=begun, landed=landed)
 
+    def issue(self, code: str, issued: Issued) -> None:
+        if is_taken_out(code):
+            self._log.tell("unknown")
+        super().issue(code, issued)
+
     def hear(self, piece: int, what: str, about: tuple[Any, ...]) -> None:
         if what == "kept":
             name, number = about
             vars(self)[name].hear(piece, number)
+        elif what == "unknown":
+            self._has_unknown_codes = True
         elif what == "expected":
             endpoint, landed = about
             super().expect_callback(endpoint, landed=landed)

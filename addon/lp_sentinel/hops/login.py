@@ -19,8 +19,9 @@ def judge_login(docket: Docket, exchange: Exchange, asked: Asked, part: Part, re
     if redirect is None:
         return
     own = (exchange.host, exchange.port)
-    # Where a script's fetch is redirected to, no browser goes: what it hands over is no landing.
-    hands_over = exchange.is_navigation and (
+    # Where a script's fetch is redirected to, no browser goes: it is no landing, unless the login's state says so.
+    is_its_own = journey.request.state is not None and redirect.query.get("state") == journey.request.state
+    hands_over = (exchange.is_navigation or is_its_own) and (
         own == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
     )
     leads = docket.leads(journey, redirect, hands_over=hands_over)
