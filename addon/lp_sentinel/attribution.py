@@ -81,9 +81,11 @@ def of_hop(
         return _part([j for j in chained if not any(follows(other, asked) for other in landed)], is_guess=is_guess)
     if chained:
         # Where it is a guess that the chain is this journey's, it may turn out to lead to another one's app.
-        others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
+        others = []
+        if is_guess or _leads_astray(lead, chained):
+            others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
         if not is_guess:
-            others = [j for j in others if both_stateless(j, redirect)] if _leads_astray(lead, chained) else []
+            others = [journey for journey in others if both_stateless(journey, redirect)]
         likely = _narrowed([*chained, *others], lead.is_for, lambda journey: journey in chained)
         return _part(likely, is_guess=is_guess)
     if not (asked.submits or redirect):
