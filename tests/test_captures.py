@@ -142,7 +142,8 @@ def test_a_har_may_list_its_entries_in_any_order(tmp_path: Path) -> None:
     told["request"] |= {"url": "https://tracker.example/", "queryString": []}
     told["request"]["headers"] = [{"name": "Referer", "value": called_back["request"]["url"]}]
     capture, on_roads = tmp_path / "reversed.har", []
-    capture.write_text(json.dumps({"log": {**har["log"], "entries": [told, *reversed(entries)]}}))
+    # With a byte order mark, as Fiddler writes one.
+    capture.write_text(json.dumps({"log": {**har["log"], "entries": [told, *reversed(entries)]}}), "utf-8-sig")
     for road in ROADS:
         report = tmp_path / f"{road}.jsonl"
         if road == "check":

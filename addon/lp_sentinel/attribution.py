@@ -81,11 +81,7 @@ def of_hop(
         return _part([j for j in chained if not any(follows(other, asked) for other in landed)], is_guess=is_guess)
     if chained:
         # Where it is a guess that the chain is this journey's, it may turn out to lead to another one's app.
-        others = []
-        if is_guess or _leads_astray(lead, chained):
-            others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
-        if not is_guess:
-            others = [journey for journey in others if both_stateless(journey, redirect)]
+        others = [journey for journey in mine if journey not in chained and lead.is_for(journey)] if is_guess else []
         likely = _narrowed([*chained, *others], lead.is_for, lambda journey: journey in chained)
         return _part(likely, is_guess=is_guess)
     if not (asked.submits or redirect):
@@ -107,15 +103,6 @@ def of_hop(
         # What is near a place that it was only guessed to have been at is no more certain than that.
         is_guess=len(likely) > 1 or any(journey.guessed for journey in likely),
     )
-
-
-def _leads_astray(lead: Lead, chained: Iterable[Journey]) -> bool:
-    """Whether a chain of hops ends with what is none of its journeys': another place, and no state where each sent one.
-
-    Hops of which nothing can be told may have been taken for those of another tab before.
-    """
-    ends = lead.hands_out or lead.request is not None
-    return ends and not any(lead.is_for(journey) or journey.request.state is None for journey in chained)
 
 
 def of_callback(
@@ -167,6 +154,7 @@ def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[J
             lambda journey: follows(journey, asked),
         )
     landed = [journey for journey in journeys.landed_with("state", state) if calls_back(journey, own)]
+    landed = _narrowed(landed, lambda journey: journey.browser == asked.browser)
     begun = [journey for journey in landed if journey.request.state == state]
     if begun and all(journey.callback_seen for journey in begun):
         begun = [journey for journey in landed if _is_due(journey, asked)] or begun

@@ -122,12 +122,13 @@ class AnswerFacts(Struct, frozen=True):
     """The connection failed or closed before a response."""
     error: str | None
     is_redirect: bool
-    """The status is 301, 302, 303, 307 or 308, and ``Location`` was not taken out of the capture."""
+    """The status is 301, 302, 303, 307 or 308."""
     locations: int
     """How many ``Location`` headers there are."""
     location: Url | None
     """The first of them; ``None`` when absent or empty."""
     location_has_scheme: bool | None
+    """``None``, too, where it was taken out of the capture."""
     leads_to: Literal["app", "login", "elsewhere"] | None
     target: UriFacts | None
     """Where it redirects to, resolved."""

@@ -170,13 +170,14 @@ def read_answer(exchange: Exchange, target: Target | None, leads: LeadsTo | None
     requested = parse_uri(request.redirect_uri) if request.redirect_uri else None
     return AnswerFacts(
         status=exchange.status if not exchange.from_cache else None,
-        no_answer=exchange.no_answer,
+        no_answer=exchange.no_answer and not exchange.from_cache,
         error=exchange.error,
-        is_redirect=exchange.status in REDIRECTS and not is_taken_out(location),
+        is_redirect=exchange.status in REDIRECTS,
         locations=len(locations),
         location=Url(location) if location else None,
-        location_has_scheme=scheme_of(location) is not None if location else None,
-        leads_to=leads,
+        location_has_scheme=scheme_of(location) is not None if location and not is_taken_out(location) else None,
+        # Going to https by itself, a browser was sent nowhere.
+        leads_to=None if exchange.from_cache and leads == "elsewhere" else leads,
         target=endpoint_facts(target.endpoint) if target and target.endpoint else None,
         lands_on_requested=requested is not None and landing.endpoint == requested.endpoint if landing else None,
         hands_out_code=landing is not None and landing.query.has("code"),

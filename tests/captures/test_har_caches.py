@@ -53,6 +53,12 @@ def test_a_callback_that_is_there_twice_but_was_sent_once(
     assert judged(tmp_path, entry(CALLBACK, 1, **first), entry(CALLBACK, 2, **second)) == []
 
 
+def test_what_a_service_worker_answered_was_answered_by_nobody(tmp_path: Path) -> None:
+    by_worker = entry(CALLBACK, 1, status=500, response=BY_WORKER["response"])
+    assert judged(tmp_path, by_worker, entry(CALLBACK, 2, status=500)) == ["LPA408"], "once, as it was sent once"
+    assert judged(tmp_path, entry(CALLBACK, 1, status=0, response=BY_WORKER["response"]), entry(CALLBACK, 2)) == []
+
+
 @pytest.mark.parametrize(
     "second", [PLAIN, {"_fromCache": ""}, {"_fetchType": "Network Load"}, {"_fromCache": {"of": ["disk"]}}]
 )

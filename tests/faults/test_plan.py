@@ -9,6 +9,7 @@ from mitmproxy.test import tflow
 
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.faults.armed import Armed
+from lp_sentinel.faults.lineup import Lineup
 from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, Target, Times
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from tests.faults.making import fault, plan
@@ -205,3 +206,11 @@ def test_numbers_go_on_after_a_dry_run() -> None:
     dry.arm()
     assert [dry.is_turn("a", place) for place in (7, 8, 9)] == [True, True, False]
     assert (dry.row.injected, dry.injected["a"]) == (4, 4)
+
+
+def test_what_a_plan_has_no_more_is_off_for_requests_that_wait_for_their_answer() -> None:
+    lineup = Lineup(load_plan(["state-lost"]), None, [].append)
+    (lost,) = lineup.faults
+    lineup.take_over(load_plan(["state-empty"]))
+    assert [armed.fault.name for armed in lineup.faults if armed.is_on] == ["state-empty"]
+    assert not lost.is_on

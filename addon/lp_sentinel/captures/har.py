@@ -218,7 +218,7 @@ def _status(response: Response) -> int | None:
     except (ValueError, OverflowError):
         return None
     if status is not None and status < 0:  # Playwright's while there is none; it tells of a failure apart
-        return 0 if _failure(response) else None
+        return 0 if _failure(response) or response.error else None
     return status
 
 

@@ -65,6 +65,8 @@ class Lineup:
         for name, armed in old.items():
             if armed.is_on and name not in names:
                 self._say(f"fault {name} is not armed any more: the plan does not have it")
+            if armed not in self.faults:
+                armed.is_on = False  # requests that wait for their answer still know it
 
     def arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset besides. Raises PlanError."""

@@ -54,8 +54,9 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
         code=secret(code),
         state=secret(own.query.get("state")),
         error=own.query.get("error"),
-        status=exchange.status,
-        no_answer=exchange.no_answer,
+        # What the browser answered itself, the app did not.
+        status=None if exchange.from_cache else exchange.status,
+        no_answer=exchange.no_answer and not exchange.from_cache,
         in_journey=journey is not None,
         explained=explained,
         altered=altered,

@@ -8,6 +8,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land
 from lp_sentinel.landing import Target
+from lp_sentinel.taken_out import known
 from lp_sentinel.uri import host_matches
 
 
@@ -19,8 +20,10 @@ def judge_login(docket: Docket, exchange: Exchange, asked: Asked, part: Part, re
     if redirect is None:
         return
     own = (exchange.host, exchange.port)
-    # Where a script's fetch is redirected to, no browser goes: it is no landing, unless the login's state says so.
-    is_its_own = journey.request.state is not None and redirect.query.get("state") == journey.request.state
+    # Where a script's fetch is redirected to, no browser goes. But a page may sign in by script: what it posts, or the
+    # state that comes back, tells.
+    state = known(journey.request.state)
+    is_its_own = asked.submits or (state is not None and redirect.query.get("state") == state)
     hands_over = (exchange.is_navigation or is_its_own) and (
         own == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
     )

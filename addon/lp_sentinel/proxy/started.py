@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -48,7 +49,7 @@ def replayed_kind() -> Kind | None:
     path = Path(os.path.expanduser(ctx.options.rfile))  # noqa: PTH111  (it never fails)
     try:
         with path.open("rb") if path.is_file() else BytesIO() as file:
-            return "har" if file.read(1) == b"{" else "flows"
+            return "har" if file.read(4).removeprefix(codecs.BOM_UTF8).startswith(b"{") else "flows"
     except OSError:
         return "flows"
 

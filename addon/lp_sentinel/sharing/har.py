@@ -105,7 +105,7 @@ class _Entry:
                 "cookies": self._cookies,
                 "headers": self._headers,
                 "content": self._content,
-                "redirectURL": lambda url: self._cleaner.urls.url(str(url)),
+                "redirectURL": lambda url: self._cleaner.urls.url(_text(url)) if url else "",
                 "headersSize": _number,
                 "bodySize": _number,
                 "_error": self._short,
@@ -222,4 +222,4 @@ def _number(value: Any) -> Any:
     """Numbers, also as texts."""
     if isinstance(value, bool | int | float):
         return value
-    return value if isinstance(value, str) and re.fullmatch(r"-?[0-9]{0,20}(?:\.[0-9]{0,20})?", value) else None
+    return value if isinstance(value, str) and re.fullmatch(r"-?[0-9]{0,20}(?:\.[0-9]{0,20})?", value.strip()) else None
