@@ -209,7 +209,7 @@ def test_numbers_go_on_after_a_dry_run() -> None:
 
 
 def test_what_a_plan_has_no_more_is_off_for_requests_that_wait_for_their_answer() -> None:
-    lineup = Lineup(load_plan(["state-lost"]), None, [].append)
+    lineup = Lineup(load_plan(["state-lost"]), None, lambda _line: None)
     (lost,) = lineup.faults
     lineup.take_over(load_plan(["state-empty"]))
     assert [armed.fault.name for armed in lineup.faults if armed.is_on] == ["state-empty"]
