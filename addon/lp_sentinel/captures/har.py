@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Raw
 
 from lp_sentinel.captures.entries import entry_runs
+from lp_sentinel.captures.har_fields import bytes_of, encoded, epoch, fields_of, first
 from lp_sentinel.captures.har_types import (
     BODIES,
     CACHES,
@@ -24,7 +21,6 @@ from lp_sentinel.captures.har_types import (
     UNREADABLE,
     Bodies,
     Entry,
-    Pair,
     Pairs,
     Request,
     RequestBody,
@@ -53,7 +49,6 @@ from lp_sentinel.taken_out import NOT_RECORDED
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
-_AS_SENT = re.compile(r"(?:[A-Za-z0-9*._~+!'()-]|%[0-9A-Fa-f]{2})*")
 _named = lru_cache(1 << 12)(split_authority)
 
 
@@ -82,11 +77,11 @@ class Found(NamedTuple):
     @property
     def started(self) -> float | None:
         """Seconds since the epoch."""
-        return _epoch(self.entry.started)
+        return epoch(self.entry.started)
 
     @property
     def referer(self) -> str | None:
-        return _first(self.entry.request.headers, "referer") if self.entry.request else None
+        return first(self.entry.request.headers, "referer") if self.entry.request else None
 
     @property
     def location(self) -> str | None:
@@ -94,7 +89,7 @@ class Found(NamedTuple):
         response = self.entry.response
         if response is None:
             return None
-        location = _first(response.headers, "location")
+        location = first(response.headers, "location")
         return text_of(response.redirect).strip(" \t") if location is None and response.redirect else location
 
 
@@ -206,7 +201,7 @@ def _asked(request: Request | None) -> Asked | None:
         return None
     method = text_of(request.method)
     target = origin_form(url[3], method)
-    if "?" not in target and (query := _encoded(request.query)):  # some tools keep it apart
+    if "?" not in target and (query := encoded(request.query)):  # some tools keep it apart
         target = f"{target}?{query}"
     return Asked(method, scheme, named[0], named[1] or _PORTS[scheme], target)
 
@@ -228,45 +223,8 @@ def _failure(response: Response) -> str | None:
 
 def _headers(pairs: Pairs) -> Headers:
     """Without HTTP/2's pseudo-headers, which say again what stands in the URL."""
-    texts = ((name.lower(), value.strip(" \t")) for name, value in _fields(pairs))
+    texts = ((name.lower(), value.strip(" \t")) for name, value in fields_of(pairs))
     return tuple((name, value) for name, value in texts if not name.startswith(":"))
-
-
-def _encoded(fields: Iterable[Pair | list[Scalar]] | None) -> str:
-    """A query or a form that stands there field by field. Some tools decode the fields, some leave them as sent."""
-    texts = list(_fields(fields))
-    if any("%" in text for field in texts for text in field) and all(map(_AS_SENT.fullmatch, chain(*texts))):
-        return "&".join(f"{name}={value}" for name, value in texts)
-    return urlencode(texts, errors="surrogatepass")
-
-
-def _fields(pairs: Iterable[Pair | list[Scalar]] | None) -> Iterator[tuple[str, str]]:
-    for pair in pairs or ():
-        name, value = (pair.name, pair.value) if isinstance(pair, Pair) else (*pair, None, None)[:2]
-        if name:
-            yield text_of(name), text_of(value)
-
-
-def _first(pairs: Pairs, name: str) -> str | None:
-    """As :func:`header`, of headers as they stand in an entry."""
-    size = len(name)
-    for pair in pairs or ():
-        key = pair.name if isinstance(pair, Pair) else pair[0] if pair else None
-        if isinstance(key, str) and len(key) == size and key.lower() == name:
-            value = pair.value if isinstance(pair, Pair) else pair[1] if len(pair) > 1 else None
-            return text_of(value).strip(" \t")
-    return None
-
-
-def _epoch(value: Scalar) -> float | None:
-    """An ISO 8601 time as seconds since the epoch; one without an offset is taken as UTC."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value.strip())
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _answered(started: float | None, entry: Entry) -> float | None:
@@ -287,12 +245,12 @@ def _sent(request: RequestBody | None, headers: Headers) -> bytes | None:
     if data is None:
         return _empty(request.size, headers) if request.size == 0 else None
     if data.params and not (isinstance(data.text, str) and data.text):
-        return _encoded(data.params).encode("utf-8", "surrogatepass")
+        return encoded(data.params).encode("utf-8", "surrogatepass")
     if isinstance(data.text, msgspec.UnsetType):
         return _empty(request.size, headers) if request.size == 0 else None
     if data.text is None:
         return None
-    return _bytes(data.text, data.encoding) if data.text else _empty(request.size, headers)
+    return bytes_of(data.text, data.encoding) if data.text else _empty(request.size, headers)
 
 
 def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
@@ -301,21 +259,9 @@ def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
         return None
     if content.text is None:
         return _empty(content.size, headers) if content.size == 0 else None
-    return _bytes(content.text, content.encoding) if content.text else _empty(content.size, headers)
+    return bytes_of(content.text, content.encoding) if content.text else _empty(content.size, headers)
 
 
 def _empty(size: Scalar, headers: Headers) -> bytes | None:
     """No body, unless a size says that there was one: then a tool has taken it out."""
     return None if (moment(size) or 0) > 0 or was_taken_out(headers) else b""
-
-
-def _bytes(value: Scalar, encoding: Scalar) -> bytes | None:
-    text = text_of(value)
-    try:
-        if text_of(encoding).lower() == "base64":
-            return base64.b64decode(text)
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-    except ValueError:
-        return None
