@@ -83,3 +83,12 @@ def test_chrome_goes_to_https_by_itself(tmp_path: Path) -> None:
     capture.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
     found = judge_capture(capture, load_project(None).choosing(("LPA1", "LPA2"), ("LPA131",)), Redactor())
     assert [finding.rule for finding in found.findings] == ["LPA103"], "nobody was answered 307"
+
+
+@pytest.mark.parametrize("how", [{"_fromCache": "disk"}, {"_fetchType": "Service Worker"}, PLAIN])
+def test_where_an_answer_leads_counts_wherever_it_came_from(how: dict[str, Any], tmp_path: Path) -> None:
+    elsewhere = entry(SENTINEL + AUTHORIZE, 0, status=302, **how, response={"redirectURL": "https://evil.example/"})
+    capture = tmp_path / "session.har"
+    capture.write_text(json.dumps({"log": {"version": "1.2", "entries": [elsewhere]}}))
+    found = judge_capture(capture, load_project(None).choosing(("LPA2",), ()), Redactor())
+    assert [finding.rule for finding in found.findings] == ["LPA213"]
