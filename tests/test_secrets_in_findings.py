@@ -78,6 +78,9 @@ PLANTS: Mapping[str, Plant] = {
     ),
     "redirect URI, not encoded": in_redirect_uri(lambda uri: f"{uri}&{SECRET}&token={SHORT}", times=0),
     "redirect URI in a redirect URI": in_redirect_uri(lambda uri: f"{uri}&next={uri}%26code={SECRET}"),
+    "a failure as a tool tells it": lambda text: re.sub(
+        r"\A(timed out|connection reset)\Z", rf"\g<1> (Bearer {SECRET}; code: {SECRET})", text
+    ),
     "redirect URI over http": in_redirect_uri(lambda uri: f"{uri.replace('https', 'http')}&token={SECRET}"),
 }
 
@@ -98,6 +101,7 @@ def planted(exchange: Exchange, plant: Plant) -> Exchange:
         exchange,
         target=plant(path) + mark + plant(query),
         response_headers=headers,
+        error=exchange.error and plant(exchange.error),
         **bodies,
     )
 

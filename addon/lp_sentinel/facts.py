@@ -120,7 +120,7 @@ class AnswerFacts(Struct, frozen=True):
     """``None``, too, where the browser answered by itself."""
     no_answer: bool
     """The connection failed or closed before a response."""
-    error: str | None
+    error: AWord | None
     is_redirect: bool
     """The status is 301, 302, 303, 307 or 308."""
     locations: int

@@ -13,6 +13,7 @@ from lp_sentinel.journey import Journey
 from lp_sentinel.landing import Target
 from lp_sentinel.redact import Redactor, bounded
 from lp_sentinel.rules import Fired, Hit, RuleBook, judge
+from lp_sentinel.texts import Word
 
 _HOPS: Mapping[str, Hop] = {"landing": "landing", "closed": "login"}
 """At which hop a moment's rules say that something broke, where it is not that of the exchange it is put on."""
@@ -116,7 +117,8 @@ class Judgement:
             method=bounded(exchange.method),
             url=self._redactor.url(exchange.url),
             status=exchange.status,
-            error=self.text(exchange.error),
+            # Tools write here what they like, and some what was sent.
+            error=self.text(None if exchange.error is None else Word(exchange.error)),
             started=exchange.started,
             answered=exchange.answered,
             leads_to=self._redactor.url(redirect.url) if redirect else None,
