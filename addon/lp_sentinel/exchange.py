@@ -92,7 +92,12 @@ class Exchange(Struct, frozen=True, gc=False):
     @property
     def no_answer(self) -> bool:
         """A recorded failure; neither a response nor an error is unknown."""
-        return self.status is None and self.error is not None
+        return self.status is None and self.error is not None and not self.from_cache
+
+    @property
+    def served_status(self) -> int | None:
+        """The status that a server answered with; ``None``, too, where the browser answered itself."""
+        return None if self.from_cache else self.status
 
     @property
     def is_subresource(self) -> bool:

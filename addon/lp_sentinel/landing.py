@@ -169,24 +169,23 @@ def read_answer(exchange: Exchange, target: Target | None, leads: LeadsTo | None
     landing = target if leads == "app" else None
     requested = parse_uri(request.redirect_uri) if request.redirect_uri else None
     return AnswerFacts(
-        status=exchange.status if not exchange.from_cache else None,
-        no_answer=exchange.no_answer and not exchange.from_cache,
+        status=exchange.served_status,
+        no_answer=exchange.no_answer,
         error=exchange.error,
         is_redirect=exchange.status in REDIRECTS,
         locations=len(locations),
         location=Url(location) if location else None,
         location_has_scheme=scheme_of(location) is not None if location and not is_taken_out(location) else None,
-        # Going to https by itself, a browser was sent nowhere.
-        leads_to=None if leads == "elsewhere" and _is_upgrade(exchange, target) else leads,
+        leads_to=leads,
         target=endpoint_facts(target.endpoint) if target and target.endpoint else None,
         lands_on_requested=requested is not None and landing.endpoint == requested.endpoint if landing else None,
         hands_out_code=landing is not None and landing.query.has("code"),
     )
 
 
-def _is_upgrade(exchange: Exchange, target: Target | None) -> bool:
-    """Whether a browser went from http to https at the same host by itself."""
-    own, to = exchange.endpoint, target.endpoint if target else None
+def is_upgrade(exchange: Exchange, target: Target) -> bool:
+    """Whether a browser went from http to https at the same host by itself: nobody sent it anywhere."""
+    own, to = exchange.endpoint, target.endpoint
     return exchange.from_cache and to is not None and (own.scheme, to.scheme, to.host) == ("http", "https", own.host)
 
 

@@ -72,6 +72,15 @@ def test_what_comes_from_a_cache_tells_nobody_a_code(how: dict[str, Any], leaks:
     assert judged(tmp_path, entry(CALLBACK, 1), image) == leaks
 
 
+@pytest.mark.parametrize(("how", "outcome"), [({"_fromCache": "disk"}, "unknown"), (PLAIN, "refused:401")])
+def test_a_refusal_from_a_cache_is_nobody_s(how: dict[str, Any], outcome: str, tmp_path: Path) -> None:
+    capture = tmp_path / "session.har"
+    refused = entry(SENTINEL + AUTHORIZE, 0, status=401, **how)
+    capture.write_text(json.dumps({"log": {"version": "1.2", "entries": [refused]}}))
+    found = judge_capture(capture, load_project(None), Redactor())
+    assert [journey.outcome for journey in found.journeys] == [outcome]
+
+
 def test_chrome_goes_to_https_by_itself(tmp_path: Path) -> None:
     secure = SENTINEL + AUTHORIZE
     by_itself = {"headers": INTERNAL["response"]["headers"], "redirectURL": secure}

@@ -12,7 +12,7 @@ from lp_sentinel.hops.docket import Docket, Renewal
 from lp_sentinel.hops.landing import land
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import PREFLIGHT
-from lp_sentinel.landing import Target, read_answer
+from lp_sentinel.landing import Target, is_upgrade, read_answer
 from lp_sentinel.registered import read_app, registered_endpoints
 from lp_sentinel.uri import endpoint_of
 
@@ -34,9 +34,9 @@ def judge_authorize(
         journey = _begin(docket, exchange, asked, request, app)
     else:
         _continue(docket, journey, exchange, asked, request, app)
-    leads = docket.leads(journey, redirect) if redirect else None
+    leads = docket.leads(journey, redirect) if redirect and not is_upgrade(exchange, redirect) else None
     if exchange.status is not None or exchange.no_answer:  # else the last answer that is known decides
-        journey.status, journey.no_answer, journey.leads = exchange.status, exchange.no_answer, leads
+        journey.status, journey.no_answer, journey.leads = exchange.served_status, exchange.no_answer, leads
     journey.login_begun |= journey.leads == "login"
     docket.follow(journey, hop, asked.own, redirect)
     journey.fired = judgement.ask("request", facts, hop, journey)

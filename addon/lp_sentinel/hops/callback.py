@@ -54,9 +54,8 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
         code=secret(code),
         state=secret(own.query.get("state")),
         error=own.query.get("error"),
-        # What the browser answered itself, the app did not.
-        status=None if exchange.from_cache else exchange.status,
-        no_answer=exchange.no_answer and not exchange.from_cache,
+        status=exchange.served_status,
+        no_answer=exchange.no_answer,
         in_journey=journey is not None,
         explained=explained,
         altered=altered,
