@@ -97,6 +97,8 @@ def edited_token(do: Do, body: bytes) -> bytes | None:
 
 def did(do: Do) -> str:
     """What such an answer is, in words."""
+    if do.status in _BODILESS:
+        return f"status {do.status}"
     if do.error is not None:
         return f"{do.status or _BAD_REQUEST} with error={do.error}"
     if do.description is not None and do.body is None:
