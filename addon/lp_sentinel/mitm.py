@@ -103,7 +103,7 @@ class Addon:
     def _refuse(self, problem: str) -> NoReturn:
         """Stop mitmproxy as it starts; later leave all as it was."""
         if not is_running():
-            # An error that is only logged lets the proxy listen first, and then says that there was one.
+            # At once: an error that is only logged ends it later, when mitmproxy says that there was one.
             raise SystemExit(f"lp-authorize: {problem}")
         _logger.error("lp-authorize: %s", problem)
         self._has_refused = True
