@@ -1,18 +1,11 @@
-"""HARs as bytes, and what is read of them."""
+"""HARs as bytes, and what stands in them."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
-
-from lp_sentinel.captures import CaptureError, read_capture
-
-if TYPE_CHECKING:
-    from lp_sentinel.exchange import Exchange
 
 DATA = Path(__file__).parent / "data"
 AUTHORIZE = (
@@ -28,16 +21,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.just("entries"), inner, max_size=4),
     max_leaves=20,
 )
-
-
-def read(data: bytes) -> tuple[list[Exchange], str | None]:
-    """What can be read of ``data``, and what was wrong with it."""
-    found: list[Exchange] = []
-    try:
-        found.extend(read_capture(io.BytesIO(data)))
-    except CaptureError as error:
-        return found, str(error)
-    return found, None
 
 
 def har(*entries: object) -> bytes:

@@ -15,13 +15,12 @@ from mitmproxy.flow import Error
 from mitmproxy.io import FlowWriter, tnetstring
 from mitmproxy.test import tflow
 
-from lp_sentinel.captures import CaptureError, read_capture
 from lp_sentinel.captures.flows import exchange_of
+from tests.captures.reading import read
 
 if TYPE_CHECKING:
     from mitmproxy.flow import Flow
 
-    from lp_sentinel.exchange import Exchange
 
 TOKEN = b"/sentinel/api/account/1/token?v=2.0"
 
@@ -47,16 +46,6 @@ def written(*flows: Flow) -> bytes:
     for flow in flows:
         writer.add(flow)
     return file.getvalue()
-
-
-def read(data: bytes) -> tuple[list[Exchange], str | None]:
-    """What can be read of ``data``, and what was wrong with it."""
-    found: list[Exchange] = []
-    try:
-        found.extend(read_capture(io.BytesIO(data)))
-    except CaptureError as error:
-        return found, str(error)
-    return found, None
 
 
 def test_the_fields_of_a_flow() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lp_sentinel.captures import walk as walk_module
 from lp_sentinel.captures.entries import entry_texts
 from lp_sentinel.captures.stream import Stream
-from tests.captures.hars import JSON, TARGET, har, read
+from tests.captures.hars import JSON, TARGET, har
+from tests.captures.reading import read
 
 ENTRY = {"request": {"method": "GET", "url": "https://a.example/", "headers": []}, "response": {"status": 200}}
 
