@@ -143,6 +143,14 @@ def test_nothing_is_overwritten(capture: Path, tmp_path: Path) -> None:
     assert target.read_text(errors="replace") != "precious"
 
 
+def test_a_stream_is_refused_by_its_name(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for named in (["-", "out"], [str(capture), "-"]):
+        result = CliRunner().invoke(main, ["redact", *named])
+        assert (result.exit_code, "have to be files" in result.output) == (2, True)
+    assert list(tmp_path.iterdir()) == ([capture] if capture.parent == tmp_path else [])
+
+
 @pytest.mark.parametrize(("content", "says"), [(b"", "is empty"), (b"hello", "neither a flow file nor a HAR")])
 def test_what_is_no_capture(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "in").write_bytes(content)

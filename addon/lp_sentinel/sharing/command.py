@@ -25,8 +25,8 @@ def redact(
 ) -> None:
     """Write a capture without its secrets, safe to share, that gives the same findings.
 
-    A flow file stays a flow file, a HAR a HAR. IN is read twice, so it can't be standard input. Exit status 2: IN could
-    not be used, or not all of it.
+    A flow file stays a flow file, a HAR a HAR. IN is read twice and OUT is written as a whole, so neither can be a
+    pipe. Exit status 2: IN could not be used, or not all of it.
     """
     try:
         redacted = redact_capture(source, target, load_project(config).config, may_overwrite=force)
