@@ -29,7 +29,8 @@ play: .venv/installed  ## a simulated Sentinel, a small app and the proxy, to cl
 	@.venv/bin/python -m play
 
 test: check  ## make check, then every test
-	$(PYTEST)
+	$(PYTEST) -m 'not alone' --numprocesses auto --dist worksteal
+	$(PYTEST) -m alone
 
 check: .venv/installed  ## lint, format and types
 	.venv/bin/ruff check .

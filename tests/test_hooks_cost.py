@@ -17,6 +17,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from lp_sentinel.mitm import Addon
 
+pytestmark = pytest.mark.alone
+
 CONFIG = Path(__file__).resolve().parent.parent / "captures" / "lp-authorize.yaml"
 
 # The bounds are seconds on a machine that parses DOCUMENT in REFERENCE seconds; a slower one is allowed more,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
@@ -12,6 +14,8 @@ from lp_sentinel.landing import sent_query
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
 from tests.logins import LOGIN, SENTINEL, Login, Step
+
+pytestmark = pytest.mark.alone
 
 BOOK = load_rules()
 BROWSER = ("10.0.0.1", "Firefox")

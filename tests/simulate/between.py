@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -120,9 +121,11 @@ def node(program: str, env: Mapping[str, str]) -> Iterator[int]:
 
 
 def install() -> None:
-    """What the lock file pins, once."""
+    """What the lock file pins, once, whichever of the processes that test comes first."""
     pinned, done = NODE / "package-lock.json", NODE / "node_modules" / ".package-lock.json"
-    if not done.exists() or done.stat().st_mtime < pinned.stat().st_mtime:
-        npm = shutil.which("npm")
-        assert npm, "these tests need npm"
-        subprocess.run([npm, "ci", "--no-progress"], cwd=NODE, check=True, stdout=subprocess.DEVNULL)
+    with pinned.open() as file:
+        flock(file, LOCK_EX)
+        if not done.exists() or done.stat().st_mtime < pinned.stat().st_mtime:
+            npm = shutil.which("npm")
+            assert npm, "these tests need npm"
+            subprocess.run([npm, "ci", "--no-progress"], cwd=NODE, check=True, stdout=subprocess.DEVNULL)

@@ -21,6 +21,8 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from tests.world.browser import Browser
 from tests.world.proxy import environment
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 APP = f"http://localhost:{APP_PORT}"
 
