@@ -76,9 +76,9 @@ def test_archives_are_surveyed_alike(seed: int) -> None:
     assert_as_without(b"".join([*records, *records[::-1]]))
 
 
-@pytest.mark.parametrize("size", range(1, len(OTHERS[0]), 7))
-def test_a_cut_flow_is_surveyed_alike(size: int) -> None:
-    assert_as_without(OTHERS[0] + OTHERS[0][:size])
+def test_a_cut_flow_is_surveyed_alike() -> None:
+    for size in range(1, len(OTHERS[0]), 7):
+        assert_as_without(OTHERS[0] + OTHERS[0][:size])
 
 
 def answer(
