@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 
 import msgspec
@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from lp_sentinel.config import RuleChoices
 from lp_sentinel.engine import Engine
+from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook, load_rules
@@ -34,7 +35,10 @@ class Session:
         self.now = 1_790_000_000.0
 
     def feed(self, step: Step) -> int:
-        verdict = self.engine.feed(step.at(self.fed, self.now))
+        return self.take(step.at(self.fed, self.now))
+
+    def take(self, exchange: Exchange) -> int:
+        verdict = self.engine.feed(exchange)
         self.findings += verdict.findings
         self.closed += verdict.closed
         self.fed += 1
@@ -49,6 +53,44 @@ class Session:
 def possible(way: Way, fault: Fault) -> bool:
     """Whether a fault can be told on this way: a callback that is itself the landing differs from nothing."""
     return not (way == "script" and fault == "code-altered")
+
+
+def found(steps: Iterable[tuple[Step, float | None]]) -> set[str]:
+    """The rules that find something in steps of which the capture says when they started, or does not."""
+    session = Session()
+    for step, started in steps:
+        exchange = step.at(session.fed, started or 0.0)
+        session.take(msgspec.structs.replace(exchange, started=None, answered=None) if started is None else exchange)
+    session.close()
+    return {finding.rule for finding in session.findings}
+
+
+def test_how_quickly_logins_of_no_known_time_follow_each_other_is_not_known() -> None:
+    steps = [step for number in (1, 1001, 2001) for step in Login(number, BROWSERS[0]).steps()]
+    assert found((step, None) for step in steps) == set()
+    assert found((step, 1.79e9 + 0.1 * place) for place, step in enumerate(steps)) == {"LPA404"}
+
+
+@pytest.mark.parametrize(
+    ("times", "is_found"),
+    [
+        ((0, 800, 1600), False),
+        ((0, 100, 1001), True),
+        ((None, 100, 200), False),
+        ((None, 100, 1001), True),
+        ((0, None, 1600), False),
+        ((0, None, None), False),
+        ((None, None, None), False),
+    ],
+)
+def test_silence_is_told_only_of_requests_whose_times_are_known(
+    times: tuple[float | None, ...], *, is_found: bool
+) -> None:
+    login, other = Login(1, BROWSERS[0]).steps(), Login(2, BROWSERS[1], "session").steps()
+    steps = [*zip(login, (None if time is None else 1.79e9 + time for time in times), strict=False)]
+    assert len(steps) == len(times)
+    between = (next(other), 1.79e9 + 1000)
+    assert ("LPA403" in found([*steps[:2], *([between] if times[-1] is None else []), *steps[2:]])) == is_found
 
 
 @pytest.mark.parametrize("fault", list(FINDS))

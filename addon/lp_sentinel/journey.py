@@ -65,6 +65,8 @@ class Journey(Struct, kw_only=True):
     started: float | None
     last: float
     """When its newest exchange started."""
+    is_timed: bool = False
+    """Whether the capture says when that was."""
     sentinel: HostPort = ("", None)
     """The newest authorize request's own host and port."""
     app_endpoints: frozenset[Endpoint] = frozenset()
@@ -224,6 +226,7 @@ class Journeys:
 
     def touch(self, journey: Journey, at: float | None) -> None:
         """Note that an exchange of this journey started."""
+        journey.is_timed = at is not None
         if at is not None:
             journey.last = max(at, journey.last)
         for journeys in (self._waiting, self._finished):

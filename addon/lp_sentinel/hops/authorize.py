@@ -90,12 +90,13 @@ def _judge_beginning(
     docket: Docket, journey: Journey, facts: dict[str, Facts | None], hop: JourneyHop, *, continued: bool
 ) -> None:
     history, at, window = docket.history, docket.at(hop.started), docket.config.limits.loop_window
-    begun, landed, elsewhere = None, False, False
+    begun, loop, landed, elsewhere = None, None, False, False
+    is_timed = hop.started is not None  # how quickly requests of no known time follow each other is not known either
     if continued:
-        loop = history.continues(journey, at)
+        loop = history.continues(journey, at) if is_timed else None
     else:
         landed, elsewhere = history.begin_state(journey)
-        begun, loop = history.begin(journey, at)
+        begun, loop = history.begin(journey, at) if is_timed else (None, None)
     fact = BegunFacts(
         continued=continued,
         state_landed_before=landed,
@@ -104,6 +105,6 @@ def _judge_beginning(
         loop_window=window,
     )
     docket.judgement.ask("begun", facts | {"begun": fact}, hop, journey)
-    left = None if continued else history.token_left(journey.browser, journey, at)
+    left = history.token_left(journey.browser, journey, at) if is_timed and not continued else None
     if left is not None:
         docket.renewals.append(Renewal(at + window, begun, journey, facts | {"renewal": RenewalFacts(left)}, hop))

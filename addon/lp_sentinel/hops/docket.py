@@ -62,8 +62,8 @@ class Docket:
         self, journey: Journey, hop: JourneyHop, own: Target, redirect: Target | None = None, *, is_guess: bool = False
     ) -> None:
         """Make an exchange a hop of its journey; ``is_guess``: another one may have it as well."""
-        late = elapsed(journey.last, self.at(hop.started)) > self.config.limits.journey_timeout
-        journey.was_silent |= late and journey.landing is None
+        if journey.landing is None and journey.is_timed and hop.started is not None:
+            journey.was_silent |= elapsed(journey.last, hop.started) > self.config.limits.journey_timeout
         journey.remember(hop, own, redirect, is_guess=is_guess)
 
     def leads(self, journey: Journey, redirect: Target, *, hands_over: bool = True) -> LeadsTo:
