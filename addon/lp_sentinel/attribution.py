@@ -67,9 +67,13 @@ def of_hop(
         if waits(journey) and (is_near(journey, asked, login_hosts) or lead.endpoint in journey.app_endpoints)
     ]
     if waiting:
+        # Sentinel may mix up two logins' states: what the chain of this browser's own login brings to its own app is
+        # its landing, with the state of a login that is another browser's or another app's.
+        own = [journey for journey in chained if lead.hands_out and lead.is_for(journey)]
+        is_theirs = any(journey.browser == asked.browser and lead.is_for(journey) for journey in waiting)
         return _part(
             _narrowed(
-                waiting,
+                waiting if is_theirs or not own else own,
                 lambda journey: follows(journey, asked),
                 lambda journey: journey.browser == asked.browser,
                 lead.is_for,
@@ -77,8 +81,12 @@ def of_hop(
         )
     is_guess = len(_narrowed(chained, lead.is_for)) > 1 or all(follows_by_guess(journey, asked) for journey in chained)
     if landed := [journey for journey in stated if journey.landing]:
-        # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise.
-        return _part([j for j in chained if not any(follows(other, asked) for other in landed)], is_guess=is_guess)
+        # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise, or that the
+        # browser has but one login under way, to whose app this leads, while the earlier ones were called back.
+        others = [j for j in chained if not any(follows(other, asked) for other in landed)]
+        is_over = all(journey.callback_seen for journey in landed) and len(mine) == 1 and not chained
+        alone = [j for j in mine if is_near(j, asked, login_hosts) and lead.hands_out and lead.is_for(j)]
+        return _part(others or (alone if is_over else []), is_guess=is_guess)
     if chained:
         # Where it is a guess that the chain is this journey's, it may turn out to lead to another one's app.
         others = [journey for journey in mine if journey not in chained and lead.is_for(journey)] if is_guess else []

@@ -50,6 +50,8 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
         altered = _join(docket, journey, exchange, asked, hop)
         if redirected == "elsewhere":
             altered = ()  # nobody has altered what another response sent here: a form may have been sent twice
+            if history.issued(code) is None:
+                issue(docket, code, journey, own.endpoint)
     facts = CallbackFacts(
         code=secret(code),
         state=secret(own.query.get("state")),
