@@ -11,8 +11,6 @@ from lp_sentinel.landing import Target
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.token import expires_in, read_token, read_token_request
 
-_OK = 200
-
 
 def judge_token(
     docket: Docket, exchange: Exchange, asked: Asked, redirect: Target | None, account: str | None
@@ -46,7 +44,7 @@ def judge_token(
 
 def _grant(docket: Docket, journey: Journey, exchange: Exchange) -> None:
     """Note for how long the browser's access token is good."""
-    seconds = expires_in(exchange) if exchange.status == _OK else None
+    seconds = expires_in(exchange)
     at = exchange.answered if exchange.answered is not None else exchange.started
     if seconds is not None and at is not None:
         docket.history.grant(journey, at, seconds)
