@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lp_sentinel.config import load_config
-from lp_sentinel.proxy.settings import OPTIONS
 from lp_sentinel.simulate.registry import registry_of
 from lp_sentinel.simulate.sentinel import Simulator
 from lp_sentinel.simulate.serving import HERE, NotServedError, end_on_signals, serving
@@ -78,9 +77,8 @@ def _say() -> None:
         f"  the app       http://localhost:{APP_PORT}/   open it, and log in",
         f"  Sentinel      http://localhost:{SENTINEL_PORT}/   simulated",
         f"  the proxy     localhost:{PROXY_PORT}            stands before both; what it finds is shown here",
+        "  the live page http://lp.authorize/       for a browser that goes through the proxy",
     ]
-    if any(option.name == "lp_page" for option in OPTIONS):
-        lines.append("  the live page http://lp.authorize/       for a browser that goes through the proxy")
     print("\n".join([*lines, "", "Ctrl-C ends it.", ""]), flush=True)  # noqa: T201
 
 
