@@ -36,7 +36,6 @@ HEAD = b"""{
     ],
     "entries": [
 """
-_PLAINHEAD = b'{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"pages":[],"entries":['
 TAIL = b"\n    ]\n  }\n}"
 _RESOURCES = {"script": "script", "image": "image", "style": "stylesheet", "empty": "fetch", "document": "document"}
 _STATIC = ("mitmproxy.tools.web", "static")

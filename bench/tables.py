@@ -14,7 +14,6 @@ from bench.competitors import OWN, Result
 
 _TOO_SHORT = 0.05
 """Seconds: what is shorter disappears in what start-up varies by."""
-_MARKED = re.compile(r"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
 
 
 def machine() -> str:
@@ -72,8 +71,8 @@ def scaling(start: float, sizes: Sequence[int], seconds: Sequence[float]) -> Ite
 def put(path: Path, name: str, text: str) -> None:
     """Replace what stands between the comments ``<!-- name -->`` and ``<!-- /name -->``. Raises ValueError."""
     before = path.read_text("utf-8")
-    marked = re.compile(_MARKED.pattern.replace("{name}", re.escape(name)), re.DOTALL)
-    after, count = marked.subn(lambda _: text, before)
+    marked = rf"(?<=<!-- {re.escape(name)} -->\n).*?(?=<!-- /{re.escape(name)} -->)"
+    after, count = re.subn(marked, lambda _: text, before, flags=re.DOTALL)
     if count != 1:
         raise ValueError(f"{path}: has {count} places for {name}, not one")
     path.write_text(after, "utf-8")
