@@ -152,7 +152,7 @@ class Config:
         return (uri for app in self.apps for uri in app.redirect_uris)
 
     def app(self, account: str | None, client_id: str | None) -> App | None:
-        """The app with this ``client_id`` in this account."""
+        """The app with this ``client_id`` in this account; ``None`` also where one of them is not known."""
         if account is None or client_id is None:
             return None
         return self.accounts.get(account, _NONE).get(client_id)

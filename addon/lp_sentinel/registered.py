@@ -23,7 +23,7 @@ _SLIGHT = frozenset({"letter case", "trailing slash", "spelling"})
 def read_app(config: Config, account: str | None, client_id: str | None, redirect_uri: str | None) -> AppFacts:
     """What the config says of the account and client of a request, and how the ``redirect_uri`` compares."""
     account_known = account in config.accounts and not is_taken_out(client_id)
-    app = config.app(account, client_id) if account is not None and client_id is not None else None
+    app = config.app(account, client_id)
     elsewhere = config.accounts_of(client_id) if client_id is not None and app is None else frozenset()
     registers = registers_redirect_uri(app, redirect_uri) if app and app.redirect_uris and redirect_uri else None
     nearest = nearest_uri(redirect_uri, app.redirect_uris) if app and redirect_uri and registers is False else None

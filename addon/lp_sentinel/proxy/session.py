@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.captures.stream import Kind
-from lp_sentinel.config import App, Config
+from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
@@ -110,10 +110,6 @@ class Session:
     def knows(self, flow: HTTPFlow) -> bool:
         """Whether a flow is known to belong to a login."""
         return self._marks.about(flow) is not None
-
-    def app(self, account: str | None, client_id: str | None) -> App | None:
-        """What the config registered, if that."""
-        return self.config.app(account, client_id) if account is not None and client_id is not None else None
 
     def journey(self, name: str) -> JourneySummary | None:
         """A journey as it stands, or as it ended."""

@@ -139,7 +139,7 @@ class _Judged:
         if about.hop == "authorize":
             asked = authorize_path(exchange.path)
             query = parse_parameters(exchange.query)
-            if not session.app(asked[1] if asked else None, query.get("client_id")):
+            if not session.config.app(asked[1] if asked else None, query.get("client_id")):
                 self._unknown = frozenset({"account", "client_id", "redirect_uri"})
 
     def rows(self, parameters: Iterable[Given], of: str) -> list[_Row]:
