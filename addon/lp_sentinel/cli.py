@@ -6,7 +6,6 @@ import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -20,6 +19,7 @@ from lp_sentinel.command_line.progress import tracked
 from lp_sentinel.command_line.shell import FAILED, UNUSABLE, Commands, unusable
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.judgement import utc_today
 from lp_sentinel.nowhere import send_nowhere
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
@@ -185,7 +185,7 @@ def _judge(work: _Work, project: Project, reports: list[Report], options: _Optio
     tally, is_sound = Tally(), True
     screen = None if options.quiet else _screen(options, several=len(work.captures) > 1)
     if screen:
-        for note in project.expired(datetime.now(UTC).date()):
+        for note in project.expired(utc_today()):
             click.echo(f"lp-authorize: {note}", err=True)
     # All that is there now stays to the end: nothing of it need be looked at for garbage, least of all when we exit.
     gc.freeze()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
 from functools import partial
 from typing import NoReturn
 
@@ -17,6 +16,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
 from lp_sentinel.proxy.page import Page
@@ -127,7 +127,7 @@ class Addon:
 
     def _take_over(self, settings: Settings, reports: dict[str, Report]) -> None:
         if self._settings is None or settings.project is not self._settings.project:
-            for note in settings.project.expired(datetime.now(UTC).date()):
+            for note in settings.project.expired(utc_today()):
                 _logger.warning("lp-authorize: %s", note)
         if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
