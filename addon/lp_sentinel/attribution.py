@@ -18,7 +18,6 @@ from lp_sentinel.clues import (
     may_come_from,
     may_come_from_page,
     shares_parameter,
-    waits,
 )
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.landing import Target
@@ -41,7 +40,7 @@ def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
     same_agent = [
         journey
         for journey in journeys.with_state(asked.own.query.get("state"))
-        if waits(journey) and journey.browser[1] == asked.browser[1]
+        if journey.waits and journey.browser[1] == asked.browser[1]
     ]
     awaiting = [j for j in (*journeys.waiting_in(asked.browser), *same_agent) if j.awaited.get(asked.own.key)]
     return _newest(_narrowed(awaiting, lambda journey: journey.browser == asked.browser))
@@ -64,7 +63,7 @@ def of_hop(
     waiting = [
         journey
         for journey in stated
-        if waits(journey) and (is_near(journey, asked, login_hosts) or lead.endpoint in journey.app_endpoints)
+        if journey.waits and (is_near(journey, asked, login_hosts) or lead.endpoint in journey.app_endpoints)
     ]
     if waiting:
         # Sentinel may mix up two logins' states: what the chain of this browser's own login brings to its own app is

@@ -78,10 +78,6 @@ class Lead:
         )
 
 
-def waits(journey: Journey) -> bool:
-    return journey.landing is None and not journey.refused
-
-
 def follows(journey: Journey, asked: Asked) -> bool:
     """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
     return bool(journey.awaited.get(asked.own.key)) or (asked.page is not None and asked.page in journey.pages)

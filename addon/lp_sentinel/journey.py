@@ -115,6 +115,11 @@ class Journey(Struct, kw_only=True):
         return self.status is not None and self.status >= _REFUSED
 
     @property
+    def waits(self) -> bool:
+        """Whether something may still land."""
+        return self.landing is None and not self.refused
+
+    @property
     def outcome(self) -> str:
         """As interfaces name it; ``error:`` is followed by captured text."""
         if self.landing:
@@ -192,7 +197,7 @@ class Journeys:
 
     def settle(self, journey: Journey) -> None:
         """Put a journey where it belongs after its authorize answer, its landing or its callback became known."""
-        if journey.landing is None and not journey.refused:
+        if journey.waits:
             self._by_browser.setdefault(journey.browser, {})[journey.id] = journey
             return
         self._drop(self._by_browser, journey.browser, journey)

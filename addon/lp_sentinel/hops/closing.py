@@ -43,6 +43,6 @@ def summary(docket: Docket, journey: Journey, *, given_up: bool = False) -> Jour
         findings=journey.findings,
         injected=journey.injected,
         started=journey.started,
-        open=journey.landing is None and not journey.refused,
+        open=journey.waits,
         hops=tuple(journey.hops),
     )
