@@ -8,6 +8,8 @@ from lp_sentinel.uri import DEFAULT_PORTS, Endpoint
 
 type Headers = tuple[tuple[str, str], ...]
 """Names in lower case, values without surrounding white space."""
+type Browser = tuple[str | None, str | None]
+"""Client address and User-Agent: what tells browsers apart."""
 
 FAULT_HEADER = "lp-authorize-fault"
 
@@ -85,8 +87,7 @@ class Exchange(Struct, frozen=True, gc=False):
         return f"{self.scheme}://{self.host}{port}{self.target}"
 
     @property
-    def browser(self) -> tuple[str | None, str | None]:
-        """Client address and User-Agent: what tells browsers apart."""
+    def browser(self) -> Browser:
         return self.client, header(self.request_headers, "user-agent")
 
     @property

@@ -7,8 +7,8 @@ from typing import Literal
 from msgspec import Struct, field
 
 from lp_sentinel.config import Limits
-from lp_sentinel.exchange import elapsed
-from lp_sentinel.journey import Browser, Journey
+from lp_sentinel.exchange import Browser, elapsed
+from lp_sentinel.journey import Journey
 from lp_sentinel.landing import Key, Target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.taken_out import is_taken_out, known

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from lp_sentinel.exchange import Browser
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.landing import Key, LeadsTo, Target, Via
@@ -16,9 +17,7 @@ from lp_sentinel.rules import Fired
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.uri import Endpoint
 
-type Browser = tuple[str | None, str | None]
 type HostPort = tuple[str, int | None]
-
 
 _REFUSED = 400
 _MOST_FINISHED = 2_500

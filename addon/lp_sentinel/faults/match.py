@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.config import Config
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import Browser, Exchange
 from lp_sentinel.faults.plan import Match
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.finding import Hop
-from lp_sentinel.landing import LeadsTo, leads_to, redirect_target
+from lp_sentinel.landing import CALLBACK_NAMES, LeadsTo, leads_to, redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, is_loopback, parse_parameters
@@ -21,9 +21,6 @@ from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, is_loopback, pa
 _MOST = 10_000
 _REFUSED = 400
 _NO_STEP = frozenset({"OPTIONS", "HEAD", "CONNECT"})
-_CARRIES = ("code", "error", "state")
-
-type Browser = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +107,7 @@ class Hops:
             return Seen("token", exchange, token[0], request.client_id, None, request.get("redirect_uri"), None)
         query = parse_parameters(exchange.query)
         login = self._login_of(query.get("state"), exchange.browser)
-        if exchange.endpoint in self._callbacks and query.has(*_CARRIES):
+        if exchange.endpoint in self._callbacks and query.has(*CALLBACK_NAMES):
             return _seen("callback", exchange, login)
         if login and self._is_login_host(exchange, login):
             return _seen("login", exchange, login)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lp_sentinel.config import Limits
-from lp_sentinel.exchange import Exchange, elapsed
-from lp_sentinel.faults.match import Browser
+from lp_sentinel.exchange import Browser, Exchange, elapsed
 from lp_sentinel.faults.plan import Expect, Fault
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.memory import Ageing, Digest, digest
