@@ -16,6 +16,7 @@ from lp_sentinel.names import rests
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.texts import Rest, Secret
 from lp_sentinel.uri import (
+    DEFAULT_PORTS,
     Endpoint,
     Parameters,
     form_decode,
@@ -225,6 +226,6 @@ def _is_insecure(redirect: UriFacts | None, redirect_uri: str) -> bool:
 @lru_cache(maxsize=1024)
 def endpoint_facts(endpoint: Endpoint) -> UriFacts:
     """An endpoint as text: the default port left out."""
-    port = "" if endpoint.port in (None, {"http": 80, "https": 443}.get(endpoint.scheme)) else f":{endpoint.port}"
+    port = "" if endpoint.port in (None, DEFAULT_PORTS.get(endpoint.scheme)) else f":{endpoint.port}"
     origin = f"{endpoint.scheme}://{endpoint.host}{port}"
     return UriFacts(endpoint.scheme, endpoint.host, origin, origin + endpoint.path, is_loopback(endpoint.host))

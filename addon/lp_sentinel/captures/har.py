@@ -45,8 +45,9 @@ from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
 from lp_sentinel.taken_out import NOT_RECORDED
+from lp_sentinel.uri import DEFAULT_PORTS
 
-_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_PORTS = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
 _named = lru_cache(1 << 12)(split_authority)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from lp_sentinel.authorize import endpoint_facts
 from lp_sentinel.faults.plan import Do, Target
 from lp_sentinel.faults.raw_url import RawUrl, name_of, pair
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, endpoint_of
@@ -220,8 +221,7 @@ def _next_port(port: int | None) -> int:
 
 
 def _written(endpoint: Endpoint) -> str:
-    port = "" if endpoint.port in (None, DEFAULT_PORTS.get(endpoint.scheme)) else f":{endpoint.port}"
-    return f"{endpoint.scheme}://{endpoint.host}{port}{endpoint.path}"
+    return endpoint_facts(endpoint).endpoint
 
 
 def _leaves(real: Endpoint | None, target: Endpoint | None, form: str | None) -> bool:
