@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
+from lp_sentinel.command_line.shell import unusable
 from lp_sentinel.project import load_project
 from lp_sentinel.sharing import SharingError, redact_capture
 from lp_sentinel.wording import visible
-
-_UNUSABLE = 2
 
 
 @click.command()
@@ -19,10 +18,7 @@ _UNUSABLE = 2
 @click.option("--config", metavar="FILE", help="What it registers is not secret; default: lp-authorize.yaml.")
 @click.option("--force", is_flag=True, help="Overwrite OUT if it is there.")
 @click.option("--quiet", is_flag=True, help="Do not say what was replaced.")
-@click.pass_context
-def redact(
-    context: click.Context, /, source: Path, target: Path, config: str | None, *, force: bool, quiet: bool
-) -> None:
+def redact(source: Path, target: Path, config: str | None, *, force: bool, quiet: bool) -> None:
     """Write a capture without its secrets, safe to share, that gives the same findings.
 
     A flow file stays a flow file, a HAR a HAR. IN is read twice and OUT is written as a whole, so neither can be a
@@ -31,12 +27,10 @@ def redact(
     try:
         redacted = redact_capture(source, target, load_project(config).config, may_overwrite=force)
     except (SharingError, ValueError) as error:
-        click.echo(f"lp-authorize: {visible(str(error)) if isinstance(error, SharingError) else error}", err=True)
-        context.exit(_UNUSABLE)
+        unusable(visible(str(error)) if isinstance(error, SharingError) else str(error))
     if not quiet:
         click.echo(f"{redacted.exchanges} exchanges written to {visible(str(target))}", err=True)
         for line in redacted.lines:
             click.echo(f"  {visible(line)}", err=True)
     if redacted.problem:
-        click.echo(f"lp-authorize: {visible(redacted.problem)}", err=True)
-        context.exit(_UNUSABLE)
+        unusable(visible(redacted.problem))
