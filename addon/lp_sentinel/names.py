@@ -58,7 +58,7 @@ def is_name(name: str) -> bool:
     return name in KNOWN or (NAME.fullmatch(name) is not None and not is_drawn(name))
 
 
-def is_plain(name: str) -> bool:
+def _is_plain(name: str) -> bool:
     """Whether it looks like a name and not like a token, though it has no value."""
     return NAME.fullmatch(name) is not None and (name.islower() or len(name) < _SHORTEST) and not is_drawn(name)
 
@@ -68,7 +68,7 @@ def is_name_alone(name: str, equals: str, raw_value: str) -> bool:
 
     ``name`` is decoded, ``raw_value`` holds nothing but ``=`` and ``_`` (``_=_`` is a name).
     """
-    return name in KNOWN or not name.strip("_") or (equals != "" and not raw_value and is_plain(name))
+    return name in KNOWN or not name.strip("_") or (equals != "" and not raw_value and _is_plain(name))
 
 
 def rests(raw: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lp_sentinel.authorize import token_path
-from lp_sentinel.captures.har_types import CACHES
+from lp_sentinel.captures.har_types import CACHES, text_of
 from lp_sentinel.sharing.cleaner import Cleaner
 
 _METHOD = re.compile(r"[A-Za-z\-]{1,20}")
@@ -105,7 +105,7 @@ class _Entry:
                 "cookies": self._cookies,
                 "headers": self._headers,
                 "content": self._content,
-                "redirectURL": lambda url: self._cleaner.urls.url(_text(url)) if url else "",
+                "redirectURL": lambda url: self._cleaner.urls.url(text_of(url)) if url else "",
                 "headersSize": _number,
                 "bodySize": _number,
                 "_error": self._short,
@@ -129,9 +129,9 @@ class _Entry:
     def _cookies(self, cookies: Any) -> list[Any]:
         values = self._cleaner.values
         known = {
-            "name": lambda name: values.cookie_name(_text(name)),
-            "value": lambda value: values.cookie_value(_text(value)),
-            "path": lambda path: self._cleaner.urls.url(_text(path)),
+            "name": lambda name: values.cookie_name(text_of(name)),
+            "value": lambda value: values.cookie_value(text_of(value)),
+            "path": lambda path: self._cleaner.urls.url(text_of(path)),
             "domain": self._short,
             "expires": self._time,
             "httpOnly": _number,
@@ -143,7 +143,7 @@ class _Entry:
 
     def _headers(self, headers: Any) -> list[Any]:
         clean = self._cleaner.values.headers(
-            tuple((_text(name), _text(value)) for name, value in _pairs(headers)), is_token_request=self._is_token
+            tuple((text_of(name), text_of(value)) for name, value in _pairs(headers)), is_token_request=self._is_token
         )
         return [{"name": name, "value": value} for name, value in clean]
 
@@ -151,7 +151,7 @@ class _Entry:
         # What tools write here is decoded or not; spelling makes no difference to what is replaced.
         urls = self._cleaner.urls
         return [
-            {"name": urls.name(_text(name), kind), "value": urls.value(_text(name), _text(value), kind, 1)}
+            {"name": urls.name(text_of(name), kind), "value": urls.value(text_of(name), text_of(value), kind, 1)}
             for name, value in _pairs(pairs)
         ]
 
@@ -163,23 +163,23 @@ class _Entry:
             {"mimeType": self._short, "params": lambda params: self._parameters(params, "form fields")},
         )
         if "text" in data:
-            clean |= self._body(data, _text(data.get("mimeType"))) or {"text": ""}
+            clean |= self._body(data, text_of(data.get("mimeType"))) or {"text": ""}
         return clean
 
     def _content(self, content: Any) -> Any:
         if not isinstance(content, dict):
             return None
         clean = self._kept(_beside_body(content), {"size": _number, "compression": _number, "mimeType": self._short})
-        return clean | (self._body(content, _text(content.get("mimeType"))) or {})
+        return clean | (self._body(content, text_of(content.get("mimeType"))) or {})
 
     def _body(self, data: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
         """``None`` if nothing of it can be kept."""
         text = data.get("text")
         if not text:
             return {"text": text} if "text" in data else None
-        is_packed = _text(data.get("encoding")).lower() == "base64"
+        is_packed = text_of(data.get("encoding")).lower() == "base64"
         try:
-            raw = base64.b64decode(_text(text)) if is_packed else _text(text).encode("utf-8", "surrogatepass")
+            raw = base64.b64decode(text_of(text)) if is_packed else text_of(text).encode("utf-8", "surrogatepass")
         except ValueError:
             raw = None
         clean = self._cleaner.bodies.body(raw, kind, is_token=self._is_token) if raw is not None else None
@@ -206,12 +206,6 @@ def _named(pair: Any) -> dict[str, Any]:
     if isinstance(pair, list):
         return dict(zip(("name", "value"), (*pair, None, None), strict=False))
     return pair if isinstance(pair, dict) else {}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else str(value).lower()
 
 
 def _one_of(words: Collection[str]) -> Callable[[Any], Any]:

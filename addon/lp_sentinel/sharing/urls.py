@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from lp_sentinel.authorize import authorize_path, token_path
-from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, is_plain, joined_secrets
+from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, is_name_alone, joined_secrets
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 
@@ -131,8 +131,7 @@ class Urls:
         name, value = spell(raw_name).plain, spell(raw_value).plain
         if not raw_value.strip("=_"):
             # A token may stand there without a name, and end in "=".
-            is_name = name in KNOWN or not name.strip("_") or (equals and not raw_value and is_plain(name))
-            return raw if is_name else self._stand_ins.secret(raw, kind)
+            return raw if is_name_alone(name, equals, raw_value) else self._stand_ins.secret(raw, kind)
         if is_redirect_uri and name not in SECRETS and not looks_like_token(value):
             self._stand_ins.spare(raw_value)
         return self.name(raw_name, kind) + equals + self.value(name, raw_value, kind, depth + 1)
