@@ -137,4 +137,4 @@ def _is_capture(path: Path) -> bool:
             _, head = open_stream(file)
     except OSError:
         return False
-    return head.kind == "flows" or (head.kind == "har" and head.is_log)
+    return head.is_capture

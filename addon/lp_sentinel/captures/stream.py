@@ -98,6 +98,11 @@ class Head(NamedTuple):
     """The JSON begins as a HAR does."""
     packed: bool
 
+    @property
+    def is_capture(self) -> bool:
+        """Whether it is one where nobody said so: JSON must begin as a HAR does."""
+        return self.kind == "flows" or (self.kind == "har" and self.is_log)
+
 
 def open_stream(source: Readable) -> tuple[Stream, Head]:
     """The unpacked bytes of ``source`` and what they are, told by content. Never raises."""

@@ -166,7 +166,7 @@ def _within(filesystem: AbstractFileSystem, folder: str) -> dict[str, int]:
 
     def is_capture(path: str) -> bool:
         _, head = open_stream(BytesIO(_head(filesystem, path) if sizes[path] else b""))
-        return head.kind == "flows" or (head.kind == "har" and head.is_log)
+        return head.is_capture
 
     with ThreadPoolExecutor(_AT_A_TIME) as readers:
         return {
