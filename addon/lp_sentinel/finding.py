@@ -16,6 +16,11 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 WORST_FIRST: tuple[Severity, ...] = SEVERITIES[::-1]
 
 
+def is_at_least(severity: Severity, least: Severity) -> bool:
+    """Whether a severity is ``least`` or a higher one."""
+    return SEVERITIES.index(severity) >= SEVERITIES.index(least)
+
+
 def rfc3339(seconds: float | None) -> str | None:
     """Seconds since the epoch in UTC with milliseconds; ``None`` if not known, or beyond what a calendar holds."""
     if seconds is None:

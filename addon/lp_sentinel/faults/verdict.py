@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Browser, Exchange, elapsed
 from lp_sentinel.faults.plan import Expect, Fault
-from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.finding import Severity, is_at_least
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, parse_parameters
@@ -43,7 +43,7 @@ class FaultVerdict(NamedTuple):
 
     def fails(self, least: Severity) -> bool:
         """Whether it fails a run that findings of ``least`` fail."""
-        return self.severity is not None and SEVERITIES.index(self.severity) >= SEVERITIES.index(least)
+        return self.severity is not None and is_at_least(self.severity, least)
 
     @property
     def line(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.finding import SEVERITIES
+from lp_sentinel.finding import is_at_least
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,7 @@ class Asked(NamedTuple):
 
     def fails(self, finding: Finding) -> bool:
         """Whether this finding alone fails the run."""
-        least = self.fail_on
-        return least is not None and finding.counts and SEVERITIES.index(finding.severity) >= SEVERITIES.index(least)
+        return self.fail_on is not None and finding.counts and is_at_least(finding.severity, self.fail_on)
 
     def fault_fails(self, fault: FaultVerdict) -> bool:
         """Whether the way in which the app took this fault alone fails the run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.finding import SEVERITIES
+from lp_sentinel.finding import is_at_least
 
 if TYPE_CHECKING:
     from lp_sentinel.finding import Finding, JourneySummary, Severity
@@ -48,5 +48,4 @@ class Tally:
 
     def at_least(self, severity: Severity) -> int:
         """How many findings that count are as severe as this or more."""
-        least = SEVERITIES.index(severity)
-        return sum(count for rule, count in self.rules.items() if SEVERITIES.index(rule.severity) >= least)
+        return sum(count for rule, count in self.rules.items() if is_at_least(rule.severity, severity))

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lp_sentinel.console import console_for
-from lp_sentinel.finding import SEVERITIES
+from lp_sentinel.finding import WORST_FIRST, is_at_least
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import Row, overview
@@ -49,7 +49,7 @@ class Terminal:
 
         Without a file nothing is printed.
         """
-        self._least = SEVERITIES.index(least)
+        self._least = least
         self.console = console_for(
             able_to_show_signs(file) if file else None, markup=False, emoji=False, highlight=False, soft_wrap=False
         )
@@ -71,7 +71,7 @@ class Terminal:
     def journey(self, journey: JourneySummary, findings: Sequence[Finding], *, hops_shown: int = 0) -> bool:
         """Print a journey's block, or what is new since ``hops_shown`` of its hops; whether there was any to print."""
         shown = self._worst_first(findings)
-        if not shown and self._least:
+        if not shown and self._least != "info":
             return False
         width = self._width
         hops = journey.hops[hops_shown:]
@@ -121,8 +121,8 @@ class Terminal:
         self._print(*parts, width=self._width)
 
     def _rules(self, counter: Counter[RuleCount], remark: str) -> Iterator[Text]:
-        shown = [(rule, count) for rule, count in counter.items() if SEVERITIES.index(rule.severity) >= self._least]
-        for rule, count in sorted(shown, key=lambda item: (-SEVERITIES.index(item[0].severity), item[0].rule)):
+        shown = [(rule, count) for rule, count in counter.items() if is_at_least(rule.severity, self._least)]
+        for rule, count in sorted(shown, key=lambda item: (WORST_FIRST.index(item[0].severity), item[0].rule)):
             line = Text("  ", overflow="fold")
             line.append(f"{SIGNS[rule.severity]} {rule.rule}", style="dim" if remark else STYLES[rule.severity])
             line.append(f" {printable(rule.name, _LONGEST_NAME)}", style="dim" if remark else "")
@@ -131,8 +131,8 @@ class Terminal:
             yield line
 
     def _worst_first(self, findings: Iterable[Finding]) -> list[Finding]:
-        shown = [finding for finding in findings if SEVERITIES.index(finding.severity) >= self._least]
-        return sorted(shown, key=lambda one: (not one.counts, -SEVERITIES.index(one.severity), one.index, one.rule))
+        shown = [finding for finding in findings if is_at_least(finding.severity, self._least)]
+        return sorted(shown, key=lambda one: (not one.counts, WORST_FIRST.index(one.severity), one.index, one.rule))
 
     @property
     def _width(self) -> int:
