@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lp_sentinel.explain import by_series, example_finding, example_lines, spelled_out
 from lp_sentinel.reports.citations import link
+from lp_sentinel.reports.escaping import cell
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.rules import Rule, RuleBook
 
@@ -32,7 +33,7 @@ def _lines(book: RuleBook) -> Iterator[str]:
         yield "| rule | severity | checks that |"
         yield "| --- | --- | --- |"
         for rule in rules:
-            yield f"| [{rule.id} {rule.name}](#{_anchor(rule)}) | {rule.severity} | {_cell(rule.summary)} |"
+            yield f"| [{rule.id} {rule.name}](#{_anchor(rule)}) | {rule.severity} | {cell(rule.summary)} |"
         yield ""
     for title, rules in groups:
         yield f"## {title}\n"
@@ -66,7 +67,3 @@ def _cited(cite: str) -> str:
 def _anchor(rule: Rule) -> str:
     """As GitHub makes it of the heading."""
     return f"{rule.id} {rule.name}".lower().replace(" ", "-")
-
-
-def _cell(text: str) -> str:
-    return escaped(text).replace("|", "\\|")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from lp_sentinel.reports.escaping import markdown
 
 _RFC = re.compile(r"RFC (?P<number>[0-9]{1,5})(?: (?P<appendix>app\. )?(?P<section>[0-9A-Z]+(?:\.[0-9]+)*))?")
 
@@ -16,3 +19,8 @@ def link(cite: str) -> str | None:
     if found["section"] is None:
         return page
     return f"{page}#{'appendix' if found['appendix'] else 'section'}-{found['section']}"
+
+
+def linked(cites: Iterable[str]) -> str:
+    """Citations in Markdown, each with a link to where it can be read, if that is known."""
+    return ", ".join(f"[{markdown(cite)}]({link(cite)})" if link(cite) else markdown(cite) for cite in cites)

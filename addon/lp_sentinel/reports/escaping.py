@@ -25,6 +25,11 @@ def markdown(text: str) -> str:
     return " ".join(map(_word, one_line(text).split(" ")))
 
 
+def cell(text: str) -> str:
+    """The same in a cell of a table."""
+    return markdown(text).replace("|", "\\|")
+
+
 def _word(word: str) -> str:
     bare = word.rstrip(",;.:")
     return word if not _MARKUP.search(bare) else code(bare) + word[len(bare) :]

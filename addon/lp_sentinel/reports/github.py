@@ -12,6 +12,7 @@ from lp_sentinel.finding import Finding, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import Results, all_findings, worst_first
 from lp_sentinel.reports.escaping import command, command_property, one_line
+from lp_sentinel.reports.words import where
 
 _COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
@@ -36,8 +37,7 @@ def _fault(fault: FaultVerdict, capture: str | None) -> str:
 
 
 def _message(finding: Finding) -> str:
-    where = ", ".join(filter(None, (finding.journey, finding.hop, f"exchange {finding.index}")))
-    parts = [f"{one_line(finding.message)} ({where})"]
+    parts = [f"{one_line(finding.message)} ({where(finding)})"]
     parts += [f"expected: {one_line(finding.expected)}"] if finding.expected else []
     parts += [f"fix: {one_line(finding.fix)}"] if finding.fix else []
     return "\n".join(parts)

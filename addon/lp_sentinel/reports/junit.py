@@ -10,6 +10,7 @@ from lp_sentinel.finding import Finding
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.escaping import one_line, xml
+from lp_sentinel.reports.words import where
 from lp_sentinel.version import TOOL
 from lp_sentinel.wording import counted
 
@@ -64,10 +65,9 @@ def _tell(case: Element, findings: Sequence[Finding], asked: Asked) -> None:
 
 def _text(finding: Finding) -> str:
     kind = ", ".join(filter(None, (finding.severity, finding.excuse)))
-    where = ", ".join(filter(None, (finding.journey, finding.hop, f"exchange {finding.index}")))
     answer = f" -> {finding.status}" if finding.status is not None else ""
     lines = [f"{finding.rule} {finding.name} ({kind}): {one_line(finding.message)}"]
-    lines += [f"where: {where}: {one_line(finding.method)} {one_line(finding.url)}{answer}"]
+    lines += [f"where: {where(finding)}: {one_line(finding.method)} {one_line(finding.url)}{answer}"]
     cited = ", ".join(finding.cite)
     parts = (("expected", finding.expected), ("why", finding.why), ("fix", finding.fix), ("see", cited))
     return "\n".join([*lines, *(f"{label}: {one_line(text)}" for label, text in parts if text)])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.citations import link
+from lp_sentinel.reports.citations import linked
 from lp_sentinel.reports.collected import (
     CaptureResult,
     Results,
@@ -17,7 +17,7 @@ from lp_sentinel.reports.collected import (
     verdict,
     worst_first,
 )
-from lp_sentinel.reports.escaping import code
+from lp_sentinel.reports.escaping import cell, code
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.wording import counted
 
@@ -49,12 +49,8 @@ def _counts(results: Results) -> Iterator[str]:
         yield "\n| | rule | | findings |\n| --- | --- | --- | ---: |\n"
     for key in sorted(counts, key=lambda one: (bool(one[3]), WORST_FIRST.index(one[0]), one[1])):
         severity, rule, name, excuse = key
-        yield f"| {_SIGNS[severity]} {severity} | {_cell(rule)} | {_cell(name)} | {counts[key]}"
+        yield f"| {_SIGNS[severity]} {severity} | {cell(rule)} | {cell(name)} | {counts[key]}"
         yield f" {excuse} |\n" if excuse else " |\n"
-
-
-def _cell(text: str) -> str:
-    return escaped(text).replace("|", "\\|")
 
 
 def _sections(result: CaptureResult) -> Iterator[str]:
@@ -108,7 +104,6 @@ def _finding(finding: Finding) -> Iterator[str]:
     title = f"{_SIGNS[finding.severity]} **{escaped(finding.rule)} {escaped(finding.name)}**"
     yield f"- {title} ({finding.severity}{', ' + finding.excuse if finding.excuse else ''})\n"
     where = f"{finding.hop}, exchange {finding.index}: {code(f'{finding.method} {finding.url}')}"
-    cited = ", ".join(f"[{escaped(cite)}]({link(cite)})" if link(cite) else escaped(cite) for cite in finding.cite)
     parts = [("Where", where), ("Seen", escaped(finding.message)), ("Expected", escaped(finding.expected))]
-    parts += [("Why it matters", escaped(finding.why)), ("Fix", escaped(finding.fix)), ("See", cited)]
+    parts += [("Why it matters", escaped(finding.why)), ("Fix", escaped(finding.fix)), ("See", linked(finding.cite))]
     yield from (f"  - {label}: {text}\n" for label, text in parts if text)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from lp_sentinel.finding import Finding, JourneyHop, Severity
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.citations import link
+from lp_sentinel.reports.citations import link, linked
 from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.rules import Rule
@@ -58,9 +58,8 @@ def fingerprint(finding: Finding) -> str:
 def _rule(rule: Rule) -> Json:
     cited = "; ".join(rule.cite)
     told = {"text": f"{rule.why}\n\nFix: {rule.fix}" + (f"\n\nSee {cited}" if cited else "")}
-    told["markdown"] = f"{escaped(rule.why)}\n\n**Fix:** {escaped(rule.fix)}" + (
-        f"\n\nSee {_links(rule)}" if cited else ""
-    )
+    told["markdown"] = f"{escaped(rule.why)}\n\n**Fix:** {escaped(rule.fix)}"
+    told["markdown"] += f"\n\nSee {linked(rule.cite)}" if cited else ""
     described: Json = {
         "id": rule.id,
         "name": rule.name,
@@ -72,10 +71,6 @@ def _rule(rule: Rule) -> Json:
     }
     documented = next(filter(None, map(link, rule.cite)), None)
     return described | ({"helpUri": documented} if documented else {})
-
-
-def _links(rule: Rule) -> str:
-    return ", ".join(f"[{escaped(cite)}]({link(cite)})" if link(cite) else escaped(cite) for cite in rule.cite)
 
 
 def _invocation(results: Results) -> Json:

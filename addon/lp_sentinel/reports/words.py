@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lp_sentinel.finding import JourneyHop
+from lp_sentinel.finding import Finding, JourneyHop
 
 _MINUTES = 600
 """Seconds from which on minutes tell more."""
@@ -16,3 +16,8 @@ def gap(before: JourneyHop | None, hop: JourneyHop) -> str:
     if abs(seconds) < 1:
         return f"{seconds * 1000:+.0f} ms"
     return f"{seconds:+.1f} s" if abs(seconds) < _MINUTES else f"{seconds / 60:+.0f} min"
+
+
+def where(finding: Finding) -> str:
+    """On which journey, at which hop of it, at which exchange of its capture."""
+    return ", ".join(filter(None, (finding.journey, finding.hop, f"exchange {finding.index}")))
