@@ -12,29 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lp_sentinel.documents.document import (
-    Document,
-    DocumentError,
-    Where,
-    data_file,
-    load_document,
-    parse_document,
-    quoted,
-)
+from lp_sentinel.documents.document import Document, Where, data_file, load_document, parse_document
 from lp_sentinel.finding import Severity
 from lp_sentinel.uri import normal_host, parse_uri
-
-__all__ = [
-    "DEFAULT_CONFIG",
-    "Allowance",
-    "App",
-    "Config",
-    "DocumentError",
-    "Limits",
-    "RuleChoices",
-    "config_from",
-    "load_config",
-]
+from lp_sentinel.wording import quoted
 
 DEFAULT_CONFIG = "lp-authorize.yaml"
 

@@ -11,17 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lp_sentinel.documents import nodes
-from lp_sentinel.documents.document import (
-    DocumentError,
-    Where,
-    data_file,
-    load_document,
-    nearest,
-    parse_document,
-    quoted,
-    unknown,
-    visible,
-)
+from lp_sentinel.documents.document import DocumentError, Where, data_file, load_document, parse_document
+from lp_sentinel.wording import nearest, quoted, unknown, visible
 
 SCHEMA = {
     "type": "object",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lp_sentinel.config import DocumentError
-from lp_sentinel.documents.document import parse_document
+from lp_sentinel.documents.document import DocumentError, parse_document
 from lp_sentinel.exchange import Exchange, header, header_values
 from lp_sentinel.rules import RuleBook, load_rules
 from lp_sentinel.rules.book import Example

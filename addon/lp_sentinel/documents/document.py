@@ -8,21 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lp_sentinel.documents.places import DocumentError, Where, error_at
-from lp_sentinel.wording import nearest, quoted, unknown, visible
 
-__all__ = [
-    "Document",
-    "DocumentError",
-    "Where",
-    "data_file",
-    "load_document",
-    "nearest",
-    "parse_document",
-    "quoted",
-    "read_text",
-    "unknown",
-    "visible",
-]
+__all__ = ["Document", "DocumentError", "Where", "data_file", "load_document", "parse_document", "read_text"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lp_sentinel.documents.document import DocumentError, unknown
+from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from lp_sentinel.faults.reload import PlanFiles
+from lp_sentinel.wording import unknown
 
 _logger = logging.getLogger(__name__)
 

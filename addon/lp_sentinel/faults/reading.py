@@ -11,10 +11,11 @@ from typing import Any
 
 from mitmproxy import flowfilter
 
-from lp_sentinel.documents.document import Document, Where, data_file, load_document, quoted, unknown
+from lp_sentinel.documents.document import Document, Where, data_file, load_document
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
 from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, Target, Times
 from lp_sentinel.uri import host_matches, normal_host
+from lp_sentinel.wording import quoted, unknown
 
 _MOST_SEED = 100_000_000
 _DURATIONS = ("delay", "jitter", "hang")

@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lp_sentinel.documents.document import Document, Where, quoted, unknown
+from lp_sentinel.documents.document import Document, Where
 from lp_sentinel.facts import MOMENTS
 from lp_sentinel.finding import Hop, Severity
 from lp_sentinel.rules.expression import Compiler
 from lp_sentinel.rules.files import rule_documents, with_examples
 from lp_sentinel.rules.function import Function, any_of
 from lp_sentinel.rules.syntax import ExpressionError, Term, all_of, value_or
+from lp_sentinel.wording import quoted, unknown
 
 type Template = tuple[str | int, ...]
 """Texts, and between them places in what ``Words.values`` gives."""

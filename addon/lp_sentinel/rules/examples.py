@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from lp_sentinel.config import Config, DocumentError, config_from
-from lp_sentinel.documents.document import Where
+from lp_sentinel.config import Config, config_from
+from lp_sentinel.documents.document import DocumentError, Where
 from lp_sentinel.exchange import FAULT_HEADER, Exchange, Headers, header
 from lp_sentinel.finding import Finding
 from lp_sentinel.rules.book import Example, Rule, RuleBook
