@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lp_sentinel.documents.document import Document, Where, data_file, load_document, parse_document
+from lp_sentinel.documents.document import Document, Where, data_schema, load_document, parse_document
 from lp_sentinel.finding import Severity
 from lp_sentinel.uri import normal_host, parse_uri
 from lp_sentinel.wording import quoted
 
 DEFAULT_CONFIG = "lp-authorize.yaml"
+_SCHEMA = "config.schema.json"
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 _BETWEEN_PARTS = re.compile("[/;?#&]")
@@ -145,7 +144,7 @@ class Config:
 
 def load_config(path: Path) -> Config:
     """Read the config file. Raises ``DocumentError``."""
-    return _config(load_document(path, _schema()))
+    return _config(load_document(path, data_schema(_SCHEMA)))
 
 
 def config_from(data: Mapping[str, Any]) -> Config:
@@ -153,13 +152,7 @@ def config_from(data: Mapping[str, Any]) -> Config:
     import yaml  # noqa: PLC0415  (it takes its time, and without a config file it is not needed)
 
     text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True) if data else ""
-    return _config(parse_document(text, Path("config"), _schema()))
-
-
-@cache
-def _schema() -> Mapping[str, Any]:
-    schema: Mapping[str, Any] = json.loads(data_file("config.schema.json").read_text(encoding="utf-8"))
-    return schema
+    return _config(parse_document(text, Path("config"), data_schema(_SCHEMA)))
 
 
 def _config(document: Document) -> Config:

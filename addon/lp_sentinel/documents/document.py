@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lp_sentinel.documents.places import DocumentError, Where, error_at
 
-__all__ = ["Document", "DocumentError", "Where", "data_file", "load_document", "parse_document", "read_text"]
+__all__ = [
+    "Document",
+    "DocumentError",
+    "Where",
+    "data_file",
+    "data_schema",
+    "load_document",
+    "parse_document",
+    "read_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +104,10 @@ def data_file(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "_rules" / name
     return installed if installed.exists() else package.parents[1] / "rules" / name
+
+
+@cache
+def data_schema(name: str) -> Mapping[str, Any]:
+    """A JSON Schema of that folder."""
+    schema: Mapping[str, Any] = json.loads(data_file(name).read_text(encoding="utf-8"))
+    return schema

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -11,7 +10,7 @@ from typing import Any
 
 from mitmproxy import flowfilter
 
-from lp_sentinel.documents.document import Document, Where, data_file, load_document
+from lp_sentinel.documents.document import Document, Where, data_file, data_schema, load_document
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
 from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, Target, Times
 from lp_sentinel.uri import host_matches, normal_host
@@ -60,11 +59,9 @@ def _preset(name: str, seed: int) -> Fault:
     return _fault(document, ("faults", index), seed)
 
 
-@cache
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of a plan file."""
-    value: Mapping[str, Any] = json.loads(data_file("faults.schema.json").read_text(encoding="utf-8"))
-    return value
+    return data_schema("faults.schema.json")
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -10,9 +9,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lp_sentinel.documents.document import Document, DocumentError, data_file, load_document, parse_document, read_text
+from lp_sentinel.documents.document import (
+    Document,
+    DocumentError,
+    data_file,
+    data_schema,
+    load_document,
+    parse_document,
+    read_text,
+)
 from lp_sentinel.rules import tried
 
+_SCHEMA = "rule.schema.json"
 _OWN_FILES = "[0-9]xx-*.yaml"
 _ENDINGS = frozenset({".yaml", ".yml"})
 
@@ -42,7 +50,7 @@ def with_examples(document: Document) -> Document:
 
 def own_files() -> list[Path]:
     """The rule files that come along."""
-    return sorted(data_file("rule.schema.json").parent.glob(_OWN_FILES))
+    return sorted(data_file(_SCHEMA).parent.glob(_OWN_FILES))
 
 
 def rule_files(path: Path) -> list[Path]:
@@ -55,11 +63,9 @@ def rule_files(path: Path) -> list[Path]:
     return files
 
 
-@cache
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of rule files."""
-    content: Mapping[str, Any] = json.loads(data_file("rule.schema.json").read_text(encoding="utf-8"))
-    return content
+    return data_schema(_SCHEMA)
 
 
 def _without_examples(file: Path) -> Document:
