@@ -178,16 +178,15 @@ def _accounts(document: Document) -> Iterator[tuple[str, Mapping[str, App]]]:
     """Those with apps: an account for which none is listed is as unknown as one that is not there."""
     for account, content in (document.data.get("accounts") or {}).items():
         apps: dict[str, App] = {}
-        lines: dict[str, int] = {}
+        places: dict[str, Where] = {}
         for index in range(len((content or {}).get("apps") or ())):
             where: Where = ("accounts", account, "apps", index)
-            app = _app(document, where)
-            place = document.error((*where, "client_id"), "")
+            app, place = _app(document, where), (*where, "client_id")
             if app.client_id in apps:
-                first = f"first in line {lines[app.client_id]}"
+                first = f"first in line {document.error(places[app.client_id], '').line}"
                 problem = f"client_id {quoted(app.client_id)} is registered twice in account {quoted(account)}, {first}"
-                raise document.error((*where, "client_id"), problem)
-            apps[app.client_id], lines[app.client_id] = app, place.line
+                raise document.error(place, problem)
+            apps[app.client_id], places[app.client_id] = app, place
         if apps:
             yield account, apps
 
@@ -208,11 +207,11 @@ def _app(document: Document, where: Where) -> App:
 
 
 def _rule_choices(document: Document) -> RuleChoices:
-    data, default = document.data.get("rules") or {}, RuleChoices()
+    data = document.data.get("rules") or {}
     return RuleChoices(
         paths=tuple(document.path.parent / path for path in data.get("paths", ())),
-        select=tuple(data.get("select", default.select)),
-        ignore=tuple(data.get("ignore", default.ignore)),
+        select=tuple(data.get("select", ())),
+        ignore=tuple(data.get("ignore", ())),
         severity=data.get("severity") or {},
         allow=tuple(_allowance(document, index) for index in range(len(data.get("allow") or ()))),
     )
