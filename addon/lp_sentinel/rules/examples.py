@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from lp_sentinel.captures.parts import origin_form, without_authority
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.documents.document import DocumentError, Where
 from lp_sentinel.exchange import FAULT_HEADER, Exchange, Headers, header
@@ -126,7 +127,7 @@ def _exchange(example: Example, where: Where, entry: dict[str, Any], index: int,
         scheme=uri.endpoint.scheme,
         host=uri.endpoint.host,
         port=uri.endpoint.port or DEFAULT_PORTS[uri.endpoint.scheme],
-        target=_target(url),
+        target=origin_form(without_authority(url), method),
         request_headers=_request_headers(example, where, entry),
         request_body=body.encode(),
         status=status,
@@ -148,13 +149,6 @@ def _asked(example: Example, where: Where, entry: dict[str, Any]) -> tuple[str, 
     values |= {name: _texts(example, (*where, "authorize", name)) for name in entry["authorize"]}
     pairs = [f"{quote(name, safe='')}={quote(text, safe='')}" for name, texts in values.items() for text in texts]
     return "GET", f"{_AUTHORIZE_URL}?{'&'.join(pairs)}"
-
-
-def _target(url: str) -> str:
-    """Path and query as written."""
-    parts = urlsplit(url)
-    path = url.partition("#")[0].partition("://")[2][len(parts.netloc) :]
-    return path if path.startswith("/") else f"/{path}"
 
 
 def _request_headers(example: Example, where: Where, entry: dict[str, Any]) -> Headers:
