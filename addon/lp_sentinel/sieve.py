@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lp_sentinel.captures.parts import plain_host, split_authority
+from lp_sentinel.captures.parts import as_text, plain_host, split_authority
 from lp_sentinel.reach import leads_back, names_login
 from lp_sentinel.relevance import Learnt, Relevance
 
@@ -92,7 +92,7 @@ class Sieve:
         if self.lets_none_by:
             return False
         request, peer, response = flow.request.data, flow.client_conn.peername, flow.response
-        if may_name_login(request.path) and names_login(_text(request.path)):
+        if may_name_login(request.path) and names_login(as_text(request.path)):
             return False
         client = peer[0] if peer else None
         if client in self._clients or client in self._former:
@@ -102,7 +102,7 @@ class Sieve:
             return False
         # The first Location is the one that counts.
         location = first(response.data.headers.fields, b"location") if response else None
-        return location is None or not leads_back(_text(location))
+        return location is None or not leads_back(as_text(location))
 
     def _touches_login(self, request: RequestData) -> bool:
         """Whether a request goes to where logins lead, or comes from there.
@@ -136,10 +136,10 @@ class Sieve:
         """Whether a Referer is of a page of a login, or tells a code."""
         origin = referer[: referer.find(b"/", _BEHIND_SCHEME) + 1] or referer
         if origin not in self._origins:
-            if self._relevance.is_of_login(_text(origin.partition(b"?")[0])):
+            if self._relevance.is_of_login(as_text(origin.partition(b"?")[0])):
                 return True
             _note(self._origins, origin)
-        if b"?" in referer and self._relevance.tells_code(_text(referer)):
+        if b"?" in referer and self._relevance.tells_code(as_text(referer)):
             return True
         _note(self._pages, referer)
         return False
@@ -184,7 +184,7 @@ def glance(flow: HTTPFlow) -> tuple[str, str]:
     host = asked_host(request.authority) if request.authority else None
     for named in values(request.headers.fields, b"host") if host is None else ():
         host = host or asked_host(named)
-    return host or plain_host(request.host), _text(request.path)
+    return host or plain_host(request.host), as_text(request.path)
 
 
 def asked_host(authority: bytes) -> str | None:
@@ -194,9 +194,5 @@ def asked_host(authority: bytes) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _asked_host(authority: bytes) -> str | None:
-    named = split_authority(_text(authority))
+    named = split_authority(as_text(authority))
     return named[0] if named else None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from lp_sentinel.captures.parts import plain_host, split_authority
+from lp_sentinel.captures.parts import as_text, plain_host, split_authority
 from lp_sentinel.captures.spool import Spool, pack
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.exchange import Exchange, header
@@ -86,7 +86,7 @@ class _Choosing:
         """Choose what goes to hosts, or comes from pages, that matter by now."""
         hosts = [group for group in self._hosts if any(map(self._has_host, group))]
         self._take_groups(self._survey.hosts, {self._hosts.pop(group) for group in hosts})
-        pages = [page for page in self._pages if self._reach.has_page(_text(page))]
+        pages = [page for page in self._pages if self._reach.has_page(as_text(page))]
         self._take_groups(self._survey.pages, {self._pages.pop(page) for page in pages})
 
     def take_by_referers(self) -> None:
@@ -111,14 +111,10 @@ class _Choosing:
             self.take(place for place, number in enumerate(groups) if number in numbers)
 
     def _has_host(self, raw: bytes) -> bool:
-        host = _text(raw)
+        host = as_text(raw)
         named = split_authority(host)
         return (named is not None and self._reach.has_host(named[0])) or self._reach.has_host(plain_host(host))
 
     def _leaks(self, place: int) -> bool:
         referer = header(self._source.exchange(place).request_headers, "referer")
         return referer is not None and self._reach.has_code(referer)
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")

@@ -12,6 +12,7 @@ from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
     NO_ANSWER,
+    as_text,
     asked_host,
     is_injected,
     may_have_token,
@@ -79,10 +80,10 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
     """The exchange that ``flow`` holds, whatever its bytes are. It never changes the flow."""
     request, response, error = flow.request, flow.response, flow.error
     answer = _headers(response, _OF_RESPONSE) if response else ()
-    method = _text(request.data.method)
-    scheme = _text(request.data.scheme).lower() or "https"
+    method = as_text(request.data.method)
+    scheme = as_text(request.data.scheme).lower() or "https"
     host, port = _asked(request, scheme)
-    target = origin_form(without_authority(_text(request.data.path)), method)
+    target = origin_form(without_authority(as_text(request.data.path)), method)
     needs_bodies = may_have_token(target)
     status = response.status_code if response and response.status_code > 0 else None
     return Exchange(
@@ -116,14 +117,14 @@ def load_flow(record: bytes) -> Flow:
 
 def _asked(request: http.Request, scheme: str) -> tuple[str, int]:
     named = request.headers.fields and request.headers.get("host")
-    authority = _text(request.data.authority)
+    authority = as_text(request.data.authority)
     by_authority = request.is_http2 or request.is_http3
     return asked_host(request.host, request.port, scheme, named or None, authority, by_authority=by_authority)
 
 
 def _headers(message: http.Message, wanted: Mapping[bytes, str]) -> Headers:
     fields = message.headers.fields
-    return tuple([(name, _text(value).strip(" \t")) for key, value in fields if (name := wanted.get(key.lower()))])
+    return tuple([(name, as_text(value).strip(" \t")) for key, value in fields if (name := wanted.get(key.lower()))])
 
 
 def _body(message: http.Message) -> bytes | None:
@@ -136,7 +137,3 @@ def _body(message: http.Message) -> bytes | None:
         return message.get_content(strict=True)
     except Exception:  # noqa: BLE001  (any codec of Python can be named as Content-Encoding, and fails in its own way)
         return None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")

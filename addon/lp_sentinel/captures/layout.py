@@ -13,6 +13,7 @@ from mmap import mmap
 
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
+    as_text,
     asked_host,
     is_injected,
     may_have_token,
@@ -88,7 +89,7 @@ class _Wanted:
         if name:
             if int(sizes[3]) != len(piece) - sizes.end():
                 raise Unusual
-            pair = (name, _text(piece[sizes.end() :]).strip(" \t"))
+            pair = (name, as_text(piece[sizes.end() :]).strip(" \t"))
         if len(piece) <= _LONGEST_KEPT:
             if len(self.known) >= _MOST_KEPT:
                 self.known.clear()
@@ -114,7 +115,7 @@ def read_exchange(buffer: Buffer, start: int, index: int) -> Exchange:
     rest = _found(REST.match(buffer, path_end))
     authority, raw_scheme, raw_method, port, address, started, sent = rest.groups()
     method, scheme = raw_method.decode(), raw_scheme.decode().lower() or "https"
-    target = origin_form(without_authority(_text(buffer[request.end() : path_end])), method)
+    target = origin_form(without_authority(as_text(buffer[request.end() : path_end])), method)
     request_end = request.end(1) + 1 + int(request[1])
     if may_have_token(target):
         request_body = _body(buffer, rest.end(), int(sent), request_end) if method == "POST" else None
@@ -132,7 +133,7 @@ def read_exchange(buffer: Buffer, start: int, index: int) -> Exchange:
         flow=ending[2].decode(),
         started=float(started),
         answered=float(answered),
-        client=_text(ending[1]),
+        client=as_text(ending[1]),
         method=method,
         scheme=scheme,
         host=host,
@@ -158,7 +159,7 @@ def _asked(
     address: bytes, port: bytes, scheme: str, named: str | None, authority: bytes, version: bytes
 ) -> tuple[str, int]:
     by_authority = version in BY_AUTHORITY
-    return asked_host(_text(address), int(port), scheme, named, _text(authority), by_authority=by_authority)
+    return asked_host(as_text(address), int(port), scheme, named, as_text(authority), by_authority=by_authority)
 
 
 def redirects_to(buffer: Buffer, at: int, end: int) -> str:
@@ -211,7 +212,3 @@ def _found(match: re.Match[bytes] | None) -> re.Match[bytes]:
     if match is None:
         raise Unusual
     return match
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")

@@ -20,6 +20,11 @@ _NO_AUTHORITY = re.compile(r"[/?#\\]")
 _EXPLICIT_PORT = re.compile(r".*:([0-9]+)", re.DOTALL)
 
 
+def as_text(raw: bytes) -> str:
+    """As an Exchange holds text: what is not UTF-8 stays there as lone surrogates."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def split_authority(authority: str) -> tuple[str, int | None] | None:
     """The normalised host and the port, where there is one, of ``host:port``; ``None`` if it is not of that form."""
     if not authority or len(authority) > _LONGEST_AUTHORITY or _NO_AUTHORITY.search(authority):

@@ -17,7 +17,7 @@ from lp_sentinel.captures.layout import (
     flow_end,
     redirects_to,
 )
-from lp_sentinel.captures.parts import split_authority
+from lp_sentinel.captures.parts import as_text, split_authority
 from lp_sentinel.captures.survey import Hosts, Survey
 from lp_sentinel.captures.unusual import Unreadable, read_unusual
 from lp_sentinel.reach import leads_back
@@ -79,7 +79,7 @@ def _hosts_of(naming: bytes, header: bytes) -> Hosts:
         return ()
     authority, address = names.groups()
     value = _value(header) if header else authority
-    if not value or split_authority(value.decode("utf-8", "surrogateescape")) is None:
+    if not value or split_authority(as_text(value)) is None:
         return ()
     return tuple({value: 0, authority: 0, address: 0}) if header else (value,)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.parts import as_text
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import names_login
@@ -116,4 +117,4 @@ class LiveSession:
 
 def _names_login(flow: HTTPFlow) -> bool:
     """Whether the request alone says that it belongs to a login: others need not be waited for."""
-    return names_login(flow.request.data.path.decode("utf-8", "surrogateescape"))
+    return names_login(as_text(flow.request.data.path))

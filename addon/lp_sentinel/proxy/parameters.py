@@ -9,6 +9,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 import msgspec
 
+from lp_sentinel.captures.parts import as_text
 from lp_sentinel.redact import Redactor, printable
 
 MEANINGS: Mapping[str, str] = {
@@ -51,7 +52,7 @@ class Given(NamedTuple):
 
 def given(raw: str | bytes, redactor: Redactor) -> list[Given]:
     """The parameters of a query or a form, in their order, decoded after they were redacted."""
-    text = raw.decode("utf-8", "surrogateescape") if isinstance(raw, bytes) else raw
+    text = as_text(raw) if isinstance(raw, bytes) else raw
     return [_given(piece, redactor) for piece in islice(filter(None, text.split("&")), _MOST)]
 
 

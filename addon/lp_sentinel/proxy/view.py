@@ -10,6 +10,7 @@ from mitmproxy import contentviews, http
 
 from lp_sentinel.authorize import DOCUMENTED, authorize_path, token_path
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.parts import as_text
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.landing import redirect_target
@@ -46,7 +47,7 @@ class LoginView(contentviews.Contentview):
         flow, session = metadata.flow, self._session()
         if session is None or not isinstance(flow, http.HTTPFlow):
             return _NEVER
-        path = flow.request.data.path.partition(b"?")[0].decode("utf-8", "surrogateescape")
+        path = as_text(flow.request.data.path.partition(b"?")[0])
         if not (session.knows(flow) or authorize_path(path) or token_path(path)):
             return _NEVER
         return _FIRST if metadata.http_message is flow.request else _OFFERED

@@ -9,6 +9,7 @@ from mitmproxy.flow import Flow
 
 from lp_sentinel.authorize import token_path
 from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.captures.parts import as_text
 from lp_sentinel.exchange import Headers
 from lp_sentinel.sharing.cleaner import Cleaner
 
@@ -55,14 +56,14 @@ def _clean_connection(conn: connection.Connection, cleaner: Cleaner) -> None:
 
 def _clean_http(flow: http.HTTPFlow, cleaner: Cleaner) -> None:
     request, response = flow.request, flow.response
-    target = _text(request.data.path)
+    target = as_text(request.data.path)
     is_token = token_path(target.partition("?")[0]) is not None
     request.data.path = _bytes(cleaner.urls.url(target))
-    method = _text(request.data.method)
+    method = as_text(request.data.method)
     request.data.method = _bytes(cleaner.stand_ins.text(method, "methods", is_open=bool(_METHOD.fullmatch(method))))
     _clean_message(request, cleaner, is_token=is_token)
     if response:
-        response.data.reason = _bytes(cleaner.text(_text(response.data.reason)))
+        response.data.reason = _bytes(cleaner.text(as_text(response.data.reason)))
         _clean_message(response, cleaner, is_token=is_token)
     if flow.websocket:
         cleaner.leave_out("web sockets' messages")
@@ -78,7 +79,7 @@ def _clean_message(message: http.Message, cleaner: Cleaner, *, is_token: bool) -
 
 
 def _clean_headers(headers: http.Headers, cleaner: Cleaner, *, is_token: bool) -> http.Headers:
-    pairs: Headers = tuple((_text(name), _text(value)) for name, value in headers.fields)
+    pairs: Headers = tuple((as_text(name), as_text(value)) for name, value in headers.fields)
     clean = cleaner.values.headers(pairs, is_token_request=is_token)
     return http.Headers([(_bytes(name), _bytes(value)) for name, value in clean])
 
@@ -101,10 +102,6 @@ def _clean_body(message: http.Message, cleaner: Cleaner, *, is_token: bool) -> N
     headers.pop("content-encoding", None)
     if "content-length" in headers:
         headers["content-length"] = str(len(clean))
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def _bytes(text: str) -> bytes:
