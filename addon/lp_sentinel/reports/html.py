@@ -135,10 +135,10 @@ def policy(style: str, script: str) -> str:
 def _cards(results: Results, book: RuleBook) -> tuple[list[Card], int]:
     """What is shown, in the order in which it happened; how many were left out."""
     parts = [part for result in results.values() for part in _parts(result)]
-    shown = range(len(parts))
+    shown: Sequence[int] = range(len(parts))
     if len(parts) > MOST_JOURNEYS:
         # Sorting is stable: among equals the earlier ones stay.
-        shown = sorted(sorted(shown, key=lambda place: not parts[place][1])[:MOST_JOURNEYS])  # type: ignore[assignment]
+        shown = sorted(sorted(shown, key=lambda place: not parts[place][1])[:MOST_JOURNEYS])
     cards = [make_card(f"j{number}", *parts[place], book) for number, place in enumerate(shown, start=1)]
     return cards, len(parts) - len(cards)
 
