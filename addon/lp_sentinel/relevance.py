@@ -11,13 +11,13 @@ from lp_sentinel.landing import redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.uri import endpoint_of, form_decode, parse_parameters
 
-_CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
-"""A name with an encoded letter in it may be one of these as well."""
+CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
+"""A parameter that apps are called back with. A name with an encoded letter in it may be one of these as well."""
 
 
 def carries_login(target: str) -> bool:
     """Whether a URL names a parameter that apps are called back with."""
-    return _CARRIES.search(target) is not None
+    return CARRIES.search(target) is not None
 
 
 class Learnt(NamedTuple):

@@ -21,6 +21,7 @@ from lp_sentinel.captures.parts import as_text, split_authority
 from lp_sentinel.captures.survey import Hosts, Survey
 from lp_sentinel.captures.unusual import Unreadable, read_unusual
 from lp_sentinel.reach import leads_back
+from lp_sentinel.relevance import CARRIES
 
 _NAMING = rb"(,9:authority;[^;]++;[^;]++;[^;]++;[^;]++;[^;]++);" + TIMES + rb"([0-9]++):"
 _ASKED = re.compile(rb"7:request;([0-9]++):4:path;[0-9]++:([^,]*+)" + _NAMING)
@@ -30,7 +31,7 @@ _NAMED = re.compile(
     rb",9:authority;[0-9]++:(" + PLAIN + rb"),6:scheme;[0-9]++:[A-Za-z+.\-]*+,6:method;[0-9]++:[A-Za-z\-_]*+,"
     rb"4:port;[0-9]++:[0-9]{1,5}#4:host;[0-9]++:(" + PLAIN + rb")"
 )
-_CARRIES = re.compile(rb"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
+_CARRIES = re.compile(CARRIES.pattern.encode())
 _HEADER = re.compile(rb"[0-9]:[A-Za-z]++,([0-9]{1,6}):(.*)", re.DOTALL)
 _HOST, _REFERER, _LOCATION = b"4:host,", b"7:referer,", b"8:location,"
 _BY_AUTHORITY = tuple(b":%s," % version.lower() for version in BY_AUTHORITY)
