@@ -18,7 +18,7 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGr
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 
 from lp_sentinel.memory import Ageing
-from lp_sentinel.simulate.registry import Installation
+from lp_sentinel.simulate.registry import HOW_TO_AUTHENTICATE, Installation
 
 CODE_LIFETIME = 600.0
 """Seconds: the most that RFC 6749 section 4.1.2 recommends."""
@@ -26,7 +26,6 @@ TOKEN_LIFETIME = 3600
 """Seconds that an access token holds."""
 
 _KEPT = 10_000
-_HOW_TO_AUTHENTICATE = ["client_secret_post", "client_secret_basic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ class _Server(AuthorizationServer):
 
 
 class _CodeGrant(AuthorizationCodeGrant):
-    TOKEN_ENDPOINT_AUTH_METHODS = _HOW_TO_AUTHENTICATE
+    TOKEN_ENDPOINT_AUTH_METHODS = HOW_TO_AUTHENTICATE
     issuer: Issuer
 
     @classmethod
@@ -192,7 +191,7 @@ class _CodeGrant(AuthorizationCodeGrant):
         self.request.user = grant_user
         asked = flask.request.args
         code, state = self.issuer.new_code(), asked.get("state")
-        self.issuer.issued.issue(code, self.request, _account(), asked.get("nonce"))
+        self.issuer.issued.issue(code, self.request, account_asked(), asked.get("nonce"))
         pairs = [("code", code), *([("state", state)] if state else [])]
         return 302, "", [("Location", onto(redirect_uri, pairs))]
 
@@ -212,7 +211,7 @@ class _CodeGrant(AuthorizationCodeGrant):
 
 
 class _RefreshGrant(RefreshTokenGrant):
-    TOKEN_ENDPOINT_AUTH_METHODS = _HOW_TO_AUTHENTICATE
+    TOKEN_ENDPOINT_AUTH_METHODS = HOW_TO_AUTHENTICATE
     issuer: Issuer
 
     def authenticate_refresh_token(self, refresh_token: str) -> Any:
@@ -230,7 +229,7 @@ class _RefreshGrant(RefreshTokenGrant):
 
 
 class _Revocation(RevocationEndpoint):
-    CLIENT_AUTH_METHODS = _HOW_TO_AUTHENTICATE
+    CLIENT_AUTH_METHODS = HOW_TO_AUTHENTICATE
     issuer: Issuer
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Refresh | None:  # noqa: ARG002
@@ -244,12 +243,13 @@ class _Revocation(RevocationEndpoint):
 def _saving(issuer: Issuer) -> Any:
     def save(token: dict[str, object], request: Any) -> None:
         if refresh_token := token.get("refresh_token"):
-            origin = request.authorization_code or request.refresh_token
-            known = Refresh(str(refresh_token), _account(), request.client.client_id, str(request.user), origin.code)
+            code = (request.authorization_code or request.refresh_token).code
+            known = Refresh(str(refresh_token), account_asked(), request.client.client_id, str(request.user), code)
             issuer.issued.refreshes[known.token] = known
 
     return save
 
 
-def _account() -> str:
+def account_asked() -> str:
+    """The account in the path of the request that is being answered; empty if there is none."""
     return str((flask.request.view_args or {}).get("account", ""))

@@ -13,6 +13,7 @@ from lp_sentinel.documents.document import Document, Where
 from lp_sentinel.registered import registers_redirect_uri
 
 ACCOUNT = "12345678"
+HOW_TO_AUTHENTICATE = ["client_secret_post", "client_secret_basic"]
 
 APPS = (
     App("try-one-callback", "One redirect URI", ("http://localhost:8080/callback",), "made-up-secret-1"),
@@ -71,7 +72,7 @@ class Installation(ClientMixin):
         return known is not None and secrets.compare_digest(client_secret.encode(), known.encode())
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002
-        return method in {"client_secret_post", "client_secret_basic"}
+        return method in HOW_TO_AUTHENTICATE
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code"

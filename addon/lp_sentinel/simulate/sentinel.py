@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from lp_sentinel.config import App
 from lp_sentinel.memory import Ageing
 from lp_sentinel.simulate.checks import check_authorize, check_token, is_version
-from lp_sentinel.simulate.grants import TOKEN_LIFETIME, Issued, authorization_server
+from lp_sentinel.simulate.grants import TOKEN_LIFETIME, Issued, account_asked, authorization_server
 from lp_sentinel.simulate.keys import Signer
 from lp_sentinel.simulate.registry import USER, Installation, Registry
 
@@ -76,11 +76,10 @@ class Simulator:
 
     def installation(self, client_id: str) -> Installation | None:
         """The app with this id in the account of the request."""
-        return self.registry.installation((flask.request.view_args or {}).get("account", ""), client_id)
+        return self.registry.installation(account_asked(), client_id)
 
     def check(self) -> tuple[Installation, str]:
-        account = (flask.request.view_args or {}).get("account", "")
-        return check_authorize(self.registry, account, flask.request.args)
+        return check_authorize(self.registry, account_asked(), flask.request.args)
 
     def new_code(self) -> str:
         return secrets.token_urlsafe(24)
@@ -116,9 +115,7 @@ class Simulator:
     # What is served
 
     def _home(self) -> str:
-        return flask.render_template(
-            "home.html", registry=self.registry, origin=flask.request.host_url.rstrip("/"), try_out=_try_out
-        )
+        return flask.render_template("home.html", registry=self.registry, origin=_origin(), try_out=_try_out)
 
     def _authorize(self, account: str) -> flask.Response:
         if self.is_down:
