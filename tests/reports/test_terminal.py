@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lp_sentinel.faults.verdict import FaultVerdict, Judgement
+from lp_sentinel.faults.verdict import Ending, FaultVerdict
 from lp_sentinel.finding import Finding, JourneySummary, Severity
 from lp_sentinel.reports.overview import row
 from lp_sentinel.reports.tally import Tally
@@ -268,7 +268,7 @@ def test_an_output_that_is_not_unicode_gets_signs_it_can_hold(encoding: str) -> 
 @pytest.mark.parametrize(
     ("verdict", "sign"), [("as expected", "✓"), ("not as expected", "✗"), ("never matched", "▲"), ("not seen", "·")]
 )
-def test_how_an_app_took_a_fault_is_told_by_its_sign(verdict: Judgement, sign: str) -> None:
+def test_how_an_app_took_a_fault_is_told_by_its_sign(verdict: Ending, sign: str) -> None:
     out = io.StringIO()
     Terminal(out).summary(Tally(), [FaultVerdict("state-lost", verdict, 1, "loop: no", "nothing followed")])
     assert f"  {sign} fault state-lost: {verdict}" in out.getvalue()

@@ -18,9 +18,10 @@ from lp_sentinel.uri import Endpoint, parse_parameters
 if TYPE_CHECKING:
     from lp_sentinel.engine import Verdict
 
-type Judgement = Literal["as expected", "not as expected", "never matched", "not seen"]
+type Ending = Literal["as expected", "not as expected", "never matched", "not seen"]
+"""How a fault ended, in words."""
 
-_SEVERITIES: Mapping[Judgement, Severity] = {"not as expected": "error", "never matched": "warning"}
+_SEVERITIES: Mapping[Ending, Severity] = {"not as expected": "error", "never matched": "warning"}
 _MOST_WATCHED = 1000
 _MOST_CALLBACKS = 10_000
 
@@ -29,7 +30,7 @@ class FaultVerdict(NamedTuple):
     """How a fault ended."""
 
     fault: str
-    verdict: Judgement
+    verdict: Ending
     injected: int
     """How often it was put in."""
     expected: str
@@ -255,7 +256,7 @@ class Watch:
         tally = tallies.get(name)
         if tally is None:
             return FaultVerdict(name, "never matched", 0, expect.text, "")
-        verdict: Judgement = (
+        verdict: Ending = (
             "not as expected" if tally.judged[False] else "as expected" if tally.judged[True] else "not seen"
         )
         seen = next(tally.seen[judged] for judged in (False, True, None) if tally.judged[judged])
