@@ -93,12 +93,11 @@ def _lines(rule: Rule, severity: str, width: int) -> Iterator[str]:
     yield f"{rule.id} {rule.name} ({severity})"
     yield from _wrapped(rule.summary, width)
     yield from _paragraphs("Why it matters", rule.why, width)
-    if rule.bad:
-        yield ""
-        yield "Example that breaks it:"
-        yield from (f"  {line}" if line else "" for line in example_lines(rule))
-        if found := example_finding(rule):
-            yield from _wrapped(f"Found: {found}", width, "  ")
+    yield ""
+    yield "Example that breaks it:"
+    yield from (f"  {line}" if line else "" for line in example_lines(rule))
+    if found := example_finding(rule):
+        yield from _wrapped(f"Found: {found}", width, "  ")
     yield from _paragraphs("What to do instead", rule.fix, width)
     yield ""
     yield "Documented in:"

@@ -45,13 +45,12 @@ def _section(rule: Rule) -> Iterator[str]:
     yield f"### {rule.id} {rule.name}\n"
     yield f"*{rule.severity}* · {escaped(rule.summary)}\n"
     yield f"**Why it matters.** {escaped(rule.why)}\n"
-    if rule.bad:
-        yield "**Example that breaks it**\n"
-        yield "```http"
-        yield from example_lines(rule)
-        yield "```\n"
-        if found := example_finding(rule):
-            yield f"Found: {escaped(found)}\n"
+    yield "**Example that breaks it**\n"
+    yield "```http"
+    yield from example_lines(rule)
+    yield "```\n"
+    if found := example_finding(rule):
+        yield f"Found: {escaped(found)}\n"
     yield f"**What to do instead.** {escaped(rule.fix)}\n"
     cited = "; ".join(_cited(cite) for cite in rule.cite) or "good practice; no document requires it"
     yield f"**Documented in** {cited}.\n"
