@@ -21,7 +21,7 @@ from lp_sentinel.captures.stream import (
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.wording import counted
 
-__all__ = ["CaptureError", "find_captures", "in_order", "is_file", "open_capture", "read_capture"]
+__all__ = ["CaptureError", "find_captures", "in_order", "is_file", "open_capture", "problem_of", "read_capture"]
 
 STANDARD_INPUT = Path("-")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
@@ -73,8 +73,13 @@ def open_capture(source: Path | Readable) -> Iterator[tuple[Stream, Kind | None]
             stream.fail(_no_capture(stream, head))
         yield stream, head.kind
     if stream.problem is not None:
-        more = f" (and {counted(stream.problems - 1, 'more problem')})" if stream.problems > 1 else ""
-        raise CaptureError(f"{name}: {stream.problem}{more}")
+        raise CaptureError(problem_of(name, stream.problem, stream.problems))
+
+
+def problem_of(name: str, first: str, count: int) -> str:
+    """What is said of a capture in which ``count`` problems were found: the first, and how many more there are."""
+    more = f" (and {counted(count - 1, 'more problem')})" if count > 1 else ""
+    return f"{name}: {first}{more}"
 
 
 def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:

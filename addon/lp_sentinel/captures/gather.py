@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures import STANDARD_INPUT, is_file, open_capture, ranges
+from lp_sentinel.captures import STANDARD_INPUT, is_file, open_capture, problem_of, ranges
 from lp_sentinel.captures.choose import Chosen, Source, choose
 from lp_sentinel.captures.extract import read_flow
 from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Buffer, flow_end
@@ -22,7 +22,6 @@ from lp_sentinel.captures.survey import Survey
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import Reach
-from lp_sentinel.wording import counted
 from lp_sentinel.workers import Advance, Workers
 
 if TYPE_CHECKING:
@@ -161,8 +160,7 @@ def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str 
         is_cut = survey.stop + flow_end(ahead, 0) > size or (ahead.isdigit() and len(ahead) < LONGEST_LENGTH)
         what = "the file ends in the middle of a flow" if is_cut else "no flow begins there"
         found.append(f"broken after {len(survey.offsets)} flows, at byte {size if is_cut else survey.stop}: {what}")
-    more = f" (and {counted(len(found) - 1, 'more problem')})" if len(found) > 1 else ""
-    return f"{name}: {found[0]}{more}" if found else None
+    return problem_of(name, found[0], len(found)) if found else None
 
 
 def _spool(
