@@ -14,12 +14,12 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
-from lp_sentinel.captures import read_capture
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.parts import LARGEST_BODY
 from lp_sentinel.captures.unusual import read_unusual
 from lp_sentinel.config import config_from
 from lp_sentinel.exchange import Exchange
+from tests.captures.reading import read_capture
 from tests.captures.test_flows import written
 from tests.captures.test_har_memory import MEASURE, UNIT
 

@@ -20,11 +20,12 @@ from mitmproxy.flow import Error, Flow
 from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketData
 
-from lp_sentinel.captures import CaptureError, in_order, ranges, read_capture, scan, survey
+from lp_sentinel.captures import ranges, scan, survey
 from lp_sentinel.captures.extract import first_flow
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.layout import ENDING, Unusual, flow_end, read_exchange
 from lp_sentinel.captures.skip import Skipper
+from lp_sentinel.captures.stream import CaptureError
 from lp_sentinel.check import _announced, judge_capture
 from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine
@@ -36,6 +37,7 @@ from lp_sentinel.reports.base import CaptureEnd
 from lp_sentinel.reports.jsonl import JsonLines
 from lp_sentinel.rules import load_rules
 from lp_sentinel.workers import Workers
+from tests.captures.reading import in_order, read_capture
 from tests.captures.test_flows import written
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,11 +9,10 @@ import pytest
 from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.test import tflow
 
-from lp_sentinel.captures import read_capture
 from lp_sentinel.exchange import header
 from lp_sentinel.taken_out import NOT_RECORDED
 from tests.captures.hars import AUTHORIZE, CALLBACK, DATA, SENTINEL, TARGET, har
-from tests.captures.reading import read
+from tests.captures.reading import read, read_capture
 
 if TYPE_CHECKING:
     from lp_sentinel.exchange import Exchange

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from lp_sentinel.captures import walk as walk_module
 from lp_sentinel.captures.entries import entry_runs, entry_texts
-from lp_sentinel.captures.har import exchange_of, find_exchanges, pack, read_har, unpack
+from lp_sentinel.captures.har import exchange_of, find_exchanges, pack, unpack
 from lp_sentinel.captures.har_types import ENTRIES
 from lp_sentinel.captures.stream import Stream
 from lp_sentinel.exchange import Exchange
@@ -77,7 +77,7 @@ def entries(draw: st.DrawFn) -> Any:
 def quickly(data: bytes, step: int = 1 << 20) -> tuple[list[Exchange], int]:
     """The exchanges, and how many entries could not be read."""
     stream = stream_of(data, step)
-    return list(read_har(stream)), stream.problems
+    return list(map(exchange_of, find_exchanges(stream))), stream.problems
 
 
 def singly(texts: list[bytes]) -> tuple[list[Exchange], int]:

@@ -15,8 +15,10 @@ import zstandard
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
-from lp_sentinel.captures import CaptureError, find_captures, in_order, read_capture
+from lp_sentinel.captures import find_captures
+from lp_sentinel.captures.stream import CaptureError
 from lp_sentinel.exchange import Exchange
+from tests.captures.reading import in_order, read_capture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import zstandard
 
-from lp_sentinel.captures import CaptureError, read_capture
+from lp_sentinel.captures.stream import CaptureError
 from lp_sentinel.captures.zstd import unpacker
+from tests.captures.reading import read_capture
 
 NOISE = random.Random(1).randbytes(140_000)  # noqa: S311  (no secrets, and the same again each time)
 CONTENT = {

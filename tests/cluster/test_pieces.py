@@ -14,7 +14,6 @@ from mitmproxy.http import HTTPFlow
 from msgspec.structs import replace
 
 from lp_sentinel import check, journey
-from lp_sentinel.captures import in_order
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.check import _announced
 from lp_sentinel.cluster import pieces
@@ -28,6 +27,7 @@ from lp_sentinel.memory import Ageing
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
+from tests.captures.reading import in_order
 from tests.captures.test_gather import KNOWN, UNKNOWN, flows
 from tests.logins import WAYS, Fault, Login, Step
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import pytest
 from mitmproxy import http
 
-from lp_sentinel.captures import read_capture
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults import preset_index
 from lp_sentinel.faults.reading import presets
+from tests.captures.reading import read_capture
 from tests.faults.wire import (
     CALLBACK,
     ORIGIN,

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from lp_sentinel.captures import in_order, read_capture
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.finding import Finding, JourneySummary
@@ -16,6 +15,7 @@ from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import Asked, CaptureEnd, open_report
 from lp_sentinel.rules import load_rules
+from tests.captures.reading import in_order, read_capture
 from tests.logins import CONFIG, FINDS, WAYS, Fault, Login, Way
 from tests.reports.samples import HOPS, JOURNEY, START, finding
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lp_sentinel.captures import in_order, read_capture
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
+from tests.captures.reading import in_order, read_capture
 
 BOOK = load_rules()
 

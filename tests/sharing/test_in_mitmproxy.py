@@ -9,9 +9,9 @@ import pytest
 from mitmproxy import exceptions
 from mitmproxy.test import taddons
 
-from lp_sentinel.captures import read_capture
 from lp_sentinel.mitm import Addon
 from lp_sentinel.proxy.commands import Commands
+from tests.captures.reading import read_capture
 from tests.sharing.planted import flows
 from tests.sharing.test_planted import found_in
 

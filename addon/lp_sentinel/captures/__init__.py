@@ -1,4 +1,4 @@
-"""Captures: flow files and HAR files, told apart by content, read as exchanges."""
+"""Captures: flow files and HAR files, told apart by content, found and opened."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ from lp_sentinel.captures.stream import (
     reason,
     standard_input,
 )
-from lp_sentinel.exchange import Exchange
 from lp_sentinel.wording import counted
-
-__all__ = ["CaptureError", "find_captures", "in_order", "is_file", "open_capture", "problem_of", "read_capture"]
 
 STANDARD_INPUT = Path("-")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
@@ -34,7 +31,7 @@ def find_captures(paths: Iterable[Path | str]) -> list[Path]:
     ``-`` is standard input even where a file has that name, which is ``./-``.
 
     Hidden files and whatever else stands in a folder is passed over. A named file that is no capture, and a folder
-    without any, stay in the list: ``read_capture`` says what is wrong with them.
+    without any, stay in the list: ``open_capture`` says what is wrong with them.
     """
     return list(dict.fromkeys(one for named in paths for one in _found(named)))
 
@@ -44,25 +41,9 @@ def is_file(path: Path) -> bool:
     return path != STANDARD_INPUT and path.is_file()
 
 
-def read_capture(source: Path | Readable) -> Iterator[Exchange]:
-    """The exchanges of a capture in the order of the file; ``-`` is standard input, binary files are read as they come.
-
-    Raises CaptureError, after what could be read, if that was not all.
-    """
-    with open_capture(source) as (stream, kind):
-        if kind == "har":
-            from lp_sentinel.captures.har import read_har  # noqa: PLC0415  (not needed for flows)
-
-            yield from read_har(stream)
-        elif kind == "flows":
-            from lp_sentinel.captures.flows import read_flows  # noqa: PLC0415  (mitmproxy takes a fifth of a second)
-
-            yield from read_flows(stream)
-
-
 @contextmanager
 def open_capture(source: Path | Readable) -> Iterator[tuple[Stream, Kind | None]]:
-    """The bytes of a capture, and what they are; ``None`` if they are none.
+    """The bytes of a capture, and what they are; ``None`` if they are none. ``-`` is standard input.
 
     Raises CaptureError, if there was something wrong with them, when all is done.
     """
@@ -80,16 +61,6 @@ def problem_of(name: str, first: str, count: int) -> str:
     """What is said of a capture in which ``count`` problems were found: the first, and how many more there are."""
     more = f" (and {counted(count - 1, 'more problem')})" if count > 1 else ""
     return f"{name}: {first}{more}"
-
-
-def in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:
-    """Sorted by the start of the request; one whose start is not known stays behind the one it stands behind."""
-    started = float("-inf")
-    keyed: list[tuple[float, Exchange]] = []
-    for exchange in exchanges:
-        started = started if exchange.started is None else exchange.started
-        keyed.append((started, exchange))
-    return [exchange for _, exchange in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]:

@@ -94,13 +94,8 @@ class Found(NamedTuple):
         return text_of(response.redirect).strip(" \t") if location is None and response.redirect else location
 
 
-def read_har(stream: Stream) -> Iterator[Exchange]:
-    """The exchanges of a HAR file, entry by entry; what can't be read is noted and passed over."""
-    return map(exchange_of, find_exchanges(stream))
-
-
 def find_exchanges(stream: Stream) -> Iterator[Found]:
-    """The same, each before it is made an exchange of."""
+    """The entries of a HAR file that hold exchanges; what can't be read is noted and passed over."""
     index = 0
     for run in entry_runs(stream, ENTRIES):
         yield from _found(run, index, stream)
