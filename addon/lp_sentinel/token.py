@@ -151,6 +151,6 @@ def expires_in(exchange: Exchange) -> float | None:
         return None
     try:
         seconds = float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
     return seconds if math.isfinite(seconds) else None
