@@ -222,13 +222,12 @@ class Compiler:
         one, other = self._known(left), self._known(right)
         if isinstance(op, ast.In | ast.NotIn):
             check_in(one.kind, other.kind, right)
+            for element in right.elts if isinstance(right, ast.Tuple) else ():
+                check_equal(one.kind, self._known(element).kind, left, element)
         elif isinstance(op, ast.Eq | ast.NotEq):
             check_equal(one.kind, other.kind, left, right)
         elif one.kind.what != other.kind.what or one.kind.what not in ("number", "text"):
             raise ExpressionError(f"cannot tell which is more: {one.kind} or {other.kind}", left.col_offset)
-        if isinstance(right, ast.Tuple) and isinstance(op, ast.In | ast.NotIn):
-            for element in right.elts:
-                check_equal(one.kind, self._known(element).kind, left, element)
         return Term(TRUTH, one.guards + other.guards, ast.Compare(one.value, [op], [other.value]))
 
     def _tuple(self, elements: list[ast.expr]) -> Term:
