@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
 from typing import NamedTuple
 
 from lp_sentinel import attribution
@@ -19,7 +17,7 @@ from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.login import judge_login
 from lp_sentinel.hops.token import judge_token
 from lp_sentinel.journey import Journey
-from lp_sentinel.judgement import Judgement, utc_today
+from lp_sentinel.judgement import Judgement
 from lp_sentinel.landing import CALLBACK_NAMES, REDIRECTS, Target, location_target
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
@@ -41,15 +39,8 @@ class Verdict(NamedTuple):
 class Engine:
     """Judges the exchanges of one capture, given in the order in which their requests started."""
 
-    def __init__(
-        self,
-        config: Config,
-        book: RuleBook,
-        redactor: Redactor,
-        capture: str | None = None,
-        today: Callable[[], date] = utc_today,
-    ) -> None:
-        self._judgement = Judgement(config, book, redactor, capture, today)
+    def __init__(self, config: Config, book: RuleBook, redactor: Redactor, capture: str | None = None) -> None:
+        self._judgement = Judgement(config, book, redactor, capture)
         self._docket = Docket(config, self._judgement)
         self._closed: list[JourneySummary] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from lp_sentinel.config import Config
@@ -25,12 +25,9 @@ PREFLIGHT = "preflight"
 class Judgement:
     """Asks the rules about one capture, and keeps what they found until it is taken."""
 
-    def __init__(
-        self, config: Config, book: RuleBook, redactor: Redactor, capture: str | None, today: Callable[[], date]
-    ) -> None:
+    def __init__(self, config: Config, book: RuleBook, redactor: Redactor, capture: str | None) -> None:
         self._redactor = redactor
         self.capture = capture
-        self._today = today
         self._found: list[Finding] = []
         self.change(config, book)
 
@@ -75,7 +72,7 @@ class Judgement:
             account, client_id = journey.request.account, journey.request.client_id
             redirect_uri = journey.request.redirect_uri
             journey.findings += 1
-        today = self._today()
+        today = utc_today()
         self._found.append(
             Finding(
                 rule=rule.id,
