@@ -155,12 +155,13 @@ def test_a_mistake_in_the_plan_around(text: str, line: int, problem: str) -> Non
     assert problem in caught.value.problem
 
 
-def test_sources_are_files_and_presets_in_their_order(tmp_path: Path) -> None:
+def test_sources_are_files_and_presets_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.yaml").write_text(EXAMPLE)
-    loaded = load_plan(["state-lost", "mine.yaml"], tmp_path)
+    monkeypatch.chdir(tmp_path)
+    loaded = load_plan(["state-lost", "mine.yaml"])
     assert [one.name for one in loaded.faults] == ["state-lost", "deny-once"]
     assert loaded.faults[0].seed == loaded.seed
-    assert loaded.files == (tmp_path / "mine.yaml",)
+    assert loaded.files == (Path("mine.yaml"),)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_numbers_go_on_after_a_dry_run() -> None:
 
 
 def test_what_a_plan_has_no_more_is_off_for_requests_that_wait_for_their_answer() -> None:
-    lineup = Lineup(load_plan(["state-lost"]), None, lambda _line: None)
+    lineup = Lineup(load_plan(["state-lost"]), lambda _line: None)
     (lost,) = lineup.faults
     lineup.take_over(load_plan(["state-empty"]))
     assert [armed.fault.name for armed in lineup.faults if armed.is_on] == ["state-empty"]

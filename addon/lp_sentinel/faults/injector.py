@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures.flows import exchange_of
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 _MOST_PENDING = 10_000
 _TICK = 0.25
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class _Pending(NamedTuple):
@@ -56,15 +55,13 @@ class _Chosen(NamedTuple):
 class Injector:
     """The faults of a plan, armed. Only live flows are changed; what was replayed or saved never is."""
 
-    def __init__(
-        self, plan: Plan, config: Config, *, folder: Path | None = None, say: Callable[[str], None] = logger.info
-    ) -> None:
-        """``folder`` is what relative plan files are below; ``say`` gets a line for each fault that is put in."""
+    def __init__(self, plan: Plan, config: Config, *, say: Callable[[str], None] = _logger.info) -> None:
+        """``say`` gets a line for each fault that is put in."""
         self._say = say
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
         self._pending: dict[str, _Pending] = {}
-        self._lineup = Lineup(plan, folder, say)
+        self._lineup = Lineup(plan, say)
         self._loops: Ageing[str | None, tuple[Fault, int]] = Ageing(_MOST_PENDING)
         """The loop that an app's users are in, even if it is off by now: Sentinel does not know its other half."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.faults.armed import Armed
@@ -19,9 +18,8 @@ _logger = logging.getLogger(__name__)
 class Lineup:
     """Arms faults and turns them off, and goes with the plan when that changes."""
 
-    def __init__(self, plan: Plan, folder: Path | None, say: Callable[[str], None]) -> None:
-        """``folder`` is what relative plan files are below; ``say`` gets a line for each change."""
-        self._folder = folder
+    def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
+        """``say`` gets a line for each change."""
         self._say = say
         self.faults: tuple[Armed, ...] = ()
         """Those of the plan in its order, then the presets."""
@@ -58,7 +56,7 @@ class Lineup:
         of_plan = {fault.name: _armed(fault, old.get(fault.name)) for fault in plan.faults}
         self._besides = tuple(armed for armed in self._besides if armed.fault.name not in of_plan)
         self.faults = (*of_plan.values(), *self._besides)
-        self._files = PlanFiles(plan, self._folder)
+        self._files = PlanFiles(plan)
         on = ", ".join(f"{armed.row.name} ({armed.row.state})" for armed in self.faults)
         seeds = ", ".join(dict.fromkeys(str(armed.fault.seed) for armed in self.faults))
         self._say(f"fault plan with seed {seeds}: {on}" if on else "fault plan: no faults")

@@ -25,11 +25,11 @@ class PlanError(ValueError):
     """What ``lp_faults`` names is neither a file nor a preset, or two of its faults have one name."""
 
 
-def load_plan(sources: Sequence[str], folder: Path | None = None, *, seed: int | None = None) -> Plan:
+def load_plan(sources: Sequence[str], *, seed: int | None = None) -> Plan:
     """The faults of plan files and presets, in their order. Raises DocumentError, PlanError.
 
-    A source that ends in .yaml or .yml or names a path is a file; relative ones are below ``folder``. ``seed`` is for
-    those without one of their own; ``None`` draws it.
+    A source that ends in .yaml or .yml or names a path is a file. ``seed`` is for those without one of their own;
+    ``None`` draws it.
     """
     seed = secrets.randbelow(_MOST_SEED) if seed is None else seed
     faults: list[Fault] = []
@@ -38,7 +38,7 @@ def load_plan(sources: Sequence[str], folder: Path | None = None, *, seed: int |
         if not _is_file(source):
             faults.append(_preset(source, seed))
             continue
-        files.append((folder or Path()) / Path(source).expanduser())
+        files.append(Path(source).expanduser())
         faults += read_plan(load_document(files[-1], schema()), seed)
     names = [fault.name for fault in faults]
     for name in names:

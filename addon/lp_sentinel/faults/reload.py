@@ -15,9 +15,8 @@ _LOOK_AGAIN = 1.0
 class PlanFiles:
     """The files that a plan was read from, as they were then."""
 
-    def __init__(self, plan: Plan, folder: Path | None) -> None:
-        """``folder`` is what relative ones are below."""
-        self._plan, self._folder = plan, folder
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
         self._stamps = _stamps(plan)
         self._looked = 0.0
 
@@ -31,7 +30,7 @@ class PlanFiles:
         if stamps == self._stamps:
             return None
         self._stamps = stamps
-        return load_plan(self._plan.sources, self._folder, seed=self._plan.seed)
+        return load_plan(self._plan.sources, seed=self._plan.seed)
 
 
 def _stamps(plan: Plan) -> tuple[tuple[int, int] | None, ...]:
