@@ -36,6 +36,7 @@ DOCUMENTS = {
 """What the short names in citations stand for."""
 
 _SHOWN_HEADERS = ("referer", "content-type", "authorization", "sec-fetch-mode", "sec-fetch-dest", "x-requested-with")
+_WIDTH = 80
 _LONGEST_EXAMPLE = 6
 """Exchanges: a longer story is told shortened."""
 
@@ -76,43 +77,43 @@ def listed(rules: Collection[Rule], choices: RuleChoices) -> str:
     return "\n\n".join(blocks)
 
 
-def explain(rule: Rule, choices: RuleChoices, width: int = 80) -> str:
+def explain(rule: Rule, choices: RuleChoices) -> str:
     """What it checks, why that matters, an example, what to do instead, and where it is documented."""
-    return "\n".join(_lines(rule, _severity(rule, choices, "not asked in this project"), width))
+    return "\n".join(_lines(rule, _severity(rule, choices, "not asked in this project")))
 
 
 def _severity(rule: Rule, choices: RuleChoices, otherwise: str) -> str:
     return choices.severity_of(rule.id, rule.severity) if choices.asks(rule.id) else otherwise
 
 
-def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def _lines(rule: Rule, severity: str, width: int) -> Iterator[str]:
+def _lines(rule: Rule, severity: str) -> Iterator[str]:
     yield f"{rule.id} {rule.name} ({severity})"
-    yield from _wrapped(rule.summary, width)
-    yield from _paragraphs("Why it matters", rule.why, width)
+    yield from _wrapped(rule.summary)
+    yield from _paragraphs("Why it matters", rule.why)
     yield ""
     yield "Example that breaks it:"
     yield from (f"  {line}" if line else "" for line in example_lines(rule))
     if found := example_finding(rule):
-        yield from _wrapped(f"Found: {found}", width, "  ")
-    yield from _paragraphs("What to do instead", rule.fix, width)
+        yield from _wrapped(f"Found: {found}", "  ")
+    yield from _paragraphs("What to do instead", rule.fix)
     yield ""
     yield "Documented in:"
     yield from (f"  {spelled_out(cite)}" for cite in rule.cite or ("(good practice; no document requires it)",))
     if rule.yields_to:
         yield ""
         others = ", ".join(sorted(rule.yields_to))
-        yield from _wrapped(f"Not reported where one of these says it better: {others}", width)
+        yield from _wrapped(f"Not reported where one of these says it better: {others}")
 
 
-def _paragraphs(title: str, text: str, width: int) -> Iterator[str]:
+def _paragraphs(title: str, text: str) -> Iterator[str]:
     yield ""
     yield f"{title}:"
     for paragraph in text.split("\n\n"):
-        yield from _wrapped(paragraph, width, "  ")
+        yield from _wrapped(paragraph, "  ")
 
 
 def spelled_out(cite: str) -> str:

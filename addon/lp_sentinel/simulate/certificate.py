@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,13 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mitmproxy.certs import CertStore
 from mitmproxy.options import CONF_BASENAME, CONF_DIR, KEY_SIZE
 
-NAMES = ("localhost", "sentinel.localhost", "127.0.0.1", "::1")
+_NAMES = ("localhost", "sentinel.localhost", "127.0.0.1", "::1")
 
 
-def server_context(confdir: str = CONF_DIR, names: Iterable[str] = NAMES) -> ssl.SSLContext:
-    """For a server with these names. An authority that is not there yet is made, as mitmproxy itself would."""
+def server_context(confdir: str = CONF_DIR) -> ssl.SSLContext:
+    """For a server on this machine. An authority that is not there yet is made, as mitmproxy itself would."""
     store = CertStore.from_store(Path(confdir).expanduser(), CONF_BASENAME, KEY_SIZE)
-    entry = store.get_cert(None, [_general_name(name) for name in names])
+    entry = store.get_cert(None, [_general_name(name) for name in _NAMES])
     key = entry.privatekey.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # The ssl module reads certificates from files only.
