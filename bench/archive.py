@@ -204,9 +204,9 @@ def _chain(host: str) -> list[bytes]:
     return [certificate.public_bytes(Encoding.PEM)] * 2
 
 
-def write(path: Path, size: int, *, worst: bool = False, seed: int = 1) -> int:
+def write(path: Path, size: int, *, worst: bool = False) -> int:
     """Write an archive of about ``size`` bytes; how many flows it has."""
-    traffic = Traffic(seed)
+    traffic = Traffic()
     written = count = 0
     with path.open("wb", buffering=1 << 20) as file:
         for record in traffic.logins() if worst else traffic.realistic():

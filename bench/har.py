@@ -131,11 +131,11 @@ class Entries:
         return {"size": len(body), "mimeType": mime, **text}
 
 
-def write(file: IO[bytes], size: int, *, seed: int = 1, pretty: bool = True) -> int:
+def write(file: IO[bytes], size: int, *, pretty: bool = True) -> int:
     """Write a HAR of about ``size`` bytes, as it is exported or without white space; how many entries it has."""
-    entries, written, count = Entries(seed), 0, 0
+    entries, written, count = Entries(), 0, 0
     file.write(HEAD if pretty else b'{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"entries":[')
-    for record in Traffic(seed).realistic():
+    for record in Traffic().realistic():
         entry = entries.of(record)
         text = b",\n" if count and pretty else b"," if count else b""
         written += file.write(text + (indented(entry) if pretty else entry))

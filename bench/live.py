@@ -52,10 +52,10 @@ class Round(NamedTuple):
 class Workload:
     """Requests and their answers, the same for all competitors; no login comes twice."""
 
-    def __init__(self, rounds: int, per_round: int, seed: int = 1) -> None:
+    def __init__(self, rounds: int, per_round: int) -> None:
         self.answers: list[bytes] = []
         """By number, which a request names in a header."""
-        traffic = Traffic(seed)
+        traffic = Traffic()
         others = cycle([[self._add(traffic.other())] for _ in range(_OTHERS)])
         logins = max(1, round(per_round * _LOGIN_SHARE / _LOGIN_STEPS))
         each = (per_round - logins * _LOGIN_STEPS) // logins
