@@ -126,7 +126,7 @@ class Sieve:
 
     def _is_concerned(self, named: str | bytes) -> bool:
         """Whether a login may lead to a host. A name that can't be read leaves it open which host counts."""
-        host = plain_host(named) if isinstance(named, str) else asked_host(named)
+        host = plain_host(named) if isinstance(named, str) else _named_host(named)
         if host is None or self._relevance.concerns(host):
             return True
         _note(self._hosts, named)
@@ -181,18 +181,18 @@ def _note[T](known: set[T], one: T) -> None:
 def glance(flow: HTTPFlow) -> tuple[str, str]:
     """Host and target of a request, read as cheaply as can be."""
     request = flow.request.data
-    host = asked_host(request.authority) if request.authority else None
+    host = _named_host(request.authority) if request.authority else None
     for named in values(request.headers.fields, b"host") if host is None else ():
-        host = host or asked_host(named)
+        host = host or _named_host(named)
     return host or plain_host(request.host), as_text(request.path)
 
 
-def asked_host(authority: bytes) -> str | None:
+def _named_host(authority: bytes) -> str | None:
     """The host of a Host header; ``None`` if it names none."""
-    return _asked_host(authority) if len(authority) <= _LONGEST_NAME else None
+    return _read_host(authority) if len(authority) <= _LONGEST_NAME else None
 
 
 @lru_cache(maxsize=1024)
-def _asked_host(authority: bytes) -> str | None:
+def _read_host(authority: bytes) -> str | None:
     named = split_authority(as_text(authority))
     return named[0] if named else None
