@@ -65,7 +65,7 @@ class Injector:
         self._loops: Ageing[str | None, tuple[Fault, int]] = Ageing(_MOST_PENDING)
         """The loop that an app's users are in, even if it is off by now: Sentinel does not know its other half."""
 
-    # --- commands ---
+    # Commands
 
     def take_over(self, plan: Plan, config: Config) -> None:
         """Go on with another config, and with another plan and no preset besides, unless it is the one given before."""
@@ -96,7 +96,7 @@ class Injector:
         """An exchange has been judged: it may be what the app did next."""
         self._watch.observe(exchange, verdict)
 
-    # --- hooks ---
+    # Hooks
 
     async def request(self, flow: HTTPFlow) -> None:
         """Put in what needs no real answer."""
@@ -141,7 +141,7 @@ class Injector:
             del self._pending[next(iter(self._pending))]
         self._pending[flow] = pending
 
-    # --- which fault ---
+    # Which fault
 
     def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[_Chosen | None, tuple[Armed, ...]]:
         """The fault to put in now, and those that may be put in later: the order of the plan decides."""
@@ -206,7 +206,7 @@ class Injector:
             may_go_to=lambda host: login is not None and login.may_go_to(host, fault.redirect_targets),
         )
 
-    # --- putting it in ---
+    # Putting it in
 
     async def _put_in(self, flow: HTTPFlow, chosen: _Chosen) -> None:
         armed, act = chosen.armed, chosen.act

@@ -89,7 +89,7 @@ def _check_target(target: Endpoint | None, known: Known) -> None:
         raise NotPossibleError(f"the host {host} is not among redirect_targets")
 
 
-# --- parameters --------------------------------------------------------------------------------------------------
+# Parameters
 
 
 def _edited(do: Do, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
@@ -171,7 +171,7 @@ def _with_state(way: str, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
     return url.replaced("state", changed)
 
 
-# --- the place ---------------------------------------------------------------------------------------------------
+# The place
 
 
 def _elsewhere(way: str | Target, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
@@ -229,7 +229,7 @@ def _leaves(real: Endpoint | None, target: Endpoint | None, form: str | None) ->
     return form in ("relative", "malformed") or real is None or target is None or real.origin != target.origin
 
 
-# --- the header --------------------------------------------------------------------------------------------------
+# The header
 
 
 def _located(do: Do, url: RawUrl, did: list[str]) -> Redirect:
