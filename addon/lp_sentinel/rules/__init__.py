@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lp_sentinel.rules.book import Example, Rule, RuleBook, Words, load_rules
+from lp_sentinel.rules.book import Rule, RuleBook, Words, load_rules
 from lp_sentinel.rules.judge import Fired, Hit, judge
 
-__all__ = ["Example", "Fired", "Hit", "Rule", "RuleBook", "Words", "judge", "load_rules"]
+__all__ = ["Fired", "Hit", "Rule", "RuleBook", "Words", "judge", "load_rules"]
