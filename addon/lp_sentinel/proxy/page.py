@@ -17,6 +17,7 @@ from mitmproxy.exceptions import CommandError
 from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.proxy.recent import MOST
 from lp_sentinel.reports.html import environment, part, policy
+from lp_sentinel.uri import DEFAULT_PORTS
 from lp_sentinel.version import tool_version
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Page:
 
     def _wish(self, request: http.Request) -> http.Response:
         """Arm a fault, or one or all off; only for a script of the page itself."""
-        port = "" if request.port == 80 else f":{request.port}"  # noqa: PLR2004  (http's)
+        port = "" if request.port == DEFAULT_PORTS["http"] else f":{request.port}"
         if request.headers.get("origin") != f"http://{request.host}{port}":
             return _text(403, "Only the page itself may do this.")
         wish = _wish_in(request)
