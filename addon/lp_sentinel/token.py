@@ -83,13 +83,17 @@ def _basic(authorization: str | None) -> Mapping[str, str | None]:
 
 
 def basic_credentials(value: str) -> tuple[str, str, str] | None:
-    """User, colon and password of HTTP Basic, with or without padding; ``None`` if it is no base64."""
+    """User, colon and password of HTTP Basic, with or without padding; ``None`` if it is no base64 of these.
+
+    What has no colon (RFC 7617 section 2) may be a secret that was sent alone, or sent without base64.
+    """
     value = value.strip().rstrip("=")
     try:
         raw = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
     except ValueError:
         return None
-    return raw.decode("utf-8", "surrogateescape").partition(":")
+    text = raw.decode("utf-8", "surrogateescape")
+    return text.partition(":") if ":" in text else None
 
 
 def read_token(
