@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -149,6 +152,31 @@ def test_a_stream_is_refused_by_its_name(capture: Path, tmp_path: Path, monkeypa
         result = CliRunner().invoke(main, ["redact", *named])
         assert (result.exit_code, "have to be files" in result.output) == (2, True)
     assert list(tmp_path.iterdir()) == ([capture] if capture.parent == tmp_path else [])
+
+
+def test_what_is_written_to_stays_what_it_is(capture: Path, tmp_path: Path) -> None:
+    there, link, new = tmp_path / "there", tmp_path / "link", tmp_path / "new"
+    there.touch(mode=0o640)
+    link.symlink_to("there")
+    redact_capture(capture, link, Config(), may_overwrite=True)
+    assert link.is_symlink()
+    assert there.stat().st_size > 0
+    assert stat.S_IMODE(there.stat().st_mode) == 0o640
+    plain = tmp_path / "plain"
+    plain.touch()
+    redact_capture(capture, new, Config())
+    assert new.stat().st_mode == plain.stat().st_mode
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(SharingError, match="--force"):
+        redact_capture(capture, pipe, Config())
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_bytes)
+        redact_capture(capture, pipe, Config(), may_overwrite=True)
+    assert read.result() != b""
+    assert found_in(read.result()) == []
+    assert pipe.is_fifo()
+    assert {one.name for one in tmp_path.iterdir()} == {capture.name, "link", "new", "pipe", "plain", "there"}
 
 
 @pytest.mark.parametrize(("content", "says"), [(b"", "is empty"), (b"hello", "neither a flow file nor a HAR")])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,14 +121,24 @@ def _kind(source: Path) -> str:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A file that becomes ``target`` when all is written, and goes away if that fails."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    """A file that becomes ``target`` when all is written, and goes away if that fails.
+
+    A link stays one: the file that it leads to is replaced. A device or a pipe is written to: nothing stands there.
+    """
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
             yield file
-        Path(name).replace(target)
+        return
+    target = Path(os.path.realpath(target))
+    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with made.open("xb") as file:
+            yield file
+        if target.exists():
+            shutil.copymode(target, made)
+        made.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
         raise
 
 
