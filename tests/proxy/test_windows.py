@@ -253,6 +253,16 @@ def test_the_console(consoles: Callable[..., Console]) -> None:
     console.shows("A state that was sent comes back.", "Why it matters:", "What to do instead:", "RFC 6749 4.1.2")
 
 
+@pytest.mark.parametrize(
+    ("command", "says"), [("lp.faults.list", "no faults: nothing is changed"), ("lp.findings @focus", "no findings")]
+)
+def test_a_command_that_has_nothing_to_tell(consoles: Callable[..., Console], command: str, says: str) -> None:
+    console = consoles(view_filter="~comment '[(]j1[)]'")
+    console.shows("/callback?code=", "[scripts:1]")
+    console.type(command)
+    console.shows(says)
+
+
 def test_documented_keys(consoles: Callable[..., Console], tmp_path: Path) -> None:
     keys = DOCUMENTED.partition("```yaml\n")[2].partition("```")[0]
     (tmp_path / "keys.yaml").write_text(keys)

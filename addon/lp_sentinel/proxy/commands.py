@@ -33,7 +33,8 @@ class Commands:
     def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
         """What was found on these flows."""
         found = self._addon.active().record.of_flows({one.id for one in flows})
-        return [f"{one.severity}: {one.rule} {one.name}: {one.message}" for one in found]
+        # mitmproxy's window for what a command tells breaks on an empty list.
+        return [f"{one.severity}: {one.rule} {one.name}: {one.message}" for one in found] or ["no findings"]
 
     @command.command("lp.report")  # type: ignore[untyped-decorator]
     def report(self, path: mitmproxy.types.Path) -> None:
@@ -70,7 +71,8 @@ class Commands:
         """The faults of the plan: where, whether they are armed, how often they were injected."""
         injector = self._addon.injector()
         rows = injector.list() if injector else ()
-        return [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
+        told = [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
+        return told or ["no faults: nothing is changed"]
 
     @command.command("lp.faults.names")  # type: ignore[untyped-decorator]
     def faults_names(self) -> Sequence[str]:
