@@ -65,6 +65,10 @@ def test_equal_values_look_equal_within_a_run_only(redactor: Redactor) -> None:
         ("https%3A%2F%2Fapp%2Fcb%3Fcode%3Dabc", rf"https%3A%2F%2Fapp%2Fcb%3F{MASK}"),
         ("https%253A%252F%252Fapp%252Fcb%253fcode", rf"https%253A%252F%252Fapp%252Fcb%253f{MASK}"),
         ("/cb?error=access_denied&error_description=No+way", r"/cb\?error=access_denied&error_description=No\+way"),
+        (
+            "/cb?error=access_denied&error_description=The+code+SplxlOBeZQQYbYS6WxSbIA+was+used+(E1042)",
+            rf"/cb\?error=access_denied&error_description=The%20code%20Splx{MASK}%20was%20used%20\(E1042\)",
+        ),
         ("/cb?code=&state", r"/cb\?code=&state"),
         ("/cb#access_token=abc", rf"/cb#access_token={MASK}"),
         ("/cb#_=_", "/cb#_=_"),

@@ -81,6 +81,9 @@ PLANTS: Mapping[str, Plant] = {
     "a failure as a tool tells it": lambda text: re.sub(
         r"\A(timed out|connection reset)\Z", rf"\g<1> (Bearer {SECRET}; code: {SECRET})", text
     ),
+    "a description that quotes what was sent": lambda text: re.sub(
+        r"((?:\A|[?&#])error_(?:description|message)=[^&#]*)", rf"\g<1>+Code+{SECRET}+of+'{SECRET}'+was+used.", text
+    ),
     "redirect URI over http": in_redirect_uri(lambda uri: f"{uri.replace('https', 'http')}&token={SECRET}"),
 }
 

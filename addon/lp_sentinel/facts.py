@@ -148,7 +148,7 @@ class LandingFacts(Struct, frozen=True):
     """``code`` is there, but without a value."""
     state: Secret | None
     error: str | None
-    error_description: str | None
+    error_description: AWord | None
     on_requested: bool | None
     """Whether its endpoint is the requested one's; ``None``: none was requested, or one of them is no absolute URI."""
     on_registered: bool | None

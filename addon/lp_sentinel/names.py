@@ -16,9 +16,12 @@ HARMLESS = frozenset((
 ))  # fmt: skip
 WORDS = frozenset((
     "v", "version", "response_type", "response_mode", "grant_type", "token_type", "expires_in", "code_challenge_method",
-    "prompt", "display", "max_age",
+    "prompt", "display", "max_age", "error_description", "error_message",
 ))  # fmt: skip
-"""Those of the harmless ones whose values a standard lists: what looks drawn is none of them."""
+"""Those of the harmless ones whose values are words: a standard lists them, or a server wrote them for people.
+
+What looks drawn is none of them: servers quote the code or the state that they refuse.
+"""
 URLS = frozenset(("redirect_uri", "error_uri", "iss"))
 KNOWN = HARMLESS | URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,39}")
