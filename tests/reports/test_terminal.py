@@ -107,6 +107,14 @@ def test_a_long_url_loses_first_what_tells_least(url: str, line: str) -> None:
         ({"status": None, "leads_to": None}, "answer not captured"),
         ({"status": None, "leads_to": None, "error": "reset by peer"}, "no answer: reset by peer"),
         ({"status": 302, "leads_to": "https://app.example/cb", "injected": True}, "302 → app.example/cb  injected"),
+        (
+            {"status": 302, "leads_to": f"https://app.example/cb?{'x' * 90}&state=Splx…(22)#a1f3c2", "injected": True},
+            "302 → app.example/cb?…&state=Splx…(22)#a1f3c2  injected",
+        ),
+        (
+            {"status": 302, "leads_to": f"https://app.example/{'c' * 90}?state=Splx…(22)#a1f3c2", "injected": True},
+            "302 → app.example/cccccccccccccccccccccc…=Splx…(22)#a1f3c2  injected",
+        ),
     ],
 )
 def test_a_hop_shows_its_answer(answer: dict[str, Any], line: str) -> None:

@@ -74,8 +74,10 @@ def _answer(hop: JourneyHop, width: int) -> Line:
         said, style = f"no answer: {printable(hop.error, _LONGEST_ERROR)}", "red"
     else:
         said, style = "answer not captured", "dim"
-    leads_to = ((" → ", "dim"), (shortened(hop.leads_to, width - len(said) - 3), "")) if hop.leads_to else ()
-    return (said, style), *leads_to, *([("  injected", "magenta")] if hop.injected else [])
+    mark = "  injected" if hop.injected else ""
+    room = width - len(said) - len(mark) - 3
+    leads_to = ((" → ", "dim"), (shortened(hop.leads_to, room), "")) if hop.leads_to else ()
+    return (said, style), *leads_to, *([(mark, "magenta")] if mark else [])
 
 
 def shortened(url: str, width: int) -> str:
