@@ -190,6 +190,7 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
         ),
         ({}, ["--report", "no/such/folder/x.jsonl"], "report no/such/folder/x.jsonl: cannot be written"),
         ({}, ["--report", "x.foo"], "report x.foo: its ending says in which format to write"),
+        ({}, [""], "Invalid value for 'CAPTURE...': a name is empty"),
         ({}, ["--fail-on", "eror"], "Invalid value for '--fail-on'"),
         ({}, ["--jobs", "0"], "Invalid value for '--jobs'"),
     ],

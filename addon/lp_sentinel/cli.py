@@ -60,6 +60,13 @@ def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequenc
     return tuple(piece for piece in pieces if piece)
 
 
+def _named(_context: click.Context, _argument: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    # An empty path is the working directory: whoever passes a variable that is not set means something else.
+    if "" in names:
+        raise click.BadParameter("a name is empty")
+    return names
+
+
 def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001  (click's)
     if is_wanted:
         from lp_sentinel.version import TOOL, tool_version  # noqa: PLC0415
@@ -85,7 +92,7 @@ main.add_command(completion)
 
 
 @main.command()
-@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=click.Path())
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=click.Path(), callback=_named)
 @click.option(
     "--config",
     metavar="FILE",
