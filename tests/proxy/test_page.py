@@ -175,7 +175,7 @@ def test_a_fault_is_armed_and_judged(live: tuple[Live, Mitmdump], app: App) -> N
     app.habits = Habits(proxy=proxy.url)
     Visitor(proxy).open(app.origin + "/login")
     page.until(lambda: page.all(".badge.injected"), "it was not put in")
-    assert page.one(".outcome").text == "error:access_denied"
+    page.until(lambda: page.one(".outcome").text == "error:access_denied", "it had no effect")
     page.until(lambda: "as expected" in page.one("#faults table").text, "it is not judged")
     phone = {"width": 400, "height": 850, "deviceScaleFactor": 1, "mobile": True}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
