@@ -18,6 +18,8 @@ from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import Row, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
 from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
+from lp_sentinel.reports.words import NOUNS
+from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -109,11 +111,11 @@ class Terminal:
         table = Table.grid(padding=(0, 2))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
-        table.add_row(_counted(tally.outcomes.total(), "journey"), _outcomes(tally))
-        table.add_row(_counted(tally.rules.total(), "finding"), _severities(tally.rules))
+        table.add_row(counted(tally.outcomes.total(), "journey"), _outcomes(tally))
+        table.add_row(counted(tally.rules.total(), "finding"), _severities(tally.rules))
         parts: list[RenderableType] = [Text("Summary", style="bold"), table]
         if not (tally.outcomes or tally.rules or tally.allowed or tally.injected):
-            seen = _counted(tally.exchanges, "exchange")
+            seen = counted(tally.exchanges, "exchange")
             parts = [Text(f"No authorize request was seen, and nothing else of a login at Sentinel ({seen}).")]
         for counter, remark in ((tally.rules, ""), (tally.allowed, "allowed"), (tally.injected, "injected")):
             parts += self._rules(counter, remark)
@@ -166,7 +168,7 @@ def _details(findings: Sequence[Finding]) -> Iterator[RenderableType]:
             if text:
                 yield Paragraph(f"  {label:<8} ", "dim", printable(" ".join(text.split()), _LONGEST_TEXT))
     if (more := len(findings) - _MOST_FINDINGS) > 0:
-        yield Text(f"… and {_counted(more, 'finding')} more", style="dim")
+        yield Text(f"… and {counted(more, 'finding')} more", style="dim")
 
 
 def _title(finding: Finding) -> Text:
@@ -197,8 +199,7 @@ def _outcomes(tally: Tally) -> Text:
 
 def _severities(rules: Counter[RuleCount]) -> Text:
     counts = {severity: sum(n for rule, n in rules.items() if rule.severity == severity) for severity in SIGNS}
-    names = {"error": "error", "warning": "warning", "info": "information"}
-    shown = [Text(_counted(n, names[severity]), style=STYLES[severity]) for severity, n in counts.items() if n]
+    shown = [Text(counted(n, NOUNS[severity]), style=STYLES[severity]) for severity, n in counts.items() if n]
     return Text(" · ").join(shown)
 
 
@@ -212,7 +213,3 @@ def _joined(*parts: str | None, style: str) -> Text:
 
 def _account(account: str | None) -> str:
     return f"account {account}" if account else ""
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 or noun == "information" else f"{count} {noun}s"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from lp_sentinel.finding import Finding, JourneyHop
+from collections.abc import Mapping
 
+from lp_sentinel.finding import Finding, JourneyHop, Severity
+
+NOUNS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "information"}
+"""What a finding of each severity is called when they are counted."""
 _MINUTES = 600
 """Seconds from which on minutes tell more."""
 
