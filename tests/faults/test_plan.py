@@ -140,6 +140,11 @@ def test_a_mistake_is_refused_where_it_stands(entry: str, mark: str, problem: st
     ("text", "line", "problem"),
     [
         ("sed: 1", 1, "unknown key 'sed', did you mean 'seed'?"),
+        (
+            "faults:\n- preset: state-lost\n  at: token",
+            3,
+            "preset 'state-lost': 'state' makes no sense at token, only at authorize, login, landing",
+        ),
         ("mode: dry", 1, "did you mean 'dry-run'?"),
         ("mode: on", 1, "expected arm, dry-run or off, not True"),
         ("faults:\n- preset: slow\n- preset: slow", 3, "the name 'slow' is taken by an earlier fault"),

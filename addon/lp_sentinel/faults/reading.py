@@ -10,7 +10,7 @@ from typing import Any
 
 from mitmproxy import flowfilter
 
-from lp_sentinel.documents.document import Document, Where, data_file, data_schema, load_document
+from lp_sentinel.documents.document import Document, DocumentError, Where, data_file, data_schema, load_document
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
 from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, Target, Times
 from lp_sentinel.uri import host_matches, normal_host
@@ -118,7 +118,14 @@ def _fault(document: Document, where: Where, seed: int) -> Fault:
         mode=plan.get("mode", "arm") or "off",
         redirect_targets=None if targets is None else tuple(normal_host(host) for host in targets),
     )
-    _check_do(*source("do"), fault)
+    try:
+        _check_do(*source("do"), fault)
+    except DocumentError as error:
+        if "preset" not in entry or "do" in entry:
+            raise
+        # The preset is in order as it stands: what goes wrong is what the plan says besides.
+        own = "at" if "at" in entry else "preset"
+        raise document.error((*where, own), f"preset {quoted(entry['preset'])}: {error.problem}") from None
     return fault
 
 
