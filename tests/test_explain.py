@@ -62,6 +62,8 @@ def test_a_rule_is_found_by_id_or_name(asked: str) -> None:
     ("asked", "says"),
     [
         ("LPA3100", "did you mean 'LPA310'?"),
+        ("LPA31O", "did you mean 'LPA310'?"),
+        ("LPA14x", "did you mean 'LPA14"),
         ("state-losst", "did you mean 'state-lost'?"),
         ("nonsense", "(known: LPA1, LPA2"),
     ],

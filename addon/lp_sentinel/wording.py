@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from os.path import commonprefix
 
 _SERIES = re.compile(r"(\D*\d?).*", re.DOTALL)
 
 WIDEST = 100
 """Characters of a value or of a source line that a message shows."""
+_NEAR = 0.6
+"""How much of two words is alike, at least, where one may have been meant by the other."""
 
 
 def quoted(value: object) -> str:
@@ -35,9 +38,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` that ``word`` was most likely meant to be; ``None`` if none comes near."""
     import difflib  # noqa: PLC0415  (only a mistake needs it)
 
-    plain = {_bare(name): name for name in known}
-    matches = difflib.get_close_matches(_bare(word[:WIDEST]), plain, n=1, cutoff=0.6)
-    return plain[matches[0]] if matches else None
+    plain, bare = {_bare(name): name for name in known}, _bare(word[:WIDEST])
+
+    def near(name: str) -> tuple[float, int]:
+        # Of those that are equally near, as ids are, the one that begins most alike.
+        return difflib.SequenceMatcher(None, name, bare).ratio(), len(commonprefix((name, bare)))  # noqa: RUF071  (of any text)
+
+    best = max(plain, key=near, default=None)
+    return plain[best] if best is not None and near(best)[0] >= _NEAR else None
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
