@@ -13,8 +13,9 @@ from lp_sentinel.config import load_config
 from lp_sentinel.documents.document import load_document
 from lp_sentinel.exchange import Exchange, Headers
 from lp_sentinel.rules.book import Example
-from lp_sentinel.rules.examples import example_config, example_exchanges
+from lp_sentinel.rules.examples import example_config
 from lp_sentinel.sharing import redact_capture
+from tests.planting import PLANTED, PLANTS, Plant, captures, in_turn, planted
 from tests.sharing.same import BOOK, verdict
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -44,9 +45,21 @@ def test_recorded_session(capture: Path, tmp_path: Path) -> None:
 def test_case(example: Example, tmp_path: Path) -> None:
     config = example_config(example)
     capture, target = tmp_path / "a.flow", tmp_path / "b.flow"
-    write_flows(capture, sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0))
+    write_flows(capture, in_turn(example))
     redact_capture(capture, target, config)
     assert verdict(target, config) == verdict(capture, config)
+
+
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
+def test_what_is_planted_is_replaced_and_changes_no_finding(plant: Plant, tmp_path: Path) -> None:
+    capture, target = tmp_path / "a.flow", tmp_path / "b.flow"
+    for config, exchanges in captures()[::4]:
+        write_flows(capture, [planted(exchange, plant) for exchange in exchanges])
+        redact_capture(capture, target, config, may_overwrite=True)
+        assert not any(secret.encode() in target.read_bytes() for secret in PLANTED)
+        # Not the client id: what was joined to it is no longer the same.
+        after, before = ([finding[:5] for finding in verdict(path, config)[0]] for path in (target, capture))
+        assert after == before
 
 
 def write_flows(path: Path, exchanges: Iterable[Exchange]) -> None:

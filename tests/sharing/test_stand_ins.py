@@ -155,6 +155,8 @@ def test_a_secret_is_not_spared_since_it_is_also_used_as_a_client_id() -> None:
         ("grant_type=authorization_code;client_secret=", "hunt3r2"),
         ("v=1.0%3Bstate=", "abc"),
         ("error=denied,token=", "tiger"),
+        ("client_id=my-app%26client_secret%3D", "hunt3r2"),
+        ("client_id=my-app;state=", "abc"),
     ],
 )
 def test_a_secret_that_was_joined_to_what_is_none(begin: str, secret: str) -> None:
@@ -165,3 +167,28 @@ def test_a_secret_that_was_joined_to_what_is_none(begin: str, secret: str) -> No
     shown = urls.pairs(begin + secret, "test")
     assert shown.startswith(begin)
     assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("begin", "secret"),
+    [
+        ("https://x.example/sentinel/api/account/12345678%3Btoken%3D", "hunt3r2"),
+        ("https://app.example/cb;sid=", "hunt3r2"),
+        ("redirect_uri=https://app.example/cb;sid=", "hunt3r2"),
+        ("redirect_uri=https%3A%2F%2Fapp.example%2Fcb%3Bclient_secret%3D", "Tr3asur3Q7YbmK9xWzVd2A"),
+        ("redirect_uri=", "Tr3asur3Q7YbmK9xWzVd2A"),
+        ("redirect_uri=", "user%3Ahunt3r2%40app.example%2Fcb"),
+        ("redirect_uri=", "user:hunt3r2@app.example/cb"),
+    ],
+)
+def test_a_secret_in_a_path(begin: str, secret: str) -> None:
+    stand_ins = StandIns()
+    urls = Urls(stand_ins)
+    replaced = urls.pairs if begin.startswith("redirect_uri") else lambda text, _kind: urls.url(text)
+    end = "/authorize" if "account" in begin else ""
+    replaced(f"{begin}{secret}{end}", "test")
+    stand_ins.seal()
+    shown = replaced(f"{begin}{secret}{end}", "test")
+    assert shown.startswith(begin)
+    assert secret not in shown
+    assert "hunt3r2" not in shown

@@ -11,6 +11,7 @@ from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, is_name_alone, joined_secrets
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
+from lp_sentinel.uri import scheme_of
 
 SECRETS = (KNOWN - HARMLESS - URLS) | {
     "password", "passwd", "pwd", "pass", "api_key", "apikey", "secret", "token", "code_verifier", "code_challenge",
@@ -31,6 +32,8 @@ class _Forms(NamedTuple):
     equals: re.Pattern[str]
     absolute: re.Pattern[str]
     """Scheme, user with the ``@``, host and port."""
+    user: re.Pattern[str]
+    """User and password where scheme and slashes are missing."""
     segment: re.Pattern[str]
     """A separator in a path, or what stands between two."""
 
@@ -56,6 +59,7 @@ def _forms(depth: int) -> _Forms:
             rf"([A-Za-z][A-Za-z0-9+.\-]{{0,40}}(?:{colon})(?=(?:{slash})))?((?:{slash})(?:{slash}))"
             rf"((?:(?!{ends}).)*(?:{at}))?({authority})"
         ),
+        compiled(rf"(?:(?!{ends}|{at}|{colon}).)*(?:{colon})(?:(?!{ends}|{at}).)+(?={at})"),
         compiled(rf"({slash}|{form(';')}|{form('=')})"),
     )
 
@@ -86,19 +90,38 @@ class Urls:
     def _place(self, raw: str, forms: _Forms, depth: int, *, is_redirect_uri: bool) -> str:
         """Scheme, authority and path."""
         start = forms.absolute.match(raw)
-        path = raw[start.end() :] if start else raw
+        named = None if start else forms.user.match(raw)
+        begun = start or named
+        path = raw[begun.end() :] if begun else raw
         self._note_account(path, depth)
         pieces = forms.segment.split(path)
-        if is_redirect_uri:
-            for piece in pieces[::2]:
-                self._stand_ins.spare(piece)
-        shown = "".join(piece if place % 2 else self._segment(piece) for place, piece in enumerate(pieces))
+        shown = ""
+        is_uri = start is not None or scheme_of(spell(path).plain) is not None
+        for place, piece in enumerate(pieces):
+            name = pieces[place - 2] if place > 1 and forms.equals.fullmatch(pieces[place - 1]) else None
+            if place % 2:
+                shown += piece
+            elif name is not None and piece:
+                shown += self._path_value(spell(name).plain, piece, depth, is_redirect_uri=is_redirect_uri)
+            else:
+                # What is no URI at all may be another parameter's value in the wrong place.
+                if is_redirect_uri and (is_uri or not looks_like_token(spell(piece).plain)):
+                    self._stand_ins.spare(piece)
+                shown += self._segment(piece)
         if start is None:
-            return shown
+            return (self._stand_ins.secret(named[0], "users in URLs") if named else "") + shown
         scheme, slashes, user, host = (group or "" for group in start.groups())
         return scheme + slashes + (self._stand_ins.secret(user, "users in URLs") if user else "") + host + shown
 
+    def _path_value(self, name: str, raw: str, depth: int, *, is_redirect_uri: bool) -> str:
+        """What stands behind a name in a path: ``/cb;sid=…``."""
+        if is_redirect_uri and name not in SECRETS and not looks_like_token(spell(raw).plain):
+            self._stand_ins.spare(raw)
+        return self.value(name, raw, "path segments", depth)
+
     def _segment(self, raw: str) -> str:
+        if next(joined_secrets(raw), None) is not None:
+            return self._harmless(raw, "path segments")
         if looks_like_token(spell(raw).plain):
             return self._stand_ins.secret(raw, "path segments", Weight.TOKEN)
         return self._stand_ins.text(raw, "path segments", is_open=True)
@@ -111,7 +134,7 @@ class Urls:
         found = authorize_path(path)
         accounts = (found[1],) if found else token_path(path)
         for account in accounts or ():
-            if account:
+            if account and next(joined_secrets(account), None) is None:
                 self._stand_ins.spare(account)
 
     def pairs(self, raw: str, kind: str, depth: int = 0, *, is_redirect_uri: bool = False) -> str:
@@ -144,12 +167,12 @@ class Urls:
 
     def value(self, name: str, raw: str, kind: str, depth: int) -> str:
         """The value that stands behind ``name``, percent-encoded ``depth`` times."""
-        if name == "client_id":
+        if name == "client_id" and next(joined_secrets(raw), None) is None:
             self._stand_ins.spare(raw)
             return self._stand_ins.secret(raw, kind, Weight.WORD)
         if name in URLS:
             return self.url(raw, depth, is_redirect_uri=name == "redirect_uri")
-        if name in HARMLESS:
+        if name in HARMLESS:  # a client id, too, that has a secret joined to it
             return self._harmless(raw, kind)
         if name in SECRETS:
             return self._stand_ins.secret(raw, kind, is_state=name == "state")
