@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 _LEFT = re.compile(
-    r"(?i)[\[<(]?(?:[\w.\-]{1,40} ){0,2}(?:redacted|removed|masked|filtered|sanitized|obfuscated)[\])>]?|\*{3,}"
+    r"(?i)[\[<(_*]{0,4} ?(?:[\w.\-]{1,40} ){0,2}"
+    r"(?:redacted|removed|masked|filtered|sanitized|obfuscated)"
+    r" ?[\])>_*]{0,4}|[*•●]{3,}"
 )
-_LAST = frozenset("])>dD*")
+_LAST = frozenset("])>dD_*•●")
 """How one of these ends: it is asked of every code and state, and few end like that."""
 NOT_RECORDED = "[removed]"
 """One that stands where a capture holds nothing of what there must have been."""
