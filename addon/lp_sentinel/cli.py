@@ -16,7 +16,7 @@ from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all, size_of
 from lp_sentinel.command_line.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.command_line.progress import tracked
-from lp_sentinel.command_line.shell import FAILED, UNUSABLE, Commands, unusable
+from lp_sentinel.command_line.shell import FAILED, UNUSABLE, Commands, NamedPath, unusable
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.judgement import utc_today
@@ -60,13 +60,6 @@ def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequenc
     return tuple(piece for piece in pieces if piece)
 
 
-def _named(_context: click.Context, _argument: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    # An empty path is the working directory: whoever passes a variable that is not set means something else.
-    if "" in names:
-        raise click.BadParameter("a name is empty")
-    return names
-
-
 def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001  (click's)
     if is_wanted:
         from lp_sentinel.version import TOOL, tool_version  # noqa: PLC0415
@@ -92,18 +85,18 @@ main.add_command(completion)
 
 
 @main.command()
-@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=click.Path(), callback=_named)
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=NamedPath())
 @click.option(
     "--config",
     metavar="FILE",
-    type=click.Path(),
+    type=NamedPath(),
     help="The project's config; default: lp-authorize.yaml, if it is here.",
 )
 @click.option(
     "--report",
     "reports",
     metavar="FILE",
-    type=click.Path(allow_dash=True),
+    type=NamedPath(allow_dash=True),
     multiple=True,
     help="Write a report; its ending says which format: .html, .md, .json, .jsonl, .sarif, .xml (JUnit) or .annotations"
     " (GitHub). - is JSON Lines on standard output.",
@@ -244,7 +237,7 @@ def _hand_on(judged: Judged, taker: Report | Tally) -> None:
 @click.option(
     "--config",
     metavar="FILE",
-    type=click.Path(),
+    type=NamedPath(),
     help="The project's config, for its own rules; default: lp-authorize.yaml.",
 )
 @click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the rules that come along.")
@@ -265,7 +258,7 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
 
 
 @main.command("test-rules")
-@click.argument("paths", nargs=-1, metavar="[PATH...]", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH...]", type=NamedPath(path_type=Path))
 @click.pass_context
 def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
     """Run the good and bad examples of the rules that come along, and of rule files or folders of them."""
@@ -290,14 +283,14 @@ def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
 @click.option(
     "--confdir",
     metavar="DIR",
-    type=click.Path(),
+    type=NamedPath(),
     default="~/.mitmproxy",
     show_default=True,
     help="Where that authority is.",
 )
 @click.option("--down", is_flag=True, help="Answer every authorize request 500, as in an outage.")
 @click.option(
-    "--config", metavar="FILE", type=click.Path(), help="Apps and users; default: lp-authorize.yaml, else made-up ones."
+    "--config", metavar="FILE", type=NamedPath(), help="Apps and users; default: lp-authorize.yaml, else made-up ones."
 )
 def simulate(config: str | None, **how: Any) -> None:
     """Run a Sentinel to test against, on this machine only, that answers as LivePerson's pages say."""

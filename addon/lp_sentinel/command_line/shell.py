@@ -21,6 +21,15 @@ _ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
 """Commands in modules that take long to load: they are when they are called, or listed."""
 
 
+class NamedPath(click.Path):
+    """A path that has a name: an empty one would be the working directory, and comes of a variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Commands(click.Group):
     """The commands. What ends one is told in a line."""
 

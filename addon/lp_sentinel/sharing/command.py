@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
-from lp_sentinel.command_line.shell import unusable
+from lp_sentinel.command_line.shell import NamedPath, unusable
 from lp_sentinel.project import load_project
 from lp_sentinel.sharing import SharingError, redact_capture
 from lp_sentinel.wording import visible
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--config", metavar="FILE", help="What it registers is not secret; default: lp-authorize.yaml.")
+@click.argument("source", metavar="IN", type=NamedPath(path_type=Path))
+@click.argument("target", metavar="OUT", type=NamedPath(path_type=Path))
+@click.option(
+    "--config", metavar="FILE", type=NamedPath(), help="What it registers is not secret; default: lp-authorize.yaml."
+)
 @click.option("--force", is_flag=True, help="Overwrite OUT if it is there.")
 @click.option("--quiet", is_flag=True, help="Do not say what was replaced.")
 def redact(source: Path, target: Path, config: str | None, *, force: bool, quiet: bool) -> None:
