@@ -137,6 +137,11 @@ ACCOUNT = "accounts:\n  12:\n    apps:\n"
             "        - {client_id: a, redirect_uris: [https://a/cb, /cb]}\n" + " " * 55 + "^",
         ),
         (
+            ACCOUNT + "      - {client_id: a, redirect_uris: ['https://a/cb ']}",
+            "4:40: expected an absolute URI such as https://app.example/callback, not 'https://a/cb '\n"
+            "        - {client_id: a, redirect_uris: ['https://a/cb ']}\n" + " " * 41 + "^",
+        ),
+        (
             ACCOUNT + "      - client_id: 042\n      - client_id: '042'",
             (
                 "5:20: client_id '042' is registered twice in account '12', first in line 4\n"
