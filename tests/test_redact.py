@@ -45,6 +45,18 @@ def test_equal_values_look_equal_within_a_run_only(redactor: Redactor) -> None:
     assert len({Redactor().mask(state) for _ in range(8)}) > 1
 
 
+def test_a_secret_that_is_quoted_looks_as_it_does_elsewhere() -> None:
+    redactor, code = Redactor(), "SplxlOBeZQQYbYS6WxSbIA"
+    for text in ("code '{}' is used", 'code "{}".', "code ({}) is used", "used: {}.", "used: <{}>"):
+        assert redactor.show(Word(text.format(code))) == text.format(redactor.mask(code))
+
+
+def test_what_is_registered_is_shown_where_a_server_quotes_it() -> None:
+    redactor, client_id = Redactor(), "75588e18-0213-4e33-8174-883acac7e3c4"
+    redactor.spare(frozenset({client_id}))
+    assert redactor.show(Word(f"client '{client_id}' is blocked")) == f"client '{client_id}' is blocked"
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
@@ -159,6 +171,16 @@ def test_a_redirect_uri_shows_what_is_no_secret(redactor: Redactor, uri: str, sh
         (Word("urn:ietf:params:oauth:grant-type:saml2-bearer"), "urn:ietf:params:oauth:grant-type:saml2-bearer"),
         (Word("Bearer SplxlOBeZQQYbYS6WxSbIA"), rf"Bearer Splx{MASK}"),
         (Word("authorization_code;code=a;v=1"), rf"authorization_code;code={MASK};v=1"),
+        (Word("Code 'Ab3dE6gH9k' (or \"Ab3dE6gH9k\") is over."), rf"Code '{MASK}' \(or \"{MASK}\"\) is over\."),
+        (
+            Word("ユーザーがアクセスを拒否しましたのでもう一度お試しください"),
+            "ユーザーがアクセスを拒否しましたのでもう一度お試しください",
+        ),
+        (
+            Word("Несанкционированный доступ к высококонфиденциальным"),
+            "Несанкционированный доступ к высококонфиденциальным",
+        ),
+        (Word("コードSplxlOBeZQQYbYS6WxSbIAは無効です"), rf"コード.*{MASK}"),
         ("75588e18-0213-4e33-8174-883acac7e3c4", "75588e18-0213-4e33-8174-883acac7e3c4"),
         ("No, code 17: see https://docs.example/a=b", r"No, code 17: see https://docs\.example/a=b"),
         ("my-app,client_secret=a,b;c", rf"my-app,client_secret={MASK}"),

@@ -56,7 +56,9 @@ _COLON = re.compile(encoded_too(":"))
 _ACCOUNT = re.compile(r"/accounts?/\Z", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{[A-Za-z0-9_]{1,24}\}")
 _WHOLE_TEMPLATE = re.compile(r"[${]*[\w .:\-|/,!?'()]{1,80}\}*|\[object Object\]")
-_NOT_WORDS = re.compile(r"([\s;,&=]+)")
+_NOT_WORDS = re.compile(r"""((?:[\s;,&="'`<>()\[\]{}|\u2018-\u201f\u00ab\u00bb]|[.:!?](?![^\s"'`)\]}>]))+)""")
+"""Between words: what is quoted, or ends a sentence, is masked as itself, so that it is recognised elsewhere."""
+_ASCII = re.compile(r"[!-~]+")
 _MARKS = re.compile("[=:%]")
 """One of these stands in every text that has a parameter or a member joined to it."""
 _READABLE = re.compile(r"[^=?#&;@%]{1,40}")
@@ -161,7 +163,13 @@ class Redactor:
         return "".join((*pieces, self._words(behind) if is_word else behind))
 
     def _words(self, text: str) -> str:
-        return "".join(self.mask(word) if is_drawn(word) else word for word in _NOT_WORDS.split(text))
+        return "".join(word if self._is_written(word) else self.mask(word) for word in _NOT_WORDS.split(text))
+
+    def _is_written(self, word: str) -> bool:
+        if word in self._spared or not is_drawn(word):
+            return True
+        # Codes, states and tokens are ASCII (RFC 6749 appendix A): only runs of that can be one.
+        return not word.isascii() and not any(map(is_drawn, _ASCII.findall(word)))
 
     # URLs
 
