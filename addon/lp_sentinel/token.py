@@ -77,8 +77,10 @@ def _basic(authorization: str | None) -> Mapping[str, str | None]:
     if scheme.lower() != "basic" and not is_taken_out(authorization):
         return {}
     credentials = basic_credentials(value) if value else None
-    if credentials is None:  # a capture may have been cleaned of it
-        return dict.fromkeys(_BY_BASIC)
+    if credentials is None:
+        # A capture may have been cleaned of it. But of a text without a colon it is certain that one of the two is not
+        # there; which one it is, nobody knows.
+        return {"client_id": None} if value and basic_alone(value) else dict.fromkeys(_BY_BASIC)
     return {name: unquote_plus(text) for name, text in zip(_BY_BASIC, credentials[::2], strict=True) if text}
 
 
@@ -87,13 +89,23 @@ def basic_credentials(value: str) -> tuple[str, str, str] | None:
 
     What has no colon (RFC 7617 section 2) may be a secret that was sent alone, or sent without base64.
     """
+    text = _decoded(value)
+    return text.partition(":") if text is not None and ":" in text else None
+
+
+def basic_alone(value: str) -> str | None:
+    """What HTTP Basic holds of readable text where a user, a colon and a password should be."""
+    text = _decoded(value)
+    is_text = text and ":" not in text and text.isascii() and text.isprintable() and not is_taken_out(text)
+    return text if is_text else None
+
+
+def _decoded(value: str) -> str | None:
     value = value.strip().rstrip("=")
     try:
-        raw = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+        return base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode("utf-8", "surrogateescape")
     except ValueError:
         return None
-    text = raw.decode("utf-8", "surrogateescape")
-    return text.partition(":") if ":" in text else None
 
 
 def read_token(

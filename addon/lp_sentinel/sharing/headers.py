@@ -8,7 +8,7 @@ import re
 from lp_sentinel.exchange import FAULT_HEADER, Headers
 from lp_sentinel.sharing.stand_ins import StandIns, Weight
 from lp_sentinel.sharing.urls import Urls
-from lp_sentinel.token import basic_credentials
+from lp_sentinel.token import basic_alone, basic_credentials
 
 _OPEN = frozenset((
     "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges",
@@ -93,8 +93,11 @@ class HeaderValues:
         if scheme == "basic":
             credentials = basic_credentials(value)
             if credentials is None:
+                if alone := basic_alone(value):
+                    return base64.b64encode(self._stand_ins.secret(alone, "authorization").encode()).decode()
                 shown = self._stand_ins.secret(value, "authorization")
-                return f"<{shown}>" if basic_credentials(shown) else shown  # no more readable than it was
+                # No more readable than it was.
+                return f"<{shown}>" if basic_credentials(shown) or basic_alone(shown) else shown
             user, colon, password = credentials
             if is_token_request:
                 self._stand_ins.spare(user)
