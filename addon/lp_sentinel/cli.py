@@ -85,7 +85,7 @@ main.add_command(completion)
 
 
 @main.command()
-@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=NamedPath())
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=NamedPath(allow_dash=True))
 @click.option(
     "--config",
     metavar="FILE",

@@ -22,11 +22,16 @@ _ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
 
 
 class NamedPath(click.Path):
-    """A path that has a name: an empty one would be the working directory, and comes of a variable that is not set."""
+    """A path that has a name: an empty one would be the working directory, and comes of a variable that is not set.
+
+    Where a dash is not allowed, none is taken for a file of that name, which is ``./-``.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("the name is empty", param, ctx)
+        if value == "-" and not self.allow_dash:
+            self.fail("a file is needed here, no stream", param, ctx)
         return super().convert(value, param, ctx)
 
 

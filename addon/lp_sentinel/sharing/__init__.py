@@ -27,10 +27,6 @@ from lp_sentinel.sharing.har import clean_entry
 __all__ = ["Redacted", "SharingError", "redact_capture", "redact_flows"]
 
 
-_STREAM = Path("-")
-"""Stands for standard input and output, which will not do here."""
-
-
 class SharingError(Exception):
     """A capture that could not be redacted. The text says why, and holds nothing of the capture."""
 
@@ -99,8 +95,6 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
 
 
 def _check(source: Path, target: Path, *, may_overwrite: bool) -> None:
-    if _STREAM in (source, target):
-        raise SharingError(f"{_STREAM}: a capture is read twice and written as a whole, so IN and OUT have to be files")
     if not source.is_file():
         raise SharingError(
             f"{source}: is no file that can be read twice" if source.exists() else f"{source}: not there"
