@@ -66,31 +66,13 @@ def of_hop(
         if journey.waits and (is_near(journey, asked, login_hosts) or lead.endpoint in journey.app_endpoints)
     ]
     if waiting:
-        # Sentinel may mix up two logins' states: what the chain of this browser's own login brings to its own app is
-        # its landing, with the state of a login that is another browser's or another app's.
-        own = [journey for journey in chained if lead.hands_out and lead.is_for(journey)]
-        is_theirs = any(journey.browser == asked.browser and lead.is_for(journey) for journey in waiting)
-        return _part(
-            _narrowed(
-                waiting if is_theirs or not own else own,
-                lambda journey: follows(journey, asked),
-                lambda journey: journey.browser == asked.browser,
-                lead.is_for,
-            )
-        )
+        return _part(_with_its_state(waiting, chained, asked, lead))
     is_guess = len(_narrowed(chained, lead.is_for)) > 1 or all(follows_by_guess(journey, asked) for journey in chained)
     if landed := [journey for journey in stated if journey.landing]:
-        # An earlier login's state. Only a chain of hops that is not also that login's own says otherwise, or that the
-        # browser has but one login under way, to whose app this leads, while the earlier ones were called back.
-        others = [j for j in chained if not any(follows(other, asked) for other in landed)]
-        is_over = all(journey.callback_seen for journey in landed) and len(mine) == 1 and not chained
-        alone = [j for j in mine if is_near(j, asked, login_hosts) and lead.hands_out and lead.is_for(j)]
-        return _part(others or (alone if is_over else []), is_guess=is_guess)
+        alone = [journey for journey in mine if len(mine) == 1 and is_near(journey, asked, login_hosts)]
+        return _part(_with_an_earlier_state(landed, chained, alone, asked, lead), is_guess=is_guess)
     if chained:
-        # Where it is a guess that the chain is this journey's, it may turn out to lead to another one's app.
-        others = [journey for journey in mine if journey not in chained and lead.is_for(journey)] if is_guess else []
-        likely = _narrowed([*chained, *others], lead.is_for, lambda journey: journey in chained)
-        return _part(likely, is_guess=is_guess)
+        return _part(_in_chain(chained, mine, lead) if is_guess else _narrowed(chained, lead.is_for), is_guess=is_guess)
     if not (asked.submits or redirect):
         return None  # nor is a page of which no more is known
     near = [
@@ -106,10 +88,49 @@ def of_hop(
             likely,
             lambda journey: shares_parameter(journey, asked),
             lambda journey: both_stateless(journey, redirect),
+            lead.may_be_asked_by,
         ),
         # What is near a place that it was only guessed to have been at is no more certain than that.
         is_guess=len(likely) > 1 or any(journey.guessed for journey in likely),
     )
+
+
+def _with_its_state(waiting: list[Journey], chained: list[Journey], asked: Asked, lead: Lead) -> list[Journey]:
+    """Whose hop has the state of logins that wait.
+
+    Sentinel may mix up two logins' states: what the chain of this browser's own login brings to its own app is its
+    landing, with the state of a login that is another browser's or another app's.
+    """
+    own = [journey for journey in chained if lead.hands_out and lead.is_for(journey)]
+    is_theirs = any(journey.browser == asked.browser and lead.is_for(journey) for journey in waiting)
+    return _narrowed(
+        waiting if is_theirs or not own else own,
+        lambda journey: follows(journey, asked),
+        lambda journey: journey.browser == asked.browser,
+        lead.is_for,
+    )
+
+
+def _with_an_earlier_state(
+    landed: list[Journey], chained: list[Journey], alone: list[Journey], asked: Asked, lead: Lead
+) -> list[Journey]:
+    """Whose hop has the state of logins that have landed: of one of these, unless more says that it is not.
+
+    That is a chain of hops which is not also theirs, or that the browser has but one login under way (``alone``), to
+    whose redirect URI this leads, while the earlier ones were called back or are of other apps.
+    """
+    over = [journey for journey in landed if journey.browser == asked.browser and follows(journey, asked)]
+    others = [j for j in chained if not any(lead.is_for(other) or not lead.is_for(j) for other in over)]
+    is_over = all(journey.callback_seen or not lead.is_for(journey) for journey in landed)
+    if chained or not (is_over and lead.hands_out):
+        return others
+    return [journey for journey in alone if lead.may_be_asked_by(journey)]
+
+
+def _in_chain(chained: list[Journey], mine: Collection[Journey], lead: Lead) -> list[Journey]:
+    """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
+    others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
+    return _narrowed([*chained, *others], lead.is_for, lambda journey: journey in chained, lead.may_be_asked_by)
 
 
 def of_callback(
@@ -122,7 +143,7 @@ def of_callback(
     own, mine = asked.own, journeys.waiting_in(asked.browser)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_come_from(j, asked, login_hosts)]
     chained = [j for j in waiting if follows(j, asked)]
-    told = _told(journeys, asked, comes_from_login=bool(chained)) or _strayed(journeys, asked, waiting, chained)
+    told = _told(journeys, asked, waiting, chained) or _strayed(journeys, asked, waiting, chained)
     if told:
         return _newest(_narrowed(told, lambda journey: journey.browser == asked.browser))
     referer = endpoint_of(asked.referer)
@@ -140,20 +161,24 @@ def of_callback(
     )
 
 
-def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[Journey]:
+def _told(
+    journeys: Journeys, asked: Asked, waiting: Collection[Journey], chained: Collection[Journey]
+) -> list[Journey]:
     """Journeys that a callback request itself tells: by its whole URL, else by code and state, else by one of them."""
     own = asked.own
     code, state = own.query.get("code"), own.query.get("state")
     sent_here = [journey for journey in journeys.landed_at(own.key) if journey.browser == asked.browser]
     due = [journey for journey in sent_here if not journey.callback_seen]
     # What was brought before is brought again, unless it comes from the page of a login that waits.
-    if due or (sent_here and not comes_from_login):
+    if due or (sent_here and not chained):
         return due or sent_here
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
     if as_landed := [journey for journey in same_code if journey.landing and journey.landing.state == state]:
         return as_landed
     awaited = [journey for journey in journeys.with_state(state) if journey.landing is None]
-    if awaited:
+    # Another browser's state, which is not for the app that is called back, while a login of this one waits for that.
+    is_mixed_up = waiting and all(j.browser != asked.browser and own.endpoint not in j.app_endpoints for j in awaited)
+    if awaited and not is_mixed_up:
         return _narrowed(
             awaited,
             lambda journey: not journey.refused,
@@ -165,7 +190,7 @@ def _told(journeys: Journeys, asked: Asked, *, comes_from_login: bool) -> list[J
     begun = [journey for journey in landed if journey.request.state == state]
     if begun and all(journey.callback_seen for journey in begun):
         begun = [journey for journey in landed if _is_due(journey, asked)] or begun
-    if comes_from_login and not any(follows(journey, asked) for journey in begun):
+    if chained and not any(follows(journey, asked) for journey in begun):
         begun = []  # an earlier login's state, brought from the page of one that waits
     return same_code or begun
 

@@ -77,6 +77,11 @@ class Lead:
             and self.state in (None, asked.state)
         )
 
+    def may_be_asked_by(self, journey: Journey) -> bool:
+        """Whether it leads to the redirect URI that the journey asked for, or to its app where it asked for none."""
+        requested = journey.request.redirect_uri
+        return self.is_for(journey) if requested is None else self.endpoint == endpoint_of(requested)
+
 
 def follows(journey: Journey, asked: Asked) -> bool:
     """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
