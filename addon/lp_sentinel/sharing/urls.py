@@ -33,7 +33,7 @@ class _Forms(NamedTuple):
     absolute: re.Pattern[str]
     """Scheme, user with the ``@``, host and port."""
     user: re.Pattern[str]
-    """User and password where scheme and slashes are missing."""
+    """User and password where scheme and slashes are missing, in groups like these."""
     segment: re.Pattern[str]
     """A separator in a path, or what stands between two."""
 
@@ -59,7 +59,7 @@ def _forms(depth: int) -> _Forms:
             rf"([A-Za-z][A-Za-z0-9+.\-]{{0,40}}(?:{colon})(?=(?:{slash})))?((?:{slash})(?:{slash}))"
             rf"((?:(?!{ends}).)*(?:{at}))?({authority})"
         ),
-        compiled(rf"(?:(?!{ends}|{at}|{colon}).)*(?:{colon})(?:(?!{ends}|{at}).)+(?={at})"),
+        compiled(rf"()()((?:(?!{ends}|{at}|{colon}).)*(?:{colon})(?:(?!{ends}|{at}).)+)(?={at})()"),
         compiled(rf"({slash}|{form(';')}|{form('=')})"),
     )
 
@@ -89,29 +89,28 @@ class Urls:
 
     def _place(self, raw: str, forms: _Forms, depth: int, *, is_redirect_uri: bool) -> str:
         """Scheme, authority and path."""
-        start = forms.absolute.match(raw)
-        named = None if start else forms.user.match(raw)
-        begun = start or named
-        path = raw[begun.end() :] if begun else raw
+        start = forms.absolute.match(raw) or forms.user.match(raw)
+        scheme, slashes, user, host = (group or "" for group in start.groups()) if start else ("", "", "", "")
+        path = raw[start.end() :] if start else raw
+        shown = scheme + slashes + (self._stand_ins.secret(user, "users in URLs") if user else "") + host
+        is_uri = bool(slashes) or scheme_of(spell(path).plain) is not None
         self._note_account(path, depth)
+        return shown + self._path(path, forms, depth, is_redirect_uri=is_redirect_uri, is_uri=is_uri)
+
+    def _path(self, path: str, forms: _Forms, depth: int, *, is_redirect_uri: bool, is_uri: bool) -> str:
+        """``is_uri``: of what is none, the path may be another parameter's value in the wrong place."""
         pieces = forms.segment.split(path)
-        shown = ""
-        is_uri = start is not None or scheme_of(spell(path).plain) is not None
-        for place, piece in enumerate(pieces):
-            name = pieces[place - 2] if place > 1 and forms.equals.fullmatch(pieces[place - 1]) else None
-            if place % 2:
-                shown += piece
-            elif name is not None and piece:
-                shown += self._path_value(spell(name).plain, piece, depth, is_redirect_uri=is_redirect_uri)
-            else:
-                # What is no URI at all may be another parameter's value in the wrong place.
-                if is_redirect_uri and (is_uri or not looks_like_token(spell(piece).plain)):
-                    self._stand_ins.spare(piece)
-                shown += self._segment(piece)
-        if start is None:
-            return (self._stand_ins.secret(named[0], "users in URLs") if named else "") + shown
-        scheme, slashes, user, host = (group or "" for group in start.groups())
-        return scheme + slashes + (self._stand_ins.secret(user, "users in URLs") if user else "") + host + shown
+        shown = pieces.copy()
+        for place in range(0, len(pieces), 2):
+            piece = pieces[place]
+            if piece and place and forms.equals.fullmatch(pieces[place - 1]):
+                name = spell(pieces[place - 2]).plain
+                shown[place] = self._path_value(name, piece, depth, is_redirect_uri=is_redirect_uri)
+                continue
+            if is_redirect_uri and (is_uri or not looks_like_token(spell(piece).plain)):
+                self._stand_ins.spare(piece)
+            shown[place] = self._segment(piece)
+        return "".join(shown)
 
     def _path_value(self, name: str, raw: str, depth: int, *, is_redirect_uri: bool) -> str:
         """What stands behind a name in a path: ``/cb;sid=…``."""
