@@ -25,6 +25,7 @@ def resident() -> float:
     return pages * 4096 / 1e6
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_week() -> None:
