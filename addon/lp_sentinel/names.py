@@ -93,6 +93,11 @@ def holds_secret(name: str) -> bool:
     )
 
 
+def has_joined_secret(text: str) -> bool:
+    """Whether a value that says that it is secret is joined to a text."""
+    return next(joined_secrets(text), None) is not None
+
+
 def joined_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Where values begin and end in a text, behind names that say that they are secret: ``1.0;state=…``."""
     for found, following in pairwise((*_JOINED_NAME.finditer(text), None)):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from lp_sentinel.authorize import authorize_path, token_path
-from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, is_name_alone, joined_secrets
+from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, has_joined_secret, is_name_alone, joined_secrets
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 from lp_sentinel.uri import scheme_of
@@ -119,7 +119,7 @@ class Urls:
         return self.value(name, raw, "path segments", depth)
 
     def _segment(self, raw: str) -> str:
-        if next(joined_secrets(raw), None) is not None:
+        if has_joined_secret(raw):
             return self._harmless(raw, "path segments")
         if looks_like_token(spell(raw).plain):
             return self._stand_ins.secret(raw, "path segments", Weight.TOKEN)
@@ -133,7 +133,7 @@ class Urls:
         found = authorize_path(path)
         accounts = (found[1],) if found else token_path(path)
         for account in accounts or ():
-            if account and next(joined_secrets(account), None) is None:
+            if account and not has_joined_secret(account):
                 self._stand_ins.spare(account)
 
     def pairs(self, raw: str, kind: str, depth: int = 0, *, is_redirect_uri: bool = False) -> str:
@@ -166,7 +166,7 @@ class Urls:
 
     def value(self, name: str, raw: str, kind: str, depth: int) -> str:
         """The value that stands behind ``name``, percent-encoded ``depth`` times."""
-        if name == "client_id" and next(joined_secrets(raw), None) is None:
+        if name == "client_id" and not has_joined_secret(raw):
             self._stand_ins.spare(raw)
             return self._stand_ins.secret(raw, kind, Weight.WORD)
         if name in URLS:
