@@ -39,6 +39,8 @@ cdef struct Slot:
 
 cdef struct Flow:
     Text end
+    Text answer_end
+    Text behind_body  # of the answer
     Span naming  # what its hosts are told from
     Span started
     Span host  # the Host header, where that counts
@@ -163,43 +165,48 @@ cdef bint may_lead_back(Span block) noexcept nogil:
     return False
 
 
-cdef bint plain(Text at, Text limit, Flow *flow) noexcept nogil:
-    """Read a flow of the usual layout of which all that is known here says that it is not of a login."""
+cdef bint begins(Text at, Text limit, Flow *flow) noexcept nogil:
+    """Read how a flow of the usual layout begins, and ask for what :func:`plain` will read of it."""
     cdef Py_ssize_t size, body
-    cdef Span value, block, unused
-    cdef Text answer_end, request_end
-    cdef int place
+    cdef Span reason, unused
     if not number(&at, limit, &size) or limit - at <= size:
         return False
     flow.end = at + size + 1
     fetch_lines(flow.end - LINE, 3)  # how this flow ends and the next one begins
-    limit = flow.end
-    if size < 31 or memcmp(limit - 31, ";4:type;4:http;7:version;2:21#}", 31):
+    if not literal(&at, flow.end, "9:websocket;0:~8:response;", 26) or not number(&at, flow.end, &size):
         return False
-
-    if not literal(&at, limit, "9:websocket;0:~8:response;", 26) or not number(&at, limit, &size):
+    if flow.end - at <= size:
         return False
-    if limit - at <= size:
+    flow.answer_end = at + size
+    if not literal(&at, flow.answer_end, "6:reason;", 9) or not sized(&at, flow.answer_end, &reason):
         return False
-    answer_end = at + size
-    if not literal(&at, answer_end, "6:reason;", 9) or not sized(&at, answer_end, &value):
-        return False
-    while value.begin < value.end:
-        if value.begin[0] == c"," or value.begin[0] == c";" or value.begin[0] == c"#" or value.begin[0] == c"^":
+    while reason.begin < reason.end:
+        if reason.begin[0] == c"," or reason.begin[0] == c";" or reason.begin[0] == c"#" or reason.begin[0] == c"^":
             return False
-        value.begin += 1
-    if not literal(&at, answer_end, ",11:status_code;3:", 18) or answer_end - at < 4:
+        reason.begin += 1
+    if not literal(&at, flow.answer_end, ",11:status_code;3:", 18) or flow.answer_end - at < 4:
         return False
     if not (is_digit(at[0]) and is_digit(at[1]) and is_digit(at[2]) and at[3] == c"#"):
         return False
     at += 4
-    if not times(&at, answer_end, &unused, &body) or answer_end - at <= body:
+    if not times(&at, flow.answer_end, &unused, &body) or flow.answer_end - at <= body:
         return False
-    at += body
-    fetch_lines(at, BEHIND_BODY)
-    if not headers(&at, answer_end, &block) or may_lead_back(block):
+    flow.behind_body = at + body
+    fetch_lines(flow.behind_body, BEHIND_BODY)
+    return True
+
+
+cdef bint plain(Flow *flow) noexcept nogil:
+    """Read the rest of a flow that has begun: whether all that is known here says that it is not of a login."""
+    cdef Py_ssize_t size, body
+    cdef Span value, block
+    cdef Text at = flow.behind_body, limit = flow.end, request_end
+    cdef int place
+    if limit - at < 31 or memcmp(limit - 31, ";4:type;4:http;7:version;2:21#}", 31):
         return False
-    at = answer_end + 1
+    if not headers(&at, flow.answer_end, &block) or may_lead_back(block):
+        return False
+    at = flow.answer_end + 1
 
     if not literal(&at, limit, "7:request;", 10) or not number(&at, limit, &size) or limit - at <= size:
         return False
@@ -301,7 +308,8 @@ cdef class Skipper:
         """
         cdef Py_buffer view
         cdef Text begin, limit
-        cdef Flow flow
+        cdef Flow flow, following
+        cdef bint is_begun
         cdef Span started, latest
         cdef array.array offsets = self._survey.offsets, hosts = self._survey.hosts, pages = self._survey.pages
         cdef Py_ssize_t place = len(offsets)
@@ -312,7 +320,13 @@ cdef class Skipper:
         try:
             begin = <Text>view.buf
             limit = begin + view.len
-            while at < stop and plain(begin + at, limit, &flow):
+            # Each flow is read while memory brings what will be read of the one behind it.
+            is_begun = at < stop and begins(begin + at, limit, &following)
+            while is_begun:
+                flow = following
+                is_begun = flow.end - begin < stop and begins(flow.end, limit, &following)
+                if not plain(&flow):
+                    break
                 group = self._host(&flow, place)
                 if group < 0:
                     break
