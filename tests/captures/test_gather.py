@@ -25,7 +25,9 @@ from lp_sentinel.captures.extract import first_flow
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.layout import ENDING, Unusual, flow_end, read_exchange
 from lp_sentinel.captures.skip import Skipper
+from lp_sentinel.captures.spool import Spool
 from lp_sentinel.captures.stream import CaptureError
+from lp_sentinel.captures.survey import Survey
 from lp_sentinel.check import _announced, judge_capture
 from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine
@@ -215,10 +217,16 @@ def test_a_file_is_shared_out_among_all_workers(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "a.flow"
     path.write_bytes(b"".join(record for _ in range(40) for record in (traffic.other(), *traffic.login())))
     monkeypatch.setattr(ranges, "_LEAST", 1_000)
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as buffer:
-        alone, shared = ([*ranges.extracts(buffer, path, workers)] for workers in (None, InTurn()))
+    with (
+        path.open("rb") as file,
+        mmap(file.fileno(), 0, access=ACCESS_READ) as buffer,
+        Spool() as one,
+        Spool() as other,
+    ):
+        alone = [*ranges.go_through(buffer, path, Survey(), one)]
+        shared = [*ranges.go_through(buffer, path, Survey(), other, InTurn())]
     assert (len(alone), len(shared)) == (1, InTurn().ahead)
-    assert [part.begin for part in shared] == [0, *(part.stop for part in shared[:-1])]
+    assert [sum(part) for part in zip(*shared, strict=True)] == [*alone[0]]
     report = slowly(path, KNOWN)
     assert quickly(path, KNOWN, workers=InTurn()) == report
 

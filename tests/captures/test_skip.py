@@ -23,7 +23,7 @@ from tests.captures.test_flows import written
 def surveyed(content: bytes, *, skipping: bool = True) -> Survey:
     found = Survey()
     with mock.patch.object(scan, "Skipper", Skipper if skipping else None):
-        scan.survey_flows(content, 0, len(content), found)
+        scan.Surveyor(found).go_through(content, 0, len(content))
     return found
 
 
@@ -51,7 +51,7 @@ def skipped(content: bytes) -> int:
 
     found = Survey()
     with mock.patch.object(scan, "Skipper", Watched):
-        scan.survey_flows(content, 0, len(content), found)
+        scan.Surveyor(found).go_through(content, 0, len(content))
     return len(found.offsets) - looked_at
 
 
@@ -126,6 +126,20 @@ def test_more_hosts_and_pages_than_are_kept_at_hand_are_told_apart(length: int) 
     assert skipped(content) == len(flows)
     assert_as_without(content)
     assert len(surveyed(content).host_groups) == len(surveyed(content).page_groups) == 700
+
+
+@pytest.mark.parametrize("skipping", [True, False])
+def test_groups_whose_texts_were_forgotten_are_the_same_again(
+    monkeypatch: pytest.MonkeyPatch, *, skipping: bool
+) -> None:
+    flows = [
+        answer("/", "/", host=f"host-{number}.example", headers=[(b"Referer", b"https://page-%d.example/" % number)])
+        for number in (*range(600), *range(600))
+    ]
+    all_kept = surveyed(b"".join(flows), skipping=skipping)
+    monkeypatch.setattr(scan, "_MOST_KEPT", 2)
+    assert surveyed(b"".join(flows), skipping=skipping) == all_kept
+    assert len(set(all_kept.hosts)) == len(set(all_kept.pages)) == 600
 
 
 @given(st.data())

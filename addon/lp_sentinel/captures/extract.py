@@ -6,7 +6,7 @@ from array import array
 from typing import NamedTuple
 
 from lp_sentinel.captures.layout import ENDING, HEAD, Buffer, Unusual, flow_end, read_exchange
-from lp_sentinel.captures.scan import survey_flows
+from lp_sentinel.captures.scan import Surveyor
 from lp_sentinel.captures.spool import pack
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.captures.unusual import Unreadable, read_unusual
@@ -35,9 +35,18 @@ def extract(buffer: Buffer, begin: int, stop: int, base: int = 0) -> Extract:
 
     ``base`` is where the buffer stands in its file. Ends early where a flow is broken or goes on behind the buffer.
     """
-    survey, packed, sizes = Survey(), bytearray(), array("I")
-    survey_flows(buffer, begin, stop, survey, base)
-    for place in survey.belonging:
+    survey = Survey()
+    return Extract(base + begin, survey, *extract_into(Surveyor(survey), buffer, begin, stop, base))
+
+
+def extract_into(
+    surveyor: Surveyor, buffer: Buffer, begin: int, stop: int, base: int = 0
+) -> tuple[bytearray, array[int]]:
+    """The same, added to the surveyor's survey; the exchanges as an Extract has them."""
+    survey, packed, sizes = surveyor.survey, bytearray(), array("I")
+    known = len(survey.belonging)
+    surveyor.go_through(buffer, begin, stop, base)
+    for place in survey.belonging[known:]:
         try:
             exchange = _read(buffer, survey.offsets[place] - base, place)
         except Unreadable as error:
@@ -48,7 +57,7 @@ def extract(buffer: Buffer, begin: int, stop: int, base: int = 0) -> Extract:
         packed += one
         sizes.append(len(one))
     survey.problems.sort()
-    return Extract(base + begin, survey, packed, sizes)
+    return packed, sizes
 
 
 def first_flow(buffer: Buffer, at: int) -> int:

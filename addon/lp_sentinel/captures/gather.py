@@ -56,11 +56,9 @@ class _Mapped:
         self.survey = Survey()
         self.done = 0.0
         """In bytes: so much of the work that the file makes is done, when a flow's share is as long as it takes."""
-        for part in ranges.extracts(buffer, path, workers):
-            self.survey.extend(part.survey)
-            spool.extend(part.packed, part.sizes)
-            extracting = len(part.survey.offsets) + _EXTRACTING * len(part.sizes)
-            share = (part.stop - part.begin) * extracting / (extracting + _JUDGING * len(part.sizes) + 1)
+        for part in ranges.go_through(buffer, path, self.survey, spool, workers):
+            extracting = part.flows + _EXTRACTING * part.logins
+            share = part.size * extracting / (extracting + _JUDGING * part.logins + 1)
             self.done += share
             if advance:
                 advance(share)

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures.extract import Extract, extract, first_flow
+from lp_sentinel.captures.extract import Extract, extract, extract_into, first_flow
+from lp_sentinel.captures.scan import Surveyor
 
 if TYPE_CHECKING:
+    from lp_sentinel.captures.spool import Spool
+    from lp_sentinel.captures.survey import Survey
     from lp_sentinel.workers import Workers
 
 RANGE = 64 << 20
@@ -20,8 +23,20 @@ _LEAST = 4 << 20
 """A range of less is not worth a task."""
 
 
-def extracts(buffer: mmap.mmap, path: Path, workers: Workers | None = None) -> Iterator[Extract]:
-    """What the flows of a file hold, range by range.
+class Range(NamedTuple):
+    """A range that has been gone through."""
+
+    size: int
+    """In bytes: from where its first flow begins to where its last one ends."""
+    flows: int
+    logins: int
+    """How many of its flows belong to a login by themselves."""
+
+
+def go_through(
+    buffer: mmap.mmap, path: Path, survey: Survey, spool: Spool, workers: Workers | None = None
+) -> Iterator[Range]:
+    """Add what the flows of a file hold to a survey and to a spool, range by range.
 
     Where other processes do it, it is guessed where the first flow of a range begins. What tells that a guess was right
     is that the range before, of which the lengths of all flows were followed, ends there; else the range is gone
@@ -31,13 +46,21 @@ def extracts(buffer: mmap.mmap, path: Path, workers: Workers | None = None) -> I
     ranges = [(begin, min(begin + size, len(buffer))) for begin in range(0, len(buffer), size)]
     tasks = ((path, begin, end) for begin, end in ranges)
     guesses = workers.map(_guessed, tasks) if workers else repeat(None)
-    begin = 0
+    surveyor, begin = Surveyor(survey), 0
     for (_, end), guessed in zip(ranges, guesses, strict=False):
-        if begin < end:
-            yield (part := guessed if guessed and guessed.begin == begin else _extract(buffer, begin, end))
-            if part.stop < end:
-                return
-            begin = part.stop
+        if begin >= end:
+            continue
+        flows, logins = len(survey.offsets), len(spool)
+        if guessed and guessed.begin == begin:
+            survey.extend(guessed.survey)
+            spool.extend(guessed.packed, guessed.sizes)
+        else:
+            spool.extend(*extract_into(surveyor, buffer, begin, end))
+            forget(buffer, begin, survey.stop)
+        yield Range(survey.stop - begin, len(survey.offsets) - flows, len(spool) - logins)
+        if survey.stop < end:
+            return
+        begin = survey.stop
 
 
 def _guessed(path: Path, begin: int, end: int) -> Extract | None:
@@ -48,12 +71,6 @@ def _guessed(path: Path, begin: int, end: int) -> Extract | None:
             return extract(buffer, first, end) if 0 <= first < end else None
     except Exception:  # noqa: BLE001  (what only looks like flows may be anything)
         return None
-
-
-def _extract(buffer: mmap.mmap, begin: int, end: int) -> Extract:
-    part = extract(buffer, begin, end)
-    forget(buffer, begin, part.stop)
-    return part
 
 
 def forget(buffer: mmap.mmap, begin: int, end: int) -> None:

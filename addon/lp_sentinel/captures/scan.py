@@ -38,6 +38,7 @@ _BY_AUTHORITY = tuple(b":%s," % version.lower() for version in BY_AUTHORITY)
 _CLOSING = ord("}")
 _UNCLEAR = -1
 """In place of a group's number: what it is can't be told from this text alone."""
+_LONGEST_KEPT, _MOST_KEPT = 400, 1 << 14
 
 try:
     from lp_sentinel.captures.skip import Skipper
@@ -55,10 +56,11 @@ class Groups:
 
     def host(self, key: bytes | tuple[bytes, bytes], place: int) -> int:
         """The group of a request with this authority and address, and with this Host header, where that counts."""
-        hosts = _hosts_of(*key) if isinstance(key, tuple) else _hosts_of(key, b"")
+        texts = key if isinstance(key, tuple) else (key, b"")
+        hosts = _hosts_of(*texts)
         number = self._survey.group(hosts, place) if hosts else _UNCLEAR
         if number:  # else each such place is noted
-            self.hosts[key] = number
+            _keep(self.hosts, key, number, sum(map(len, texts)))
         return number
 
     def page(self, header: bytes, place: int) -> tuple[int, int]:
@@ -68,8 +70,16 @@ class Groups:
         if value is not None:
             known = (self._survey.page(value, place), place if b"?" in value else -1)
         if known[0]:
-            self.pages[header] = known
+            _keep(self.pages, header, known, len(header))
         return known
+
+
+def _keep[K, V](memory: dict[K, V], key: K, value: V, size: int) -> None:
+    """Remember what a text of so many bytes stands for, in bounded memory."""
+    if size <= _LONGEST_KEPT:
+        if len(memory) >= _MOST_KEPT:
+            memory.clear()
+        memory[key] = value
 
 
 @lru_cache(1 << 13)
@@ -99,40 +109,47 @@ class _Flow(NamedTuple):
     """and the same of the request's."""
 
 
-def survey_flows(buffer: Buffer, at: int, stop: int, found: Survey, base: int = 0) -> None:
-    """Add the flows that begin from ``at`` to ``stop`` to a survey; it ends early where no whole flow begins.
+class Surveyor:
+    """Adds flows to a survey, range by range of a file. What it has met before it knows again."""
 
-    ``base`` is where the buffer stands in the file.
-    """
-    groups, latest, before = Groups(found), b"", b""
-    skipper = None if Skipper is None else Skipper(found, groups)
-    while at < stop:
-        if skipper:
-            at, last, newest = skipper.skip(buffer, at, stop, base)
-            if last:
-                before, latest = last, max(latest, newest)
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self._groups = Groups(survey)
+        self._skipper = None if Skipper is None else Skipper(survey, self._groups)
+
+    def go_through(self, buffer: Buffer, at: int, stop: int, base: int = 0) -> None:
+        """Add the flows that begin from ``at`` to ``stop``; it ends early where no whole flow begins.
+
+        ``base`` is where the buffer stands in the file.
+        """
+        found, groups, latest, before = self.survey, self._groups, b"", b""
+        while at < stop:
+            if self._skipper:
+                at, last, newest = self._skipper.skip(buffer, at, stop, base)
+                if last:
+                    before, latest = last, max(latest, newest)
+                    continue
+            flow = _usual_flow(buffer, at)
+            if flow is None:
+                end = _pass_unusual(found, buffer, at, before, base)
+                if end < 0:
+                    break
+                at, before = end, b""
                 continue
-        flow = _usual_flow(buffer, at)
-        if flow is None:
-            end = _pass_unusual(found, buffer, at, before, base)
-            if end < 0:
-                break
-            at, before = end, b""
-            continue
-        found.offsets.append(base + at)
-        at, before, latest = flow.end, flow.started, max(latest, flow.started)
-        place = len(found.offsets) - 1
-        known = None if _names_login(buffer, flow) else _groups_of(buffer, flow, groups, found, place)
-        if known is None:
-            found.belonging.append(place)
-        host, page = known or (0, 0)
-        found.hosts.append(host)
-        found.pages.append(page)
-    if latest:
-        last_known = float(before) if before else found.started
-        found.passed(float(latest))
-        found.started = last_known
-    found.stop = base + at
+            found.offsets.append(base + at)
+            at, before, latest = flow.end, flow.started, max(latest, flow.started)
+            place = len(found.offsets) - 1
+            known = None if _names_login(buffer, flow) else _groups_of(buffer, flow, groups, found, place)
+            if known is None:
+                found.belonging.append(place)
+            host, page = known or (0, 0)
+            found.hosts.append(host)
+            found.pages.append(page)
+        if latest:
+            last_known = float(before) if before else found.started
+            found.passed(float(latest))
+            found.started = last_known
+        found.stop = base + at
 
 
 def _usual_flow(buffer: Buffer, at: int) -> _Flow | None:
