@@ -22,25 +22,31 @@ cdef inline bint is_word(Text at, const char *word, Py_ssize_t size) noexcept no
     return True
 
 
-cdef inline bint may_be_of_login(Span path) noexcept nogil:
-    """Whether a path has a comma in it or may be that of a step of a login: if in doubt, it is."""
+cdef enum:
+    OTHER, IN_DOUBT, OF_LOGIN
+
+
+cdef inline int told_by_path(Span path) noexcept nogil:
+    """Whether a path and its query are those of a step of a login; one with a comma or an encoded name is in doubt."""
     cdef Text at = path.begin, name = NULL
     cdef bint is_encoded = False
     cdef unsigned char byte
     while at < path.end:
         byte = at[0]
         if byte == c",":
-            return True
+            return IN_DOUBT
         if (byte | 0x20) == c"s" and path.end - at >= 8 and is_word(at, "sentinel", 8):
-            return True
+            return OF_LOGIN
         if byte == c"?" or (name is not NULL and (byte == c"&" or byte == c"#")):
             name, is_encoded = at + 1, is_encoded and byte == c"?"
         elif name is not NULL and byte == c"%":
             is_encoded = True
         elif name is not NULL and byte == c"=":
-            if is_encoded or (at - name == 4 and not memcmp(name, "code", 4)):
-                return True
+            if at - name == 4 and not memcmp(name, "code", 4):
+                return OF_LOGIN
             if at - name == 5 and (not memcmp(name, "error", 5) or not memcmp(name, "state", 5)):
-                return True
+                return OF_LOGIN
+            if is_encoded:
+                return IN_DOUBT
         at += 1
-    return False
+    return OTHER

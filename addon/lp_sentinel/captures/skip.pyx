@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False
-"""Flows that plainly have nothing to do with a login, skipped at a microsecond or two each.
+"""Flows of which a glance tells whether they are of a login: one or two microseconds each.
 
 This is no second reader: what it is not sure of it leaves to scan.py, so without it all is the same, but slower. It
 knows the layout that layout.py describes, and reads no byte behind ``limit``.
@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
-from lp_sentinel.text cimport Span, Text, is_word, may_be_of_login
+from lp_sentinel.text cimport IN_DOUBT, OF_LOGIN, OTHER, Span, Text, is_word, told_by_path
 
 cdef extern from *:
     """
@@ -166,7 +166,7 @@ cdef bint may_lead_back(Span block) noexcept nogil:
 
 
 cdef bint begins(Text at, Text limit, Flow *flow) noexcept nogil:
-    """Read how a flow of the usual layout begins, and ask for what :func:`plain` will read of it."""
+    """Read how a flow of the usual layout begins, and ask for what :func:`told` will read of it."""
     cdef Py_ssize_t size, body
     cdef Span reason, unused
     if not number(&at, limit, &size) or limit - at <= size:
@@ -196,49 +196,52 @@ cdef bint begins(Text at, Text limit, Flow *flow) noexcept nogil:
     return True
 
 
-cdef bint plain(Flow *flow) noexcept nogil:
-    """Read the rest of a flow that has begun: whether all that is known here says that it is not of a login."""
+cdef int told(Flow *flow) noexcept nogil:
+    """Read the rest of a flow that has begun: whether it is of a login, as far as it tells by itself."""
     cdef Py_ssize_t size, body
     cdef Span value, block
     cdef Text at = flow.behind_body, limit = flow.end, request_end
-    cdef int place
+    cdef int place, by_path
     if limit - at < 31 or memcmp(limit - 31, ";4:type;4:http;7:version;2:21#}", 31):
-        return False
-    if not headers(&at, flow.answer_end, &block) or may_lead_back(block):
-        return False
+        return IN_DOUBT
     at = flow.answer_end + 1
-
     if not literal(&at, limit, "7:request;", 10) or not number(&at, limit, &size) or limit - at <= size:
-        return False
+        return IN_DOUBT
     request_end = at + size
-    if not literal(&at, request_end, "4:path;", 7) or not sized(&at, request_end, &value) or may_be_of_login(value):
-        return False
+    if not literal(&at, request_end, "4:path;", 7) or not sized(&at, request_end, &value):
+        return IN_DOUBT
+    by_path = told_by_path(value)
     flow.naming.begin = at
     if not literal(&at, request_end, ",9:authority;", 13):
-        return False
+        return IN_DOUBT
     for place in range(5):
         at = <Text>memchr(at, c";", request_end - at)
         if at is NULL:
-            return False
+            return IN_DOUBT
         at += 1
     flow.naming.end = at - 1
     if not times(&at, request_end, &flow.started, &body) or request_end - at <= body:
-        return False
+        return IN_DOUBT
+    if by_path != OTHER:
+        return by_path
     at += body
     if not headers(&at, request_end, &block):
-        return False
+        return IN_DOUBT
     if not literal(&at, request_end, "12:http_version;", 16) or not sized(&at, request_end, &value):
-        return False
+        return IN_DOUBT
     if at + 1 != request_end or at[0] != c",":
-        return False
+        return IN_DOUBT
     flow.host.begin = flow.host.end = flow.referer.begin = flow.referer.end = NULL
     size = value.end - value.begin
     if not (size == 8 and is_word(value.begin, "http/2.0", 8)) and not (size == 6 and is_word(value.begin, "http/3", 6)):
         place = named(block, "4:host,", 7, &flow.host)
         if place < 0 or place > 1:
-            return False
+            return IN_DOUBT
     place = named(block, "7:referer,", 10, &flow.referer)
-    return 0 <= place <= 1
+    if place < 0 or place > 1:
+        return IN_DOUBT
+    at = flow.behind_body
+    return OTHER if headers(&at, flow.answer_end, &block) and not may_lead_back(block) else IN_DOUBT
 
 
 cdef inline bytes text(Span span):
@@ -287,7 +290,7 @@ cdef inline void keep(Slot *slot, uint64_t key, Span one, Span other, int group,
 
 
 cdef class Skipper:
-    """Passes over flows, and adds them to a survey; ``groups`` are scan.py's.
+    """Adds flows to a survey; ``groups`` are scan.py's.
 
     The groups of the texts that came last are looked up by their bytes, without a Python object being made of them.
     """
@@ -312,9 +315,10 @@ cdef class Skipper:
         cdef bint is_begun
         cdef Span started, latest
         cdef array.array offsets = self._survey.offsets, hosts = self._survey.hosts, pages = self._survey.pages
-        cdef Py_ssize_t place = len(offsets)
+        cdef array.array belonging = self._survey.belonging
+        cdef unsigned int place = len(offsets)
         cdef unsigned long long offset
-        cdef int group, page, alike
+        cdef int verdict, group, page, alike
         started.begin = latest.begin = NULL
         PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
         try:
@@ -325,19 +329,23 @@ cdef class Skipper:
             while is_begun:
                 flow = following
                 is_begun = flow.end - begin < stop and begins(flow.end, limit, &following)
-                if not plain(&flow):
+                verdict = told(&flow)
+                if verdict == IN_DOUBT:
                     break
-                group = self._host(&flow, place)
-                if group < 0:
-                    break
-                page = 0
-                if flow.referer.begin is not NULL:
-                    page = self._page(flow.referer, place, &alike)
-                    if page < 0:
+                group = page = 0
+                if verdict == OF_LOGIN:
+                    array.extend_buffer(belonging, <char *>&place, 1)
+                else:
+                    group = self._host(&flow, place)
+                    if group < 0:
                         break
-                    if alike >= 0:
-                        self._survey.asking.append(place)
-                        self._survey.alike.append(alike)
+                    if flow.referer.begin is not NULL:
+                        page = self._page(flow.referer, place, &alike)
+                        if page < 0:
+                            break
+                        if alike >= 0:
+                            self._survey.asking.append(place)
+                            self._survey.alike.append(alike)
                 offset = base + at
                 array.extend_buffer(offsets, <char *>&offset, 1)
                 array.extend_buffer(hosts, <char *>&group, 1)
