@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from lp_sentinel.captures.parts import as_text, plain_host, split_authority
-from lp_sentinel.captures.spool import Spool, pack
+from lp_sentinel.captures.spool import Spool
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.reach import Reach
@@ -38,7 +38,7 @@ def choose(source: Source, spool: Spool, reach: Reach) -> Chosen:
     """
     survey = source.survey
     for place in survey.belonging[len(spool) :]:
-        spool.add(pack(source.exchange(place)))
+        spool.add(source.exchange(place))
     choosing = _Choosing(source, spool, reach)
     choosing.take_packed(survey.belonging)
     choosing.take(survey.crowd)
@@ -74,7 +74,7 @@ class _Choosing:
         for place in places:
             if not self._is_chosen[place]:
                 exchange = self._source.exchange(place)
-                self._spool.add(pack(exchange))
+                self._spool.add(exchange)
                 self._take(place, exchange)
 
     def learn_again(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from lp_sentinel.captures.layout import ENDING, HEAD, Buffer, Unusual, flow_end, read_exchange
@@ -35,29 +36,27 @@ def extract(buffer: Buffer, begin: int, stop: int, base: int = 0) -> Extract:
 
     ``base`` is where the buffer stands in its file. Ends early where a flow is broken or goes on behind the buffer.
     """
-    survey = Survey()
-    return Extract(base + begin, survey, *extract_into(Surveyor(survey), buffer, begin, stop, base))
+    survey, packed, sizes = Survey(), bytearray(), array("I")
+    for exchange in extracted(Surveyor(survey), buffer, begin, stop, base):
+        one = pack(exchange)
+        packed += one
+        sizes.append(len(one))
+    return Extract(base + begin, survey, packed, sizes)
 
 
-def extract_into(
-    surveyor: Surveyor, buffer: Buffer, begin: int, stop: int, base: int = 0
-) -> tuple[bytearray, array[int]]:
-    """The same, added to the surveyor's survey; the exchanges as an Extract has them."""
-    survey, packed, sizes = surveyor.survey, bytearray(), array("I")
+def extracted(surveyor: Surveyor, buffer: Buffer, begin: int, stop: int, base: int = 0) -> Iterator[Exchange]:
+    """The exchanges that belong to a login by themselves. All the flows are added to the surveyor's survey first."""
+    survey = surveyor.survey
     known = len(survey.belonging)
     surveyor.go_through(buffer, begin, stop, base)
     for place in survey.belonging[known:]:
         try:
-            exchange = _read(buffer, survey.offsets[place] - base, place)
+            yield _read(buffer, survey.offsets[place] - base, place)
         except Unreadable as error:
             survey.problems.append((place, str(error)))
             survey.others += 1
-            exchange = nothing(place)
-        one = pack(exchange)
-        packed += one
-        sizes.append(len(one))
+            yield nothing(place)
     survey.problems.sort()
-    return packed, sizes
 
 
 def first_flow(buffer: Buffer, at: int) -> int:

@@ -89,7 +89,8 @@ class _Spooled:
         for exchange in exchanges:
             self.survey.add(exchange, exchange.index)
             self._numbers.extend([len(spool)] * (len(self.survey.hosts) - len(self._numbers)))
-            spool.add(pack(exchange))
+            packed = pack(exchange)  # and not kept at hand: few of them will be asked for
+            spool.extend(packed, (len(packed),))
 
     @property
     def held(self) -> int:

@@ -9,7 +9,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures.extract import Extract, extract, extract_into, first_flow
+from lp_sentinel.captures.extract import Extract, extract, extracted, first_flow
 from lp_sentinel.captures.scan import Surveyor
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def go_through(
             survey.extend(guessed.survey)
             spool.extend(guessed.packed, guessed.sizes)
         else:
-            spool.extend(*extract_into(surveyor, buffer, begin, end))
+            for exchange in extracted(surveyor, buffer, begin, end):
+                spool.add(exchange)
             forget(buffer, begin, survey.stop)
         yield Range(survey.stop - begin, len(survey.offsets) - flows, len(spool) - logins)
         if survey.stop < end:

@@ -47,12 +47,14 @@ class Spool:
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def add(self, packed: bytes) -> None:
-        """Take one more."""
+    def add(self, exchange: Exchange) -> None:
+        """Take one more, whose place is known."""
+        packed = pack(exchange)
+        self._keep(len(self), exchange, len(packed))
         self.extend(packed, (len(packed),))
 
     def extend(self, packed: bytes | bytearray, sizes: Iterable[int]) -> None:
-        """Take some that stand one behind the other."""
+        """Take some that are packed one behind the other."""
         self._file.seek(self._ends[-1])
         self._file.write(packed)
         for size in sizes:
@@ -66,6 +68,9 @@ class Spool:
         begin, end = self._ends[number : number + 2]
         self._file.seek(begin)
         exchange = unpack(self._file.read(end - begin), index)
-        if len(self._at_hand) < _AT_HAND and end - begin <= _LONGEST_AT_HAND:
-            self._at_hand[number] = exchange
+        self._keep(number, exchange, end - begin)
         return exchange
+
+    def _keep(self, number: int, exchange: Exchange, size: int) -> None:
+        if len(self._at_hand) < _AT_HAND and size <= _LONGEST_AT_HAND:
+            self._at_hand[number] = exchange
