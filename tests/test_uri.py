@@ -35,6 +35,7 @@ from lp_sentinel.uri import (
         ("com.example.app:/cb", Endpoint("com.example.app", "", None, "/cb")),
         ("myapp://cb", Endpoint("myapp", "cb", None, "/")),
         ("https://one.example/a/../cb//", Endpoint("https", "one.example", 443, "/a/../cb//")),
+        (r"https://evil.example\@one.example/cb", Endpoint("https", "evil.example", 443, r"\@one.example/cb")),
         ("/cb", None),
         ("one.example/cb", None),
         ("localhost:3000/cb", None),

@@ -56,7 +56,7 @@ _STRINGIFIED_NOTHING = frozenset({"undefined", "null", "None", "NaN", "[object O
 _STATE_TEMPLATE = re.compile(r"\{\{N\}\}|\$?\{N\}".replace("N", r"[A-Za-z_][A-Za-z0-9_ .-]*"))
 _BRACED = re.compile(r"\$?\{[^{}]+\}")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_HTTP_HOST = re.compile(r"(?i)http://(?:[^/?#]*@)?(\[[^\]/?#]*\]?|[^:/?#]*)")
+_HTTP_HOST = re.compile(r"(?i)http://(?:[^/\\?#]*@)?(\[[^\]/\\?#]*\]?|[^:/\\?#]*)")
 _STRAY = re.compile(r"[\x00-\x1f\x7f]|^[\t-\r ]|[\t-\r ]\Z")
 _ALPHABETS = (
     (re.compile(r"[0-9]*"), 10),

@@ -15,7 +15,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9])")
 _SCHEME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_PARTS = re.compile(r"(?s)(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
+_PARTS = re.compile(r"(?s)(?://(?P<authority>[^/\\?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
+"""An authority ends at a backslash, too: browsers take that for a slash (URL Standard), and go to what precedes it."""
 _AUTHORITY = re.compile(
     r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
 )
