@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from unittest import mock
@@ -103,6 +104,29 @@ def answer(
 def test_what_may_be_of_a_login_is_not_skipped(path: str, location: str) -> None:
     plain = answer("/", "/")
     assert list(surveyed(b"".join([plain, plain, answer(path, location), plain])).belonging) == [2]
+
+
+IMITATION = (
+    ",9:authority;0:,6:scheme;5:https,6:method;3:GET,4:port;3:443#4:host;5:a.com;13:timestamp_end;12:1900000000.0^"
+    "15:timestamp_start;12:1900000000.0^8:trailers;0:~7:content;0:"
+)
+"""How a request goes on behind its path."""
+
+
+@pytest.mark.parametrize(
+    ("path", "belonging"), [(f"/{IMITATION}", []), (f"/?code=1{IMITATION}", [1]), (f"/{IMITATION}?code=1", [1])]
+)
+def test_a_path_that_goes_on_as_a_request_does_is_read_to_its_end(path: str, belonging: list[int]) -> None:
+    content = b"".join([answer("/", "/"), answer(path, "/"), answer("/", "/")])
+    assert_as_without(content)
+    found = surveyed(content)
+    assert (list(found.belonging), found.latest) == (belonging, 1.7e9 + 0.25)
+
+
+def test_what_a_request_goes_to_is_not_empty() -> None:
+    flow = answer("/?code=1", "/")
+    _, goes_to, _ = re.split(rb"9:authority;|;13:timestamp_end", flow[flow.index(b"7:request;") :])
+    assert_as_without(answer("/", "/") + flow.replace(goes_to, b";;;;".ljust(len(goes_to), b"x")) + answer("/", "/"))
 
 
 @pytest.mark.parametrize(

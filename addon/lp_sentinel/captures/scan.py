@@ -24,8 +24,9 @@ from lp_sentinel.reach import leads_back
 from lp_sentinel.relevance import CARRIES
 
 _NAMING = rb"(,9:authority;[^;]++;[^;]++;[^;]++;[^;]++;[^;]++);" + TIMES + rb"([0-9]++):"
-_ASKED = re.compile(rb"7:request;([0-9]++):4:path;[0-9]++:([^,]*+)" + _NAMING)
-"""Of a request whose path has no comma: its length, its path, what names its hosts, its start, its body's length."""
+_ASKED = re.compile(rb"7:request;([0-9]++):4:path;([0-9]++):([^,]*+)" + _NAMING)
+"""Of a request whose path has no comma: its length, its path with its length, what names its hosts, its start, its
+body's length."""
 _AFTER_PATH = re.compile(_NAMING)
 _NAMED = re.compile(
     rb",9:authority;[0-9]++:(" + PLAIN + rb"),6:scheme;[0-9]++:[A-Za-z+.\-]*+,6:method;[0-9]++:[A-Za-z\-_]*+,"
@@ -164,9 +165,9 @@ def _usual_flow(buffer: Buffer, at: int) -> _Flow | None:
     told = head.end(2) + int(answer) + 2 if answer else head.end()
     between = (head.end() + int(body or 0), told)
     asked = _ASKED.match(buffer, told)
-    if asked is None:
+    if asked is None or int(asked[2]) != len(asked[3]):  # a path with a comma may go on as requests do
         return _usual_flow_of_any_path(buffer, end, between)
-    length, path, naming, started, sent = asked.groups()
+    length, _, path, naming, started, sent = asked.groups()
     return _Flow(end, path, naming, started, between, (asked.end() + int(sent), asked.end(1) + int(length) + 1))
 
 

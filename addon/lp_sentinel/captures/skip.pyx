@@ -200,7 +200,7 @@ cdef int told(Flow *flow) noexcept nogil:
     """Read the rest of a flow that has begun: whether it is of a login, as far as it tells by itself."""
     cdef Py_ssize_t size, body
     cdef Span value, block
-    cdef Text at = flow.behind_body, limit = flow.end, request_end
+    cdef Text at = flow.behind_body, limit = flow.end, request_end, stop
     cdef int place, by_path
     if limit - at < 31 or memcmp(limit - 31, ";4:type;4:http;7:version;2:21#}", 31):
         return IN_DOUBT
@@ -215,10 +215,10 @@ cdef int told(Flow *flow) noexcept nogil:
     if not literal(&at, request_end, ",9:authority;", 13):
         return IN_DOUBT
     for place in range(5):
-        at = <Text>memchr(at, c";", request_end - at)
-        if at is NULL:
+        stop = <Text>memchr(at, c";", request_end - at)
+        if stop is NULL or stop == at:
             return IN_DOUBT
-        at += 1
+        at = stop + 1
     flow.naming.end = at - 1
     if not times(&at, request_end, &flow.started, &body) or request_end - at <= body:
         return IN_DOUBT
