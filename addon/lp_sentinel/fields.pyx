@@ -2,13 +2,13 @@
 """What each flow that passes is asked, answered by compiled code."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from lp_sentinel.text cimport OTHER, Span, Text, is_word, told_by_path
+from lp_sentinel.text cimport OTHER, Span, Text, is_word, verdict_by_path
 
 
 def may_name_login(bytes path not None):
     """Whether a request's path and query may be those of a step of a login: if in doubt, they are."""
     cdef Text begin = <Text>PyBytes_AS_STRING(path)
-    return told_by_path(Span(begin, begin + PyBytes_GET_SIZE(path))) != OTHER
+    return verdict_by_path(Span(begin, begin + PyBytes_GET_SIZE(path))) != OTHER
 
 
 def values(fields, bytes name not None):

@@ -22,12 +22,17 @@ cdef inline bint is_word(Text at, const char *word, Py_ssize_t size) noexcept no
     return True
 
 
-cdef enum:
-    OTHER, IN_DOUBT, OF_LOGIN
+cdef enum Verdict:
+    OTHER
+    IN_DOUBT  # Python is to look closer
+    OF_LOGIN
 
 
-cdef inline int told_by_path(Span path) noexcept nogil:
-    """Whether a path and its query are those of a step of a login; one with a comma or an encoded name is in doubt."""
+cdef inline Verdict verdict_by_path(Span path) noexcept nogil:
+    """Whether a path and its query are those of a step of a login.
+
+    A comma is in doubt, and so is an encoded name, as what is encoded here may also be a value with ``=`` in it.
+    """
     cdef Text at = path.begin, name = NULL
     cdef bint is_encoded = False
     cdef unsigned char byte

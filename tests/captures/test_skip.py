@@ -1,4 +1,4 @@
-"""What is skipped by compiled code is what would have been passed over anyway."""
+"""What compiled code tells of flows is what Python alone would tell."""
 
 from __future__ import annotations
 
@@ -104,6 +104,22 @@ def answer(
 def test_what_may_be_of_a_login_is_not_skipped(path: str, location: str) -> None:
     plain = answer("/", "/")
     assert list(surveyed(b"".join([plain, plain, answer(path, location), plain])).belonging) == [2]
+
+
+@pytest.mark.parametrize("skipping", [True, False])
+@pytest.mark.parametrize("length", [100, 1_000])
+def test_a_page_that_comes_again_is_known_again(length: int, *, skipping: bool) -> None:
+    flow = answer("/", "/", headers=[(b"Referer", b"https://page.example/?next=".ljust(length, b"x"))])
+    found = surveyed(flow * 4, skipping=skipping)
+    assert (list(found.asking), list(found.alike)) == ([0, 1, 2, 3], [0] * 4)
+
+
+@pytest.mark.parametrize("skipping", [True, False])
+def test_names_that_are_too_long_to_remember_are_noted(*, skipping: bool) -> None:
+    page, host = b"https://%s.example/" % (b"p" * 300), f"{'h' * 300}.example"
+    flows = [answer("/", "/", headers=[(b"Referer", page)]), answer("/", "/", host=host)]
+    found = surveyed(b"".join(flows), skipping=skipping)
+    assert (list(found.crowd), list(found.belonging)) == ([0], [1])
 
 
 IMITATION = (

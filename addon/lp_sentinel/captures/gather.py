@@ -57,8 +57,8 @@ class _Mapped:
         self.done = 0.0
         """In bytes: so much of the work that the file makes is done, when a flow's share is as long as it takes."""
         for part in ranges.go_through(buffer, path, self.survey, spool, workers):
-            extracting = part.flows + _EXTRACTING * part.logins
-            share = part.size * extracting / (extracting + _JUDGING * part.logins + 1)
+            extracting = part.flows + _EXTRACTING * part.belonging
+            share = part.size * extracting / (extracting + _JUDGING * part.belonging + 1)
             self.done += share
             if advance:
                 advance(share)

@@ -29,7 +29,7 @@ class Range(NamedTuple):
     size: int
     """In bytes: from where its first flow begins to where its last one ends."""
     flows: int
-    logins: int
+    belonging: int
     """How many of its flows belong to a login by themselves."""
 
 
@@ -50,7 +50,7 @@ def go_through(
     for (_, end), guessed in zip(ranges, guesses, strict=False):
         if begin >= end:
             continue
-        flows, logins = len(survey.offsets), len(spool)
+        flows, belonging = len(survey.offsets), len(spool)
         if guessed and guessed.begin == begin:
             survey.extend(guessed.survey)
             spool.extend(guessed.packed, guessed.sizes)
@@ -58,7 +58,7 @@ def go_through(
             for exchange in extracted(surveyor, buffer, begin, end):
                 spool.add(exchange)
             forget(buffer, begin, survey.stop)
-        yield Range(survey.stop - begin, len(survey.offsets) - flows, len(spool) - logins)
+        yield Range(survey.stop - begin, len(survey.offsets) - flows, len(spool) - belonging)
         if survey.stop < end:
             return
         begin = survey.stop

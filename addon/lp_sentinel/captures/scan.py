@@ -39,7 +39,9 @@ _BY_AUTHORITY = tuple(b":%s," % version.lower() for version in BY_AUTHORITY)
 _CLOSING = ord("}")
 _UNCLEAR = -1
 """In place of a group's number: what it is can't be told from this text alone."""
-_LONGEST_KEPT, _MOST_KEPT = 400, 1 << 14
+_LONGEST_CACHED = 400
+_MOST_KEPT, _ENTRY = 8 << 20, 200
+"""Bytes of texts that are remembered, and what the memory of one takes besides."""
 
 try:
     from lp_sentinel.captures.skip import Skipper
@@ -52,16 +54,18 @@ class Groups:
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
-        self.hosts: dict[bytes | tuple[bytes, bytes], int] = {}
+        self.hosts: dict[tuple[bytes, bytes], int] = {}
         self.pages: dict[bytes, tuple[int, int]] = {}
+        self._kept = 0
 
-    def host(self, key: bytes | tuple[bytes, bytes], place: int) -> int:
-        """The group of a request with this authority and address, and with this Host header, where that counts."""
-        texts = key if isinstance(key, tuple) else (key, b"")
-        hosts = _hosts_of(*texts)
+    def host(self, naming: bytes, header: bytes, place: int) -> int:
+        """The group of a request with this authority and address, and with this Host header where one counts."""
+        hosts_of = _hosts_of if len(naming) + len(header) <= _LONGEST_CACHED else _hosts_of.__wrapped__
+        hosts = hosts_of(naming, header)
         number = self._survey.group(hosts, place) if hosts else _UNCLEAR
         if number:  # else each such place is noted
-            _keep(self.hosts, key, number, sum(map(len, texts)))
+            self._make_room(len(naming) + len(header))
+            self.hosts[naming, header] = number
         return number
 
     def page(self, header: bytes, place: int) -> tuple[int, int]:
@@ -71,16 +75,17 @@ class Groups:
         if value is not None:
             known = (self._survey.page(value, place), place if b"?" in value else -1)
         if known[0]:
-            _keep(self.pages, header, known, len(header))
+            self._make_room(len(header))
+            self.pages[header] = known
         return known
 
-
-def _keep[K, V](memory: dict[K, V], key: K, value: V, size: int) -> None:
-    """Remember what a text of so many bytes stands for, in bounded memory."""
-    if size <= _LONGEST_KEPT:
-        if len(memory) >= _MOST_KEPT:
-            memory.clear()
-        memory[key] = value
+    def _make_room(self, size: int) -> None:
+        """For a text of so many bytes: when there are too many, all are forgotten."""
+        self._kept += size + _ENTRY
+        if self._kept > _MOST_KEPT:
+            self.hosts.clear()
+            self.pages.clear()
+            self._kept = size + _ENTRY
 
 
 @lru_cache(1 << 13)
@@ -195,14 +200,13 @@ def _groups_of(buffer: Buffer, flow: _Flow, groups: Groups, found: Survey, place
     """The groups of its host and of its page; ``None`` if these can't be told, so that the flow must be read."""
     block = buffer[slice(*flow.headers)]
     lower = block.lower()
-    key: bytes | tuple[bytes, bytes] = flow.naming
-    is_unclear = False
+    header, is_unclear = b"", False
     if not lower.endswith(_BY_AUTHORITY) and (named := lower.find(_HOST)) >= 0:
-        key = (flow.naming, block[named : lower.find(b",]", named)])
+        header = block[named : lower.find(b",]", named)]
         is_unclear = lower.find(_HOST, named + 1) >= 0
-    host, page = groups.hosts.get(key), 0
+    host, page = groups.hosts.get((flow.naming, header)), 0
     if host is None:
-        host = groups.host(key, place)
+        host = groups.host(flow.naming, header, place)
     referer = lower.find(_REFERER)
     if referer >= 0:
         text = block[referer : lower.find(b",]", referer)]

@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
-from lp_sentinel.text cimport IN_DOUBT, OF_LOGIN, OTHER, Span, Text, is_word, told_by_path
+from lp_sentinel.text cimport IN_DOUBT, OF_LOGIN, OTHER, Span, Text, Verdict, is_word, verdict_by_path
 
 cdef extern from *:
     """
@@ -166,7 +166,7 @@ cdef bint may_lead_back(Span block) noexcept nogil:
 
 
 cdef bint begins(Text at, Text limit, Flow *flow) noexcept nogil:
-    """Read how a flow of the usual layout begins, and ask for what :func:`told` will read of it."""
+    """Read how a flow of the usual layout begins, and ask for what :func:`verdict_of` will read of it."""
     cdef Py_ssize_t size, body
     cdef Span reason, unused
     if not number(&at, limit, &size) or limit - at <= size:
@@ -196,12 +196,13 @@ cdef bint begins(Text at, Text limit, Flow *flow) noexcept nogil:
     return True
 
 
-cdef int told(Flow *flow) noexcept nogil:
+cdef Verdict verdict_of(Flow *flow) noexcept nogil:
     """Read the rest of a flow that has begun: whether it is of a login, as far as it tells by itself."""
     cdef Py_ssize_t size, body
     cdef Span value, block
     cdef Text at = flow.behind_body, limit = flow.end, request_end, stop
-    cdef int place, by_path
+    cdef int place
+    cdef Verdict by_path
     if limit - at < 31 or memcmp(limit - 31, ";4:type;4:http;7:version;2:21#}", 31):
         return IN_DOUBT
     at = flow.answer_end + 1
@@ -210,7 +211,7 @@ cdef int told(Flow *flow) noexcept nogil:
     request_end = at + size
     if not literal(&at, request_end, "4:path;", 7) or not sized(&at, request_end, &value):
         return IN_DOUBT
-    by_path = told_by_path(value)
+    by_path = verdict_by_path(value)
     flow.naming.begin = at
     if not literal(&at, request_end, ",9:authority;", 13):
         return IN_DOUBT
@@ -223,7 +224,7 @@ cdef int told(Flow *flow) noexcept nogil:
     if not times(&at, request_end, &flow.started, &body) or request_end - at <= body:
         return IN_DOUBT
     if by_path != OTHER:
-        return by_path
+        return by_path  # its time is known, and of a login nothing else is asked here
     at += body
     if not headers(&at, request_end, &block):
         return IN_DOUBT
@@ -307,7 +308,7 @@ cdef class Skipper:
         """Add flows that begin from ``at`` on, up to ``stop`` or the first that needs a closer look.
 
         ``base`` is where the buffer stands in the file. Where the next flow begins, and when the last one and the
-        latest one started; these are empty if nothing was skipped.
+        latest one started; these are empty if none was added.
         """
         cdef Py_buffer view
         cdef Text begin, limit
@@ -318,7 +319,8 @@ cdef class Skipper:
         cdef array.array belonging = self._survey.belonging
         cdef unsigned int place = len(offsets)
         cdef unsigned long long offset
-        cdef int verdict, group, page, alike
+        cdef Verdict verdict
+        cdef int group, page, alike
         started.begin = latest.begin = NULL
         PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
         try:
@@ -329,7 +331,7 @@ cdef class Skipper:
             while is_begun:
                 flow = following
                 is_begun = flow.end - begin < stop and begins(flow.end, limit, &following)
-                verdict = told(&flow)
+                verdict = verdict_of(&flow)
                 if verdict == IN_DOUBT:
                     break
                 group = page = 0
@@ -364,10 +366,9 @@ cdef class Skipper:
         cdef Slot *slot = &self._hosts[key % SLOTS]
         if holds(slot, key, flow.naming, flow.host):
             return slot.group
-        naming = text(flow.naming)
-        asked = naming if flow.host.begin is NULL else (naming, text(flow.host))
-        known = self._groups.hosts.get(asked)
-        cdef int group = self._groups.host(asked, place) if known is None else known
+        naming, header = text(flow.naming), b"" if flow.host.begin is NULL else text(flow.host)
+        known = self._groups.hosts.get((naming, header))
+        cdef int group = self._groups.host(naming, header, place) if known is None else known
         keep(slot, key, flow.naming, flow.host, group, -1)
         return group
 

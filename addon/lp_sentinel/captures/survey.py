@@ -13,8 +13,9 @@ from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.reach import leads_back, names_login
 
 _ORIGIN = re.compile(rb"[^/?#]*+//[^/?#]*+|[^/?#]*+")
-_MOST_GROUPS = 1 << 16
-"""Of more hosts than this the memory would not be small; what goes elsewhere then counts as belonging to a login."""
+_MOST_GROUPS, _LONGEST = 1 << 16, 300
+"""Of more hosts than this, or of longer ones, the memory would not be small; what goes elsewhere then counts as
+belonging to a login."""
 
 type Places = array[int]
 type Hosts = tuple[bytes, ...]
@@ -108,17 +109,18 @@ class Survey:
 
     def group(self, hosts: Hosts, place: int) -> int:
         """The number of a group of hosts, to one of which the entry at ``place`` goes."""
-        return self._number(self.host_groups, hosts, place)
+        return self._number(self.host_groups, hosts, max(map(len, hosts)), place)
 
     def page(self, referer: bytes, place: int) -> int:
         """The number of a Referer's origin."""
-        origin = _ORIGIN.match(referer)
-        return self._number(self.page_groups, origin[0].lower() if origin else b"", place)
+        found = _ORIGIN.match(referer)
+        origin = found[0].lower() if found else b""
+        return self._number(self.page_groups, origin, len(origin), place)
 
-    def _number[K](self, groups: dict[K, int], key: K, place: int) -> int:
+    def _number[K](self, groups: dict[K, int], key: K, size: int, place: int) -> int:
         number = groups.get(key, 0)
         if not number:
-            if len(groups) < _MOST_GROUPS:
+            if len(groups) < _MOST_GROUPS and size <= _LONGEST:
                 number = groups[key] = len(groups) + 1
             else:
                 self.crowd.append(place)
