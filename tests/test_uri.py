@@ -145,6 +145,12 @@ def test_host_patterns(host: str, pattern: str, matches: bool) -> None:
         ("https://two.example/cb", "https://two.example/cb"),
         ("http://[::1", "http://[::1"),
         ("//[::1", "//[::1"),
+        (r"/\two.example/cb", "https://two.example/cb"),
+        (r"\\two.example/cb?a=\\", r"https://two.example/cb?a=\\"),
+        (r"HTTP:\\two.example/cb", "HTTP://two.example/cb"),
+        (r"https:/\two.example/cb", "https://two.example/cb"),
+        (r"/a\\b", r"https://one.example:8443/a\\b"),
+        (r"myapp:\\cb", r"myapp:\\cb"),
     ],
 )
 def test_resolve(reference: str, resolved: str) -> None:

@@ -15,6 +15,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9])")
 _SCHEME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_TO_A_HOST = re.compile(r"(?i)(https?:)?[/\\]{2}")
 _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/\\?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
 """An authority ends at a backslash, too: browsers take that for a slash (URL Standard), and go to what precedes it."""
 _AUTHORITY = re.compile(
@@ -157,6 +158,8 @@ def endpoint_of(value: str | None) -> Endpoint | None:
 def resolve(base: str, reference: str) -> str:
     """``Location`` resolved against the URL that was asked for (RFC 3986 section 5); as it is where that fails."""
     reference = reference.strip(" \t")
+    if "\\" in reference and (found := _TO_A_HOST.match(reference)):
+        reference = f"{found[1] or ''}//{reference[found.end() :]}"  # to browsers a backslash is a slash
     if scheme_of(reference):
         return reference
     if _SCHEME_LIKE.match(reference):
