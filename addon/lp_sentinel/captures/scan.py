@@ -40,6 +40,7 @@ _CLOSING = ord("}")
 _UNCLEAR = -1
 """In place of a group's number: what it is can't be told from this text alone."""
 _LONGEST_CACHED = 400
+"""Captured text is hostile: what has more bytes is not kept in a cache."""
 _MOST_KEPT, _ENTRY = 8 << 20, 200
 """Bytes of texts that are remembered, and what the memory of one takes besides."""
 
