@@ -17,7 +17,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9])")
 _SCHEME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _TO_A_HOST = re.compile(r"(?i)(https?:)?[/\\]{2}")
 _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/\\?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
-"""An authority ends at a backslash, too: browsers take that for a slash (URL Standard), and go to what precedes it."""
+"""An authority ends at a backslash, too: to browsers that is a slash, so that they go to the host before it."""
 _AUTHORITY = re.compile(
     r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
 )
@@ -144,9 +144,12 @@ def _parse_uri(value: str) -> Uri | None:
             return None
         host = normal_host(authority["host"])
         port = int(authority["port"]) if authority["port"] else port
-    if scheme in DEFAULT_PORTS and not host:
-        return None
-    return Uri(Endpoint(scheme, host, port, parts["path"] or "/"), parts["query"], parts["fragment"])
+    path = parts["path"] or "/"
+    if scheme in DEFAULT_PORTS:
+        if not host:
+            return None
+        path = path.replace("\\", "/")  # as browsers ask for it (URL Standard)
+    return Uri(Endpoint(scheme, host, port, path), parts["query"], parts["fragment"])
 
 
 def endpoint_of(value: str | None) -> Endpoint | None:
