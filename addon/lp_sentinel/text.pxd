@@ -31,15 +31,13 @@ cdef enum Verdict:
 cdef inline Verdict verdict_by_path(Span path) noexcept nogil:
     """Whether a path and its query are those of a step of a login.
 
-    A comma is in doubt, and so is an encoded name, as what is encoded here may also be a value with ``=`` in it.
+    An encoded name is in doubt, as what is encoded may also be a value with ``=`` in it.
     """
     cdef Text at = path.begin, name = NULL
     cdef bint is_encoded = False
     cdef unsigned char byte
     while at < path.end:
         byte = at[0]
-        if byte == c",":
-            return IN_DOUBT
         if (byte | 0x20) == c"s" and path.end - at >= 8 and is_word(at, "sentinel", 8):
             return OF_LOGIN
         if byte == c"?" or (name is not NULL and (byte == c"&" or byte == c"#")):
