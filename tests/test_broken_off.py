@@ -154,9 +154,9 @@ def _unread(folder: Path, reads: int, *arguments: str | Path) -> tuple[int, str]
 def test_a_process_that_is_killed_is_one_clear_message(tmp_path: Path, several: bool) -> None:
     half = tmp_path / "half.flow"
     archive.write(half, check.WORTH_WORKERS // 2 + 1, worst=True)
-    captures = [tmp_path / "1.flow", tmp_path / "2.flow"] if several else [tmp_path / "whole.flow"]
+    captures = [tmp_path / "1.flow", tmp_path / "2.flow"] if several else [tmp_path / "large.flow"]
     for capture in captures:
-        capture.write_bytes(half.read_bytes() * (1 if several else 2))
+        capture.write_bytes(half.read_bytes() * (1 if several else 16))  # long enough to be shared out
     process = subprocess.Popen(
         [LP_AUTHORIZE, "check", "--jobs", "2", "--quiet", "--report", "x.md", *captures],
         stdout=subprocess.PIPE,

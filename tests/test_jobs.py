@@ -15,7 +15,7 @@ COMMAND = """
 import sys
 from lp_sentinel import check
 from lp_sentinel.captures import ranges
-ranges.RANGE, check.WORTH_WORKERS = int(sys.argv.pop(1)), 0
+ranges.RANGE, ranges.WORTH_WORKERS, check.WORTH_WORKERS = int(sys.argv.pop(1)), 0, 0
 from lp_sentinel.cli import main
 main()
 """
@@ -73,6 +73,12 @@ def test_many_captures(archives: list[Path]) -> None:
     assert alone[1].count(b'"rule"') > 10
     assert judged(several, 2, 40_000) == alone
     assert judged(several, 4, 1 << 30) == alone
+
+
+def test_a_capture_larger_than_the_others(archives: list[Path]) -> None:
+    several = [min((ROOT / "captures").glob("*.flow")), archives[1], archives[3]]
+    alone = judged(several, 1, 1 << 30)
+    assert judged(several, 2, 40_000) == alone
 
 
 def test_standard_input_among_others(archives: list[Path]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures import is_file
-from lp_sentinel.captures.gather import Gathered, gather, is_large
+from lp_sentinel.captures.gather import Gathered, gather
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
@@ -66,11 +66,12 @@ def judge_all(
 
     ``advance`` is told how many more bytes are done of those that are judged in this process. Raises WorkerError.
     """
-    if jobs > 1 and sum(map(size_of, captures)) >= WORTH_WORKERS:
+    sizes = [size_of(path) for path in captures]
+    if jobs > 1 and sum(sizes) >= WORTH_WORKERS:
         _mine[:] = [(project, judging.redactor)]
         with Workers(jobs, _begin, judging) as workers:
-            judge_here = partial(judge_capture, project=project, redactor=judging.redactor)
-            yield from _judge_by(workers, captures, partial(judge_here, workers=workers, advance=advance))
+            judge_here = partial(judge_capture, project=project, redactor=judging.redactor, workers=workers)
+            yield from _judge_by(workers, captures, sizes, partial(judge_here, advance=advance))
         return
     for path in captures:
         yield judge_capture(path, project, judging.redactor, advance=advance)
@@ -116,14 +117,16 @@ def size_of(path: Path) -> int:
         return 0
 
 
-def _judge_by(workers: Workers, captures: Sequence[Path], judge_here: Callable[[Path], Judged]) -> Iterator[Judged]:
-    """A large flow file is judged here, with the help of all workers; of other files each by one of them.
+def _judge_by(
+    workers: Workers, captures: Sequence[Path], sizes: Sequence[int], judge_here: Callable[[Path], Judged]
+) -> Iterator[Judged]:
+    """Each capture is judged by one process; one larger than all others together here, with the help of all.
 
     What is no file (``-``, a pipe) may be open in this process only.
     """
     under_way: deque[tuple[Path, Future[Judged] | None]] = deque()
-    for path in captures:
-        here = len(captures) == 1 or not is_file(path) or is_large(path)
+    for path, size in zip(captures, sizes, strict=True):
+        here = not is_file(path) or 2 * size > sum(sizes)
         under_way.append((path, None if here else workers.submit(_judge, path)))
         if len(under_way) > workers.ahead:
             yield _result(*under_way.popleft(), judge_here)

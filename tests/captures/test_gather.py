@@ -121,13 +121,22 @@ def flows(draw: st.DrawFn) -> Flow:
 
 
 class InTurn(Workers):
-    """Does the tasks of other processes in this one."""
+    """Does the tasks of other processes in this one, and counts them."""
 
     def __init__(self) -> None:
         super().__init__(2, print)
+        self.done = 0
 
     def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
-        return starmap(task, each)
+        for result in starmap(task, each):
+            self.done += 1
+            yield result
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_files_are_worth_workers() -> Iterator[None]:
+    with mock.patch.object(ranges, "WORTH_WORKERS", 0.0):
+        yield
 
 
 class Report(NamedTuple):
@@ -212,11 +221,16 @@ def test_archives_come_to_the_same(
         assert quickly(path, project, workers=InTurn()) == report
 
 
-def test_a_file_is_shared_out_among_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("worth_it", [True, False])
+def test_a_file_is_shared_out_among_all_workers(
+    worth_it: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     traffic = Traffic(4)
     path = tmp_path / "a.flow"
     path.write_bytes(b"".join(record for _ in range(40) for record in (traffic.other(), *traffic.login())))
     monkeypatch.setattr(ranges, "_LEAST", 1_000)
+    monkeypatch.setattr(ranges, "WORTH_WORKERS", 0.0 if worth_it else float("inf"))
+    workers = InTurn()
     with (
         path.open("rb") as file,
         mmap(file.fileno(), 0, access=ACCESS_READ) as buffer,
@@ -224,8 +238,9 @@ def test_a_file_is_shared_out_among_all_workers(tmp_path: Path, monkeypatch: pyt
         Spool() as other,
     ):
         alone = [*ranges.go_through(buffer, path, Survey(), one)]
-        shared = [*ranges.go_through(buffer, path, Survey(), other, InTurn())]
-    assert (len(alone), len(shared)) == (1, InTurn().ahead)
+        shared = [*ranges.go_through(buffer, path, Survey(), other, workers)]
+    assert (len(alone), len(shared)) == (1, workers.ahead)
+    assert workers.done == (workers.ahead - 1 if worth_it else 0)
     assert [sum(part) for part in zip(*shared, strict=True)] == [*alone[0]]
     report = slowly(path, KNOWN)
     assert quickly(path, KNOWN, workers=InTurn()) == report

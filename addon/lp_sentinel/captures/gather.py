@@ -120,12 +120,6 @@ def gather(
             yield Gathered(_in_order(spooled, chosen, config), spooled.held, problem)
 
 
-def is_large(path: Path) -> bool:
-    """Whether this is a flow file with which several processes may help."""
-    with _mapped(path) as buffer:
-        return buffer is not None and len(buffer) > ranges.RANGE
-
-
 @contextmanager
 def _mapped(path: Path | None) -> Iterator[mmap.mmap | None]:
     """The file, if it holds flows of the usual layout."""

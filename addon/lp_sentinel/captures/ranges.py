@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures.extract import Extract, extract, extracted, first_flow
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 RANGE = 64 << 20
 """Bytes that are gone through at a time: no more of a file than this is in a process's memory."""
+WORTH_WORKERS = 0.25
+"""In seconds: ranges that take longer to go through are shared out, as to start processes takes a part of that."""
 _LEAST = 4 << 20
 """A range of less is not worth a task."""
 
@@ -44,8 +47,7 @@ def go_through(
     """
     size = min(RANGE, max(_LEAST, -(-len(buffer) // workers.ahead))) if workers else RANGE
     ranges = [(begin, min(begin + size, len(buffer))) for begin in range(0, len(buffer), size)]
-    tasks = ((path, begin, end) for begin, end in ranges)
-    guesses = workers.map(_guessed, tasks) if workers else repeat(None)
+    guesses = _guesses(path, ranges, workers) if workers else repeat(None)
     surveyor, begin = Surveyor(survey), 0
     for (_, end), guessed in zip(ranges, guesses, strict=False):
         if begin >= end:
@@ -62,6 +64,17 @@ def go_through(
         if survey.stop < end:
             return
         begin = survey.stop
+
+
+def _guesses(path: Path, ranges: Sequence[tuple[int, int]], workers: Workers) -> Iterator[Extract | None]:
+    """What other processes find in each range; the first one is left to this process, and tells how long they take."""
+    began = perf_counter()
+    yield None
+    left = (perf_counter() - began) * (len(ranges) - 1)
+    if left > WORTH_WORKERS:
+        yield from workers.map(_guessed, ((path, begin, end) for begin, end in ranges[1:]))
+    else:
+        yield from repeat(None)
 
 
 def _guessed(path: Path, begin: int, end: int) -> Extract | None:
