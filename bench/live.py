@@ -24,10 +24,12 @@ from bench.archive import Traffic
 ROOT = Path(__file__).resolve().parent.parent
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 HERE = "127.0.0.1"
-ROUNDS, PER_ROUND, BROWSERS = 41, 500, 12
-"""How often each competitor has its turn, with how many requests, from how many connections at the same time.
+STARTS, ROUNDS, PER_ROUND, BROWSERS = 5, 8, 500, 12
+"""How often the competitors are started, how often each has its turn then, with how many requests, from how many
+connections at the same time.
 
-Turns are short: two that are compared shall find the machine in the same mood.
+Turns are short: two that are compared shall find the machine in the same mood. Two processes of the same program differ
+by some hundredths for as long as they run, so that more turns of the same two would tell no more.
 """
 _LOGIN_SHARE = 0.01
 _LOGIN_STEPS = 5
@@ -195,9 +197,18 @@ async def _turn(competitor: Competitor, units: Sequence[Unit]) -> Round:
     return Round(time.perf_counter() - begin, competitor.processor - before)
 
 
-def measure(rounds: int = ROUNDS, per_round: int = PER_ROUND) -> dict[str, list[Round]]:
-    """What each competitor did, round by round; the first round, in which all is new to them, is left out."""
+def measure(starts: int = STARTS, rounds: int = ROUNDS, per_round: int = PER_ROUND) -> dict[str, list[Round]]:
+    """What each competitor did, round by round; the first round of a start, in which all is new, is left out."""
     work = Workload(rounds + 1, per_round)
+    found: dict[str, list[Round]] = {}
+    for _ in range(starts):
+        for name, turns in _started(work).items():
+            found.setdefault(name, []).extend(turns[1:])
+    return found
+
+
+def _started(work: Workload) -> dict[str, list[Round]]:
+    """What each competitor did, from its start to its end."""
     script = str(ROOT / "addon" / "lp_authorize.py")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lp-bench-")))
@@ -211,13 +222,14 @@ def measure(rounds: int = ROUNDS, per_round: int = PER_ROUND) -> dict[str, list[
         for number, units in enumerate(work.rounds):
             for name, competitor in list(competitors.items())[:: 1 if number % 2 else -1]:
                 found[name].append(asyncio.run(_turn(competitor, units)))
-    return {name: all_rounds[1:] for name, all_rounds in found.items()}
+    return found
 
 
-def table(rounds: int = ROUNDS, per_round: int = PER_ROUND) -> str:
+def table(starts: int = STARTS, rounds: int = ROUNDS, per_round: int = PER_ROUND) -> str:
     """A Markdown table of medians; the last columns compare with mitmdump alone, round by round."""
-    found = measure(rounds, per_round)
-    what = f"{per_round:,} requests a round, 1 % of logins, {BROWSERS} connections, median of {rounds} rounds in turn"
+    found = measure(starts, rounds, per_round)
+    turns_each = f"median of {rounds} rounds in turn after each of {starts} starts"
+    what = f"{per_round:,} requests a round, 1 % of logins, {BROWSERS} connections, {turns_each}"
     lines = [
         f"**Live through mitmdump**: {what}.",
         "",
@@ -238,4 +250,4 @@ def table(rounds: int = ROUNDS, per_round: int = PER_ROUND) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{table(*map(int, sys.argv[1:3]))}\n")
+    sys.stdout.write(f"{table(*map(int, sys.argv[1:4]))}\n")
