@@ -11,6 +11,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.landing import sent_query
+from lp_sentinel.reach import leads_back
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
 from tests.logins import LOGIN, SENTINEL, Login, Step
@@ -62,3 +63,8 @@ def test_a_long_location_while_many_logins_wait() -> None:
 
 def test_characters_that_browsers_encode() -> None:
     assert took(lambda: sent_query("é'" * 100_000)) < 24 * took(lambda: sent_query("é'" * 12_500)) + 0.01
+
+
+@pytest.mark.parametrize("piece", ["?", "?a", "&a%", "?%", "#%63", "/?"])
+def test_locations_that_lead_to_no_app(piece: str) -> None:
+    assert took(lambda: leads_back(f"/{piece * 40_000}")) < 24 * took(lambda: leads_back(f"/{piece * 5_000}")) + 0.01

@@ -11,8 +11,11 @@ from lp_sentinel.landing import redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.uri import endpoint_of, form_decode, parse_parameters
 
-CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^=&#%]*+%[^=&#]*+=)")
-"""A parameter that apps are called back with. A name with an encoded letter in it may be one of these as well."""
+CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^?=&#%]*+%[^?=&#]*+=)")
+"""A parameter that apps are called back with. A name with an encoded letter in it may be one of these as well.
+
+None of these holds a question mark; and a search that went on behind each one of many would take the square of them.
+"""
 
 
 def carries_login(target: str) -> bool:
