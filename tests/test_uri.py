@@ -151,8 +151,16 @@ def test_host_patterns(host: str, pattern: str, matches: bool) -> None:
         (r"\\two.example/cb?a=\\", r"https://two.example/cb?a=\\"),
         (r"HTTP:\\two.example/cb", "HTTP://two.example/cb"),
         (r"https:/\two.example/cb", "https://two.example/cb"),
-        (r"/a\\b", r"https://one.example:8443/a\\b"),
+        (r"/a\\b", r"https://one.example:8443/a//b"),
+        (r"\cb?a=\ ", "https://one.example:8443/cb?a=\\"),
         (r"myapp:\\cb", r"myapp:\\cb"),
+        ("///two.example/cb", "https://two.example/cb"),
+        ("/\\/two.example/cb", "https://two.example/cb"),
+        ("/\t/two.exa\r\nmple/cb", "https://two.example/cb"),
+        ("\n/login", "https://one.example:8443/login"),
+        ("https:////two.example///cb", "https://two.example///cb"),
+        ("ht\ntps://two.example/cb", "https://two.example/cb"),
+        ("myapp:///cb", "myapp:///cb"),
     ],
 )
 def test_resolve(reference: str, resolved: str) -> None:

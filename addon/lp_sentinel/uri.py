@@ -15,7 +15,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9])")
 _SCHEME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_TO_A_HOST = re.compile(r"(?i)(https?:)?[/\\]{2}")
+_READ_OTHERWISE = re.compile(r"(?i)[\t\n\r\\]|\A(?:https?:)?///")
+_DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
+_BEFORE_QUERY = re.compile(r"[^?#]*")
+_TO_A_HOST = re.compile(r"(?i)\A(https?:)?//+")
 _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/\\?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
 """An authority ends at a backslash, too: to browsers that is a slash, so that they go to the host before it."""
 _AUTHORITY = re.compile(
@@ -161,8 +164,8 @@ def endpoint_of(value: str | None) -> Endpoint | None:
 def resolve(base: str, reference: str) -> str:
     """``Location`` resolved against the URL that was asked for (RFC 3986 section 5); as it is where that fails."""
     reference = reference.strip(" \t")
-    if "\\" in reference and (found := _TO_A_HOST.match(reference)):
-        reference = f"{found[1] or ''}//{reference[found.end() :]}"  # to browsers a backslash is a slash
+    if _READ_OTHERWISE.search(reference):
+        reference = _read_as_browsers_do(reference)
     if scheme_of(reference):
         return reference
     if _SCHEME_LIKE.match(reference):
@@ -171,6 +174,17 @@ def resolve(base: str, reference: str) -> str:
         return urljoin(base, reference)
     except ValueError:
         return reference
+
+
+def _read_as_browsers_do(reference: str) -> str:
+    """A reference to http or https as RFC 3986 would have it: what the URL Standard sees in it beyond that, undone.
+
+    Tabs and line ends are dropped, before the query a backslash is a slash, and a host may follow on any more slashes.
+    """
+    reference = reference.translate(_DROPPED)
+    if scheme_of(reference) not in (None, *DEFAULT_PORTS):
+        return reference
+    return _TO_A_HOST.sub(r"\1//", _BEFORE_QUERY.sub(lambda path: path[0].replace("\\", "/"), reference, count=1))
 
 
 def normal_host(host: str) -> str:
