@@ -134,6 +134,7 @@ LANDED = asked("va.sentinel.liveperson.net", AUTHORIZE, location="https://app.ex
         ([asked("va.sentinel.liveperson.net", AUTHORIZE)], LOGIN_PAGE, False),
         ([asked("va.sentinel.liveperson.net", AUTHORIZE, client="10.0.0.2")], LOGIN_PAGE, True),
         ([LANDED], asked("cdn.example", "/x.js", REFERER="https://app.example/page"), False),
+        ([LANDED], asked("cdn.example", "/x.js", referer=" https://app.example/page"), False),
         ([LANDED], asked("cdn.example", "/x.js", referer="https://b.example/?code=c0de", client="10.0.0.2"), False),
         ([LANDED], asked("cdn.example", "/x.js", referer="https://b.example/?code=other", client="10.0.0.2"), True),
         ([LANDED], asked("192.0.2.1", "/x", Host="cdn.example"), True),

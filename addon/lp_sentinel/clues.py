@@ -30,12 +30,13 @@ class Asked(NamedTuple):
 
 def read_asked(exchange: Exchange) -> Asked:
     referer = header(exchange.request_headers, "referer")
+    page = parse_uri(referer) if referer else None
     method = exchange.method.upper()
     return Asked(
         own=request_target(exchange),
         browser=exchange.browser,
         referer=referer,
-        page=key_of(parse_uri(referer)) if referer else None,
+        page=key_of(page) if page else None,  # what is no address equals no other one
         is_aside=method == "OPTIONS" or exchange.is_subresource,
         submits=method == "POST",
     )

@@ -134,7 +134,8 @@ class Sieve:
 
     def _is_of_login(self, referer: bytes) -> bool:
         """Whether a Referer is of a page of a login, or tells a code."""
-        origin = referer[: referer.find(b"/", _BEHIND_SCHEME) + 1] or referer
+        page = referer.strip(b" \t")
+        origin = page[: page.find(b"/", _BEHIND_SCHEME) + 1] or page
         if origin not in self._origins:
             if self._relevance.is_of_login(as_text(origin.partition(b"?")[0])):
                 return True

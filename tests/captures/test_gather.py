@@ -65,9 +65,12 @@ TARGETS = st.sampled_from([
 ])  # fmt: skip
 URLS = st.builds(lambda host, target: f"https://{host}{target}", HOSTS, TARGETS)
 REFERERS = st.one_of(
-    st.none(), URLS, HOSTS.map(lambda host: f"https://{host}/"), st.sampled_from(["", "about:blank", "/x?c1"])
-)
-LOCATIONS = st.one_of(URLS, TARGETS, st.sampled_from(["", "?code=c1", "#state=s1", "/cb?co\tde=c2", "app:/cb?code=c1"]))
+    st.none(), URLS, HOSTS.map(lambda host: f"https://{host}/"), URLS.map(lambda url: f" {url}\t"),
+    st.sampled_from(["", "about:blank", "/x?c1"])
+)  # fmt: skip
+LOCATIONS = st.one_of(URLS, TARGETS, st.sampled_from([
+    "", "?code=c1", "#state=s1", "/cb?co\tde=c2", "app:/cb?code=c1", "///app.example/cb", "/\\login.example/", "http://[x/"
+]))  # fmt: skip
 
 
 @st.composite
@@ -296,6 +299,27 @@ def test_any_flows_come_to_the_same(
     ):
         assert quickly(path, project) == report
         assert quickly(path, project, workers=InTurn()) == report
+
+
+def test_a_hop_whose_referer_has_blanks_around_it(tmp_path: Path) -> None:
+    page = f"https://{LOGIN}/x"
+    hops = [("GET", SENTINEL, AUTHORIZE, "", page), ("POST", "idp.example", "/", page, f"https://{APPS}/cb")]
+    held: list[Flow] = []
+    for method, host, target, referer, location in hops:
+        flow = tflow.tflow(resp=True)
+        request, response = flow.request, flow.response
+        assert response
+        request.method, request.host, request.path = method, host, target
+        request.headers = http.Headers([(b"Host", host.encode()), (b"Referer", f" {referer}\t".encode())])
+        request.timestamp_start = 1.7e9 + len(held)
+        request.timestamp_end = response.timestamp_start = response.timestamp_end = 1.7e9 + len(held) + 0.25
+        response.status_code, response.headers = 302, http.Headers([(b"Location", location.encode())])
+        held.append(flow)
+    path = tmp_path / "a.flow"
+    path.write_bytes(written(*held))
+    report = slowly(path, KNOWN)
+    assert b"LPA304" in report.lines
+    assert quickly(path, KNOWN) == report
 
 
 def test_most_flows_are_skipped(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Groups:
         value = _value(header)
         known = (_UNCLEAR, -1)
         if value is not None:
-            known = (self._survey.page(value, place), place if b"?" in value else -1)
+            known = (self._survey.page(value.strip(b" \t"), place), place if b"?" in value else -1)
         if known[0]:
             self._make_room(len(header))
             self.pages[header] = known
