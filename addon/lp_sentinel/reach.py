@@ -46,8 +46,14 @@ class Reach:
         self._awaited: set[Key] = set()
         """Keys of where a login was sent on to, but for the places that count by their host."""
         self._codes: set[int] = set()
+        self._new_hosts: list[str] = []
         for uri in config.redirect_uris:
             self._learn_app(uri)
+
+    def new_hosts(self) -> list[str]:
+        """The hosts that were learnt since this was asked last."""
+        new, self._new_hosts = self._new_hosts, []
+        return new
 
     @property
     def size(self) -> int:
@@ -62,11 +68,6 @@ class Reach:
     def codes(self) -> int:
         """How many codes have landed."""
         return len(self._codes)
-
-    def has_page(self, referer: str) -> bool:
-        """Whether a page matters by its host."""
-        endpoint = endpoint_of(referer)
-        return endpoint is not None and self.has_host(endpoint.host)
 
     def has_code(self, referer: str) -> bool:
         """Whether a page's address has a landed code in its query."""
@@ -90,7 +91,7 @@ class Reach:
             self._learn_code(redirect.uri.query)
             self._learn_code(redirect.uri.fragment)
         if is_authorize or self._may_be_step(exchange, endpoint, query, redirect):
-            self._logins.add(endpoint.host)
+            self._learn_host(self._logins, endpoint.host)
             if endpoint.path == "/" and not query:
                 self._rooted.add(endpoint.host)
             if redirect:
@@ -116,7 +117,7 @@ class Reach:
 
     def _learn_redirect(self, redirect: _Redirect) -> None:
         endpoint, query, fragment = redirect.uri
-        self._apps.add(endpoint.host)
+        self._learn_host(self._apps, endpoint.host)
         if endpoint in self._endpoints:
             return
         if redirect.carries and any(parse_parameters(raw).has("code", "error") for raw in (query, fragment)):
@@ -132,8 +133,13 @@ class Reach:
 
     def _learn_app(self, uri: str) -> None:
         if endpoint := endpoint_of(uri):
-            self._apps.add(endpoint.host)
+            self._learn_host(self._apps, endpoint.host)
             self._endpoints.add(endpoint)
+
+    def _learn_host(self, known: set[str], host: str) -> None:
+        if host not in known:
+            known.add(host)
+            self._new_hosts.append(host)
 
 
 class _Redirect(NamedTuple):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import starmap
+from itertools import pairwise, starmap
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
@@ -301,25 +302,44 @@ def test_any_flows_come_to_the_same(
         assert quickly(path, project, workers=InTurn()) == report
 
 
+def hop(host: str, target: str, location: str, *, at: int = 0, method: str = "GET", referer: str = "") -> Flow:
+    """A redirect, laid out as mitmproxy does it."""
+    flow = tflow.tflow(resp=True)
+    request, response = flow.request, flow.response
+    assert response
+    request.scheme, request.port, request.method = "https", 443, method
+    request.host, request.path = host, target
+    request.headers = http.Headers([(b"Host", host.encode()), (b"Referer", referer.encode())])
+    request.timestamp_start = 1.7e9 + at
+    request.timestamp_end = response.timestamp_start = response.timestamp_end = 1.7e9 + at + 0.25
+    response.status_code, response.headers = 302, http.Headers([(b"Location", location.encode())])
+    return flow
+
+
 def test_a_hop_whose_referer_has_blanks_around_it(tmp_path: Path) -> None:
     page = f"https://{LOGIN}/x"
-    hops = [("GET", SENTINEL, AUTHORIZE, "", page), ("POST", "idp.example", "/", page, f"https://{APPS}/cb")]
-    held: list[Flow] = []
-    for method, host, target, referer, location in hops:
-        flow = tflow.tflow(resp=True)
-        request, response = flow.request, flow.response
-        assert response
-        request.method, request.host, request.path = method, host, target
-        request.headers = http.Headers([(b"Host", host.encode()), (b"Referer", f" {referer}\t".encode())])
-        request.timestamp_start = 1.7e9 + len(held)
-        request.timestamp_end = response.timestamp_start = response.timestamp_end = 1.7e9 + len(held) + 0.25
-        response.status_code, response.headers = 302, http.Headers([(b"Location", location.encode())])
-        held.append(flow)
     path = tmp_path / "a.flow"
-    path.write_bytes(written(*held))
+    path.write_bytes(written(
+        hop(SENTINEL, AUTHORIZE, page),
+        hop("idp.example", "/", f"https://{APPS}/cb", at=1, method="POST", referer=f" {page}\t"),
+    ))  # fmt: skip
     report = slowly(path, KNOWN)
     assert b"LPA304" in report.lines
     assert quickly(path, KNOWN) == report
+
+
+@pytest.mark.alone
+def test_a_login_that_goes_from_host_to_host_takes_no_longer_than_one_that_stays(tmp_path: Path) -> None:
+    def took(*hosts: str) -> float:
+        path = tmp_path / "a.flow"
+        on = [hop(host, f"/{at}", f"https://{to}/{at + 1}", at=at) for at, (host, to) in enumerate(pairwise(hosts))]
+        path.write_bytes(written(hop(SENTINEL, AUTHORIZE, f"https://{hosts[0]}/0"), *on))
+        begin = time.process_time()
+        with gather(path, UNKNOWN.config) as gathered:
+            assert sum(isinstance(one, Exchange) for one in gathered.exchanges) == len(hosts)
+        return time.process_time() - begin
+
+    assert took(*(f"h{number}.example" for number in range(2_000))) < 5 * took(*[LOGIN] * 2_000)
 
 
 def test_most_flows_are_skipped(tmp_path: Path) -> None:

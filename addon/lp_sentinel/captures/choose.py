@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from lp_sentinel.captures.parts import as_text, plain_host, split_authority
@@ -11,6 +12,7 @@ from lp_sentinel.captures.spool import Spool
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.reach import Reach
+from lp_sentinel.uri import endpoint_of
 
 
 class Source(Protocol):
@@ -42,13 +44,41 @@ def choose(source: Source, spool: Spool, reach: Reach) -> Chosen:
     choosing = _Choosing(source, spool, reach)
     choosing.take_packed(survey.belonging)
     choosing.take(survey.crowd)
+    choosing.take_by_hosts([host for host in choosing.groups if reach.has_host(host)])
     size = -1
     while size != reach.size:
         size = reach.size
         choosing.learn_again()
-        choosing.take_by_hosts()
+        choosing.take_by_hosts(reach.new_hosts())
         choosing.take_by_referers()
     return Chosen(choosing.places, choosing.times)
+
+
+class _Groups(NamedTuple):
+    """Numbers of a survey's groups that a host belongs to."""
+
+    going: list[int]
+    """Of requests that may go there."""
+    coming: list[int]
+    """Of requests from a page there."""
+
+
+def _groups_by_host(survey: Survey) -> dict[str, _Groups]:
+    found: defaultdict[str, _Groups] = defaultdict(lambda: _Groups([], []))
+    for names, number in survey.host_groups.items():
+        for host in {host for raw in names for host in _hosts_in(as_text(raw))}:
+            found[host].going.append(number)
+    for page, number in survey.page_groups.items():
+        if endpoint := endpoint_of(as_text(page)):
+            found[endpoint.host].coming.append(number)
+    return found
+
+
+def _hosts_in(text: str) -> Iterator[str]:
+    """What a text that names a host may mean."""
+    if named := split_authority(text):
+        yield named[0]
+    yield plain_host(text)
 
 
 class _Choosing:
@@ -56,12 +86,12 @@ class _Choosing:
 
     def __init__(self, source: Source, spool: Spool, reach: Reach) -> None:
         self.places, self.times = array("I"), array("d")
+        self.groups = _groups_by_host(source.survey)
+        """Those that do not matter so far."""
         self._source, self._survey, self._spool, self._reach = source, source.survey, spool, reach
         self._is_chosen = bytearray(len(source.survey.hosts))
         self._undecided: list[int] = []
         """Numbers of those that may come to be steps of a login."""
-        self._hosts, self._pages = dict(self._survey.host_groups), dict(self._survey.page_groups)
-        """The groups that do not matter so far."""
         self._codes = 0
 
     def take_packed(self, places: Iterable[int]) -> None:
@@ -82,12 +112,11 @@ class _Choosing:
         read, learn = self._spool.read, self._reach.learn
         self._undecided = [number for number in self._undecided if not learn(read(number, self.places[number]))]
 
-    def take_by_hosts(self) -> None:
-        """Choose what goes to hosts, or comes from pages, that matter by now."""
-        hosts = [group for group in self._hosts if any(map(self._has_host, group))]
-        self._take_groups(self._survey.hosts, {self._hosts.pop(group) for group in hosts})
-        pages = [page for page in self._pages if self._reach.has_page(as_text(page))]
-        self._take_groups(self._survey.pages, {self._pages.pop(page) for page in pages})
+    def take_by_hosts(self, hosts: Iterable[str]) -> None:
+        """Choose what goes to hosts, or comes from pages there."""
+        found = [groups for host in hosts if (groups := self.groups.pop(host, None))]
+        self._take_groups(self._survey.hosts, {number for groups in found for number in groups.going})
+        self._take_groups(self._survey.pages, {number for groups in found for number in groups.coming})
 
     def take_by_referers(self) -> None:
         """Choose what has a landed code in its Referer."""
@@ -109,11 +138,6 @@ class _Choosing:
     def _take_groups(self, groups: array[int], numbers: set[int]) -> None:
         if numbers:
             self.take(place for place, number in enumerate(groups) if number in numbers)
-
-    def _has_host(self, raw: bytes) -> bool:
-        host = as_text(raw)
-        named = split_authority(host)
-        return (named is not None and self._reach.has_host(named[0])) or self._reach.has_host(plain_host(host))
 
     def _leaks(self, place: int) -> bool:
         referer = header(self._source.exchange(place).request_headers, "referer")
