@@ -104,7 +104,7 @@ def test_flows_are_marked_before_they_are_saved(sentinel: Sentinel, app: App, pr
     assert [(flow.marked, flow.comment) for flow in flows if flow.request.path == "/"][-1] == ("", "")
 
 
-def test_what_a_replay_saves_is_marked_by_what_each_flow_shows_alone(tmp_path: Path) -> None:
+def test_what_a_replay_saves_is_marked_by_what_is_known_so_far(tmp_path: Path) -> None:
     saved = tmp_path / "saved.flow"
     ended = run_mitmdump(
         "-nr", CAPTURES / "demo.flow", "-w", saved, "-s", SCRIPT, options={"lp_config": CONFIG, "lp_show": "none"}
@@ -112,6 +112,7 @@ def test_what_a_replay_saves_is_marked_by_what_each_flow_shows_alone(tmp_path: P
     assert ended.status == 0, ended
     comments = [(flow.marked, flow.comment) for flow in _flows(saved) if flow.comment]
     assert (":red_circle:", "authorize: 400; LPA120 redirect-uri-missing") in comments
+    assert any(mark == ":red_circle:" and "LPA310" in comment for mark, comment in comments)
     assert len(comments) >= 5
 
 

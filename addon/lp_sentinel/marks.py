@@ -73,12 +73,12 @@ class Marks:
         return About(note.hop, note.journey, tuple(note.findings)) if note and note.hop else None
 
     @staticmethod
-    def mark_for_now(flow: HTTPFlow, hop: Hop, seen: JourneyHop | None, findings: Iterable[Finding]) -> None:
-        """Mark a flow by what it alone shows, until all is known."""
+    def mark_for_now(flow: HTTPFlow, hop: Hop | None, seen: JourneyHop | None, findings: Iterable[Finding]) -> None:
+        """Mark a flow by what is known so far, until all is."""
         note = _Note()
-        note.story = _story(hop, None, seen)
+        note.story = _story(hop, None, seen) if hop else ""
         note.findings += findings
-        note.otherwise = "in order by itself"
+        note.otherwise = "in order so far"
         _write(flow, note)
 
     def finding(self, finding: Finding) -> None:

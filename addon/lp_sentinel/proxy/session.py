@@ -14,8 +14,8 @@ from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
 from lp_sentinel.marks import About, Marks
-from lp_sentinel.proxy.alone import Alone, judge_alone
 from lp_sentinel.proxy.blocks import Blocks
+from lp_sentinel.proxy.early import Early, judge_after, judge_alone
 from lp_sentinel.proxy.live import LiveSession
 from lp_sentinel.proxy.record import Record
 from lp_sentinel.proxy.settings import Settings
@@ -54,6 +54,8 @@ class Session:
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
         self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
+        self._early = Engine(*settings.project, self.redactor) if replay == "flows" else None
+        """Judges a replayed flow file in the order in which it lists its flows, for what is saved meanwhile."""
         self._is_replay = replay is not None
         self._capture = capture
         self._prints = prints
@@ -75,6 +77,8 @@ class Session:
         """Take over other settings for what comes now. What was found before, and the logins under way, stay."""
         self.config, self.book = settings.project
         self._engine.change(self.config, self.book)
+        if self._early:
+            self._early.change(self.config, self.book)
         self.live.sieve.change(self.config)
         self.redactor.on = settings.redact
         self.asked = settings.asked
@@ -90,14 +94,17 @@ class Session:
         self._current = flow
         exchange = self.live.response(flow)
         self._marks.know(flow)
-        if self._is_replay and (alone := self._judge_alone(exchange)):
+        if self._is_replay and (early := self._judge_early(exchange)):
             # What is saved from a replay is saved before the replay is judged, at its end.
-            self._marks.mark_for_now(flow, alone.hop, alone.seen, alone.findings)
+            self._marks.mark_for_now(flow, early.hop, early.seen, early.findings)
         if self._has_judged:
             self._settle()
         self._current = None
 
-    def _judge_alone(self, exchange: Exchange) -> Alone | None:
+    def _judge_early(self, exchange: Exchange) -> Early | None:
+        return judge_after(self._early, exchange) if self._early else self._judge_alone(exchange)
+
+    def _judge_alone(self, exchange: Exchange) -> Early | None:
         return judge_alone(exchange, self.config, self.book, self.redactor)
 
     def about(self, flow: HTTPFlow) -> About | None:
@@ -105,7 +112,7 @@ class Session:
         if about := self._marks.about(flow):
             return about
         alone = self._judge_alone(exchange_of(flow, 0))
-        return About(alone.hop, None, alone.findings) if alone else None
+        return About(alone.hop, None, alone.findings) if alone and alone.hop else None
 
     def knows(self, flow: HTTPFlow) -> bool:
         """Whether a flow is known to belong to a login."""
@@ -123,7 +130,7 @@ class Session:
     def tick(self, *, is_reading: bool) -> None:
         """Time has passed. ``is_reading``: the file of a replay is still being read."""
         if self._is_replay and self._capture is None and not is_reading:
-            self._is_replay = False
+            self._is_replay, self._early = False, None
             self.live.go_live()
         elif self.live.holds_back:
             self.live.release()
