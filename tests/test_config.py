@@ -189,7 +189,7 @@ ACCOUNT = "accounts:\n  12:\n    apps:\n"
             "rules: {ignore: ['LPA142,LPA143']}",
             "1:18: expected a rule id or its beginning, such as LPA or LPA12, not 'LPA142,LPA143'\n",
         ),
-        ("rules: {allow: [{rule: LPA130}]}", "1:17: missing key 'reason'\n"),
+        ("rules: {allow: [{reason: a}]}", "1:17: missing key 'rule'\n"),
         (
             "rules: {allow: [{rule: LPA130, reason: a, until: 31.3.2027}]}",
             "1:50: expected a date such as 2027-03-31, not '31.3.2027'\n",

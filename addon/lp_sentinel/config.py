@@ -231,7 +231,7 @@ def _allowance(document: Document, index: int) -> Allowance:
         account=_text(document, (*where, "account")),
         client_id=_text(document, (*where, "client_id")),
         redirect_uri=entry.get("redirect_uri"),
-        reason=entry["reason"],
+        reason=entry.get("reason", ""),
         until=until,
     )
 

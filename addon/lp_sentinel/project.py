@@ -37,7 +37,8 @@ class Project(NamedTuple):
         """A line for each ``allow`` entry whose last day is over."""
         for entry in self.config.rules.allow:
             if entry.expired(today):
-                yield f"allowed until {entry.until}, counts again: {entry.rule} ({visible(entry.reason)})"
+                reason = f" ({visible(entry.reason)})" if entry.reason else ""
+                yield f"allowed until {entry.until}, counts again: {entry.rule}{reason}"
 
 
 def load_project(config: str | None) -> Project:
