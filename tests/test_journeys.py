@@ -122,6 +122,16 @@ def test_a_long_login_is_followed_to_its_end() -> None:
     assert len(session.closed[0].hops) == 200
 
 
+def test_of_many_logins_that_wait_the_oldest_still_goes_on() -> None:
+    """Its chain tells, without a state."""
+    engine, browser = Engine(CONFIG, BOOK, Redactor(on=False)), ("10.0.0.1", "Firefox")
+    begun = [Step(browser, "GET", f"{Login(0, browser).sentinel}/authorize", 302, f"{LOGIN}/?{n}") for n in range(150)]
+    form = Step(browser, "POST", f"{LOGIN}/", 302, "https://app0.example/cb?code=c0de", referer=f"{LOGIN}/?0")
+    verdicts = [engine.feed(step.at(place, float(place))) for place, step in enumerate([*begun, form])]
+    assert verdicts[-1].journey == "j1"
+    assert verdicts[0].journey == "j1"
+
+
 def test_a_state_counts_as_landed_from_its_first_answer_on() -> None:
     """The request that came first was answered last."""
     session = Session()

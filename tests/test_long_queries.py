@@ -61,6 +61,18 @@ def test_a_long_location_while_many_logins_wait() -> None:
     assert took(waiting(400)) < 4 * took(waiting(20))
 
 
+@pytest.mark.parametrize("target", [f"{LOGIN}/other", "https://app.example/cb?code=c0deC0deC0de&state=other"])
+def test_a_request_while_one_browser_has_very_many_logins_under_way(target: str) -> None:
+    def waiting(count: int) -> Callable[[], object]:
+        judging = engine()
+        for number in range(count):
+            judging.feed(next(Login(number, BROWSER).steps()).at(number, 1.79e9))
+        exchanges = [step("GET", f"{target}{number}", f"{LOGIN}/next") for number in range(50)]
+        return lambda: [judging.feed(exchange) for exchange in exchanges]
+
+    assert took(waiting(4_000)) < 8 * took(waiting(100))
+
+
 def test_characters_that_browsers_encode() -> None:
     assert took(lambda: sent_query("é'" * 100_000)) < 24 * took(lambda: sent_query("é'" * 12_500)) + 0.01
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from lp_sentinel.clues import (
@@ -22,6 +22,9 @@ from lp_sentinel.clues import (
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.landing import Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
+
+_MOST_WAITING = 100
+"""Of more logins of one browser that wait, the older ones were given up, unless the request follows one of them."""
 
 
 class Part(NamedTuple):
@@ -46,6 +49,15 @@ def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
     return _newest(_narrowed(awaiting, lambda journey: journey.browser == asked.browser))
 
 
+def _waiting_for(journeys: Journeys, asked: Asked) -> Sequence[Journey]:
+    """The waiting journeys of a browser: of very many the newest, and those whose chain the request follows."""
+    waiting = journeys.waiting_in(asked.browser)
+    if len(waiting) <= _MOST_WAITING:
+        return waiting
+    older, newest = waiting[:-_MOST_WAITING], waiting[-_MOST_WAITING:]
+    return [*(journey for journey in older if follows(journey, asked)), *newest]
+
+
 def of_hop(
     journeys: Journeys,
     asked: Asked,
@@ -56,7 +68,7 @@ def of_hop(
     """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints."""
     if asked.is_aside:
         return None
-    mine, lead = journeys.waiting_in(asked.browser), Lead(redirect)
+    mine, lead = _waiting_for(journeys, asked), Lead(redirect)
     chained = [journey for journey in mine if follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
     stated = [journey for state in states for journey in journeys.with_state(state)]
@@ -140,7 +152,7 @@ def of_callback(
 
     ``redirected_elsewhere`` says that a response which is no part of any journey sent the browser there.
     """
-    own, mine = asked.own, journeys.waiting_in(asked.browser)
+    own, mine = asked.own, _waiting_for(journeys, asked)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_come_from(j, asked, login_hosts)]
     chained = [j for j in waiting if follows(j, asked)]
     told = _told(journeys, asked, waiting, chained) or _strayed(journeys, asked, waiting, chained)

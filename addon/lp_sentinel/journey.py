@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct, field
@@ -282,9 +282,9 @@ class Journeys:
         """Journeys that landed by a Location with this key."""
         return self._by_landed.get(("location", key), {}).values()
 
-    def waiting_in(self, browser: Browser) -> Collection[Journey]:
+    def waiting_in(self, browser: Browser) -> Sequence[Journey]:
         """Journeys of this browser that wait for a landing, in the order in which they began."""
-        return self._by_browser.get(browser, {}).values()
+        return [*self._by_browser.get(browser, {}).values()]
 
     def due_at(self, browser: Browser, host: HostPort) -> Collection[Journey]:
         """Journeys of this browser that landed by Location and wait for their callback request at this host."""
