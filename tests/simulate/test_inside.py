@@ -14,6 +14,7 @@ from lp_sentinel.config import App
 from lp_sentinel.mitm import Addon
 from lp_sentinel.simulate.inside import Simulated
 from lp_sentinel.simulate.registry import APPS, USER
+from tests.world.names import at_home
 from tests.world.proxy import Mitmdump
 from tests.world.visitor import Visitor
 
@@ -58,6 +59,19 @@ def test_answers_for_the_real_host_and_dials_nothing(proxy: Mitmdump, scheme: st
     assert "2 journeys  2 code" in ended.stdout, ended
     found = set(re.findall("LPA[0-9]+", ended.stdout))
     assert found == ({"LPA103", "LPA214"} if scheme == "http" else set()), ended
+
+
+@pytest.mark.parametrize("strategy", ["eager", "lazy"])
+def test_in_reverse_mode_it_says_what_it_takes(proxies: Callable[..., Mitmdump], strategy: str) -> None:
+    options = {"lp_simulate": "on", "connection_strategy": strategy}
+    proxy = proxies("-s", ADDON, "--mode", "reverse:http://va.sentinel.liveperson.net", options=options)
+    with at_home(requests.Session()) as client:
+        try:
+            status = client.get(f"http://127.0.0.1:{proxy.port}{ASKED}", allow_redirects=False, timeout=30).status_code
+        except requests.exceptions.ConnectionError:
+            status = 0
+    assert status == (302 if strategy == "lazy" else 0)
+    assert ("here it takes connection_strategy=lazy" in proxy.stop().stdout) == (strategy == "eager")
 
 
 def test_answers_the_domain_api_for_sentinel_only(proxy: Mitmdump) -> None:
