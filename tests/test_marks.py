@@ -19,7 +19,7 @@ def marked(*findings: Finding, marked: str = "", comment: str = "") -> tuple[str
     flow = tflow.tflow()
     flow.marked, flow.comment = marked, comment
     marks = Marks()
-    marks.know(flow)
+    marks.begin(flow)
     marks.tell(flow.id, "login", replace(JOURNEY, hops=tuple(replace(hop, flow=flow.id) for hop in HOPS[:2])))
     for one in findings:
         marks.finding(replace(one, flow=flow.id))
@@ -56,7 +56,7 @@ def test_what_a_person_put_there_stays() -> None:
 def test_what_is_found_later_is_added() -> None:
     flow = tflow.tflow()
     marks = Marks()
-    marks.know(flow)
+    marks.begin(flow)
     marks.tell(flow.id, "authorize", None)
     marks.apply()
     assert (flow.marked, flow.comment) == (":white_check_mark:", "authorize; in order")
@@ -69,7 +69,7 @@ def test_our_marks_are_known_as_ours_when_the_flow_is_loaded_again() -> None:
     flow = tflow.tflow()
     for comment in ("callback; in order", "callback; LPA310 state-lost"):
         marks = Marks()
-        marks.know(flow)
+        marks.begin(flow)
         marks.tell(flow.id, "callback", None)
         if "LPA310" in comment:
             marks.finding(finding(flow=flow.id))
@@ -81,7 +81,7 @@ def test_our_marks_are_known_as_ours_when_the_flow_is_loaded_again() -> None:
 def test_no_flow_is_kept_alive_and_none_is_missed() -> None:
     flow = tflow.tflow()
     marks = Marks()
-    marks.know(flow)
+    marks.begin(flow)
     marks.tell(flow.id, "callback", None)
     gone = weakref.ref(flow)
     del flow
@@ -107,7 +107,7 @@ def test_what_a_fault_did_stands_before_what_was_found(by_person: tuple[str, str
     note(flow, fault("preset: state-lost"), 1, "state removed")
     assert (flow.marked, flow.comment) == (by_person if any(by_person) else (":syringe:", INJECTED))
     marks = Marks()
-    marks.know(flow)
+    marks.begin(flow)
     marks.tell(flow.id, "authorize", None)
     marks.finding(finding(flow=flow.id, injected=True))
     assert marks.apply() == [flow]
@@ -119,17 +119,28 @@ def test_a_flow_that_is_sent_again_says_no_more_of_its_fault() -> None:
     note(flow, fault("preset: state-lost"), 1, "state removed")
     forget(flow)
     marks = Marks()
-    marks.know(flow)
+    marks.begin(flow)
     marks.tell(flow.id, "authorize", None)
     marks.apply()
     assert (flow.marked, flow.comment) == (":white_check_mark:", "authorize; in order")
+
+
+def test_a_flow_that_is_sent_again_says_no_more_of_what_was_found() -> None:
+    flow, marks = tflow.tflow(), Marks()
+    for found, comment in ((True, "authorize; LPA310 state-lost"), (False, "authorize; in order")):
+        marks.begin(flow)
+        marks.tell(flow.id, "authorize", None)
+        if found:
+            marks.finding(finding(flow=flow.id))
+        marks.apply()
+        assert flow.comment == comment
 
 
 def test_a_fault_that_does_not_say_what_it_did_is_marked_all_the_same() -> None:
     flow = tflow.tflow()
     flow.metadata[FAULT_KEY] = True  # as in a file that was made safe to share
     marks = Marks()
-    marks.know(flow)
+    marks.begin(flow)
     marks.tell(flow.id, "authorize", None)
     marks.apply()
     assert (flow.marked, flow.comment) == (":syringe:", "authorize; in order")

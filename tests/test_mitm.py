@@ -259,6 +259,34 @@ def test_a_report_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path) 
     assert (len(written["journeys"]), written["captures"][0]["exchanges"] > 0) == (1, True)
 
 
+def test_each_report_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
+    reports = ("x.jsonl", "x.html", "x.md")
+    options: Options = {"lp_config": CONFIG, "lp_report": reports, "lp_show": "none", "confdir": tmp_path / "conf"}
+    command = [MITMDUMP, "-q", "-nr", CAPTURES / "demo.flow", "-s", SCRIPT, *arguments_of(options)]
+    for limit in ("unlimited", "1"):  # at first mitmproxy makes its certificates, which are files, too
+        script = f"ulimit -f {limit}; {' '.join(map(str, command))} | cat"
+        done = subprocess.run(
+            ["bash", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment()
+        )
+        told = [f"lp-authorize: report {name}: cannot be written: File too large" for name in reports]
+        assert [line.partition("] ")[2] for line in (done.stdout + done.stderr).splitlines()] == (
+            told if limit == "1" else []
+        )
+
+
+def test_a_report_that_cannot_be_written_hides_nothing_live(
+    sentinel: Sentinel, app: App, proxies: Proxies, tmp_path: Path
+) -> None:
+    sentinel.behaviour = Behaviour(lose_state="always")
+    full, saved = tmp_path / "full.jsonl", tmp_path / "saved.flow"
+    full.symlink_to("/dev/full")
+    proxy = watched(proxies, config_for(app, tmp_path), lp_report=full, save_stream_file=saved)
+    sign_in(app, proxy)
+    proxy.wait_for("LPA310 state-lost")
+    proxy.stop()
+    assert [flow.marked for flow in _flows(saved) if "LPA310" in flow.comment] == [":red_circle:"]
+
+
 @pytest.mark.parametrize(
     ("show", "shown", "hidden"),
     [

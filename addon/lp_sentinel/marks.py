@@ -56,9 +56,10 @@ class Marks:
         self._notes: WeakKeyDictionary[HTTPFlow, _Note] = WeakKeyDictionary()
         self._touched: set[str] = set()
 
-    def know(self, flow: HTTPFlow) -> None:
-        """A flow that may be marked."""
+    def begin(self, flow: HTTPFlow) -> None:
+        """A flow that may be marked. What was found when it was sent before (client replay) no longer counts."""
         self._flows[flow.id] = flow
+        self._notes.pop(flow, None)
 
     def tell(self, flow: str, hop: Hop, journey: JourneySummary | None) -> None:
         """What the flow with this id was, and on which journey."""

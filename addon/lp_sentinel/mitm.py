@@ -16,6 +16,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.faults.notes import forget
 from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
@@ -95,6 +96,8 @@ class Addon:
             return
         try:
             settings = read_settings(ctx.options, self._settings, is_changed="lp_config" in changed)
+            if not prints_here():
+                settings = settings._replace(show=None)
             reports = self._open(settings)
         except (ValueError, ReportError) as error:
             self._refuse(str(error))
@@ -158,10 +161,10 @@ class Addon:
             reports,
             replay=replayed_kind(),
             capture=batch_capture(),
-            prints=prints_here(),
             refresh=self._refresh,
             observe=self._observe,
             faults=lambda: self._injector.verdicts() if self._injector else (),
+            guard=self._failures.guard,
         )
         self._recent = Recent(settings.project.book, session.journey)
         self._sieve = session.live.sieve
@@ -232,6 +235,8 @@ class Addon:
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Gives something to await only where there is: a delay holds up its own flow and no other."""
+        if flow.metadata and flow.live:
+            forget(flow)  # it is sent again (client replay), and still has the note of its first time
         if self._may_answer or flow.request.data.host == self._page_host:
             return self._received(flow)
         self._sieve.begin(flow)

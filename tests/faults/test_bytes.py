@@ -297,3 +297,26 @@ def test_client_replay_counts_as_live(run: Run, tmp_path: Path) -> None:
     assert read.response, ended
     assert "error=access_denied" in read.response.headers["Location"]
     assert read.metadata["lp_authorize_fault"].startswith("access_denied; n=1")
+
+
+def test_client_replay_without_faults_tells_of_none(run: Run, tmp_path: Path) -> None:
+    saved, again = tmp_path / "in.flow", tmp_path / "out.flow"
+    write_flow(saved, run.flows["state-lost"])
+    run_mitmdump("-n", "-C", saved, "-s", SCRIPT, "-w", again, options={"connection_strategy": "lazy"})
+    (read,) = flows_in(again)
+    assert "lp_authorize_fault" not in read.metadata
+    assert "injected" not in read.comment
+
+
+def test_a_fault_is_not_answered_over_by_server_replay(
+    sentinel: Sentinel, proxies: Callable[..., Mitmdump], tmp_path: Path
+) -> None:
+    install(sentinel, ["my-app"])
+    saved, asked = tmp_path / "saved.flow", authorize_url(sentinel, "my-app")
+    recorder = proxies("-w", saved)
+    assert b"error=access_denied" not in talk(recorder.port, asked)
+    recorder.stop()
+    armed = options(config_file(tmp_path, {}), "access_denied") | {"server_replay_reuse": "true"}
+    got = talk(proxies("-S", saved, "-s", SCRIPT, options=armed).port, asked)
+    assert b"error=access_denied" in got
+    assert b"LP-Authorize-Fault: access_denied; n=1" in got

@@ -26,7 +26,8 @@ STATE = "af0ifjsldkjFvB2Xq9ZwTg"
 def session_of(*, replay: Kind | None = None, config: Path | None = None, **options: str) -> Session:
     given = {option.name: option.default for option in OPTIONS} | {"lp_show": "none", "lp_config": str(config or "")}
     capture = "demo" if replay else None
-    return Session(read_settings(SimpleNamespace(**given | options), None), [], replay=replay, capture=capture)
+    settings = read_settings(SimpleNamespace(**given | options), None)
+    return Session(settings, [], replay=replay, capture=capture, guard=lambda act: act())
 
 
 def flow_of(target: str, location: str | None = None, status: int = 302, **request: Any) -> http.HTTPFlow:

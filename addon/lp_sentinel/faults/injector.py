@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.config import Config
@@ -18,7 +19,7 @@ from lp_sentinel.faults.counting import delay_of, made_up
 from lp_sentinel.faults.landings import Known, NotPossibleError
 from lp_sentinel.faults.lineup import Lineup
 from lp_sentinel.faults.match import Hops, Seen, matches, outcome
-from lp_sentinel.faults.notes import forget, name_in, note
+from lp_sentinel.faults.notes import name_in, note
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
@@ -27,7 +28,7 @@ from lp_sentinel.sieve import glance
 from lp_sentinel.uri import endpoint_of, parse_parameters
 
 if TYPE_CHECKING:
-    from mitmproxy.http import HTTPFlow
+    from mitmproxy.http import HTTPFlow, Response
 
     from lp_sentinel.engine import Verdict
 
@@ -61,6 +62,8 @@ class Injector:
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
         self._pending: dict[str, _Pending] = {}
+        self._answers: WeakKeyDictionary[HTTPFlow, Response] = WeakKeyDictionary()
+        """What faults have answered: an addon that comes behind (server replay) may answer over it."""
         self._lineup = Lineup(plan, say)
         self._loops: Ageing[str | None, tuple[Fault, int]] = Ageing(_MOST_PENDING)
         """The loop that an app's users are in, even if it is off by now: Sentinel does not know its other half."""
@@ -102,8 +105,11 @@ class Injector:
         """Put in what needs no real answer."""
         if flow.response or flow.error or not flow.live:
             return
-        # A flow that is sent again (client replay) still has the marks of its first time.
-        forget(flow)
+        await self._answer(flow)
+        if flow.response:
+            self._answers[flow] = flow.response
+
+    async def _answer(self, flow: HTTPFlow) -> None:
         self._lineup.look_at_files()
         if not self._hops.concerns(*glance(flow)):
             return
@@ -125,6 +131,7 @@ class Injector:
 
     async def response(self, flow: HTTPFlow) -> None:
         """Edit the real answer."""
+        flow.response = self._answers.pop(flow, flow.response)
         pending = self._pending.pop(flow.id, None)
         if pending is None or flow.error or not flow.live or not flow.response or flow.response.stream:
             return

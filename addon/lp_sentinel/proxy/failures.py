@@ -20,7 +20,7 @@ class Failures:
     def __init__(self, may_tell: Callable[[], bool]) -> None:
         """``may_tell``: whether the text of an error may be logged, which may hold what was captured."""
         self._may_tell = may_tell
-        self._causes: set[tuple[object, ...]] = set()
+        self._causes: set[object] = set()
 
     def guard(self, act: Callable[[], object]) -> None:
         """Do something; if it fails, that is logged."""
@@ -32,19 +32,19 @@ class Failures:
     def report(self, error: Exception) -> None:
         """Log what went wrong."""
         frames = traceback.extract_tb(error.__traceback__)
-        cause = (type(error), *((frame.filename, frame.lineno) for frame in frames[-1:]))
+        place = [(frame.filename, frame.lineno) for frame in frames[-1:]]
+        is_of_report = isinstance(error, ReportError)  # all are raised at one place, and say all that there is to say
+        cause = str(error) if is_of_report else (type(error), *place)
         if cause in self._causes or len(self._causes) >= _MOST_CAUSES:
             return
         self._causes.add(cause)
-        is_plain = isinstance(error, OSError | ReportError) or self._may_tell()
-        text = (
-            f"{type(error).__name__}: {error}"
-            if is_plain
-            else f"{type(error).__name__} (--set lp_redact=off shows its text)"
-        )
         with suppress(SystemExit):  # of mitmproxy, where it can't print: there may be reports still to be written
-            _logger.error(
-                "lp-authorize failed, and the traffic passes; the same cause is not logged again.\n%s%s",
-                "".join(traceback.format_list(frames)),
-                text,
-            )
+            _logger.error("lp-authorize%s", f": {error}" if is_of_report else self._told(error, frames))
+
+    def _told(self, error: Exception, frames: traceback.StackSummary) -> str:
+        is_plain = isinstance(error, OSError) or self._may_tell()
+        text = f": {error}" if is_plain else " (--set lp_redact=off shows its text)"
+        trace = "".join(traceback.format_list(frames))
+        return (
+            f" failed, and the traffic passes; the same cause is not logged again.\n{trace}{type(error).__name__}{text}"
+        )

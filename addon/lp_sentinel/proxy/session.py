@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
@@ -41,14 +42,15 @@ class Session:
         *,
         replay: Kind | None = None,
         capture: str | None = None,
-        prints: bool = True,
         observe: Callable[[Exchange, Verdict], None] = lambda _exchange, _verdict: None,
         faults: Callable[[], tuple[FaultVerdict, ...]] = tuple,
         refresh: Callable[[list[HTTPFlow]], None] = lambda _flows: None,
+        guard: Callable[[Callable[[], object]], object],
     ) -> None:
         """``replay``: such a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew.
 
-        ``observe`` is told of each judged exchange, ``faults`` tells how the app took what was injected.
+        ``observe`` is told of each judged exchange, ``faults`` tells how the app took what was injected. ``guard``
+        does something that may fail, and for which nothing else shall wait: writing a report.
         """
         self.redactor = Redactor(on=settings.redact)
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
@@ -58,10 +60,10 @@ class Session:
         """Judges a replayed flow file in the order in which it lists its flows, for what is saved meanwhile."""
         self._is_replay = replay is not None
         self._capture = capture
-        self._prints = prints
         self._refresh = refresh
         self._observe = observe
         self._faults = faults
+        self._guard = guard
         self._current: HTTPFlow | None = None
         self._has_judged = False
         self._findings: list[Finding] = []
@@ -85,15 +87,15 @@ class Session:
         self._reports = tuple(reports)
         # A report on standard output has it for itself.
         output = sys.stderr if STANDARD_OUTPUT in settings.reports else sys.stdout
-        self._screen = Terminal(output, least=settings.show) if self._prints and settings.show else None
+        self._screen = Terminal(output, least=settings.show) if settings.show else None
 
     # Traffic
 
     def response(self, flow: HTTPFlow) -> None:
         """A flow has ended that does not pass by."""
         self._current = flow
+        self._marks.begin(flow)
         exchange = self.live.response(flow)
-        self._marks.know(flow)
         if self._is_replay and (early := self._judge_early(exchange)):
             # What is saved from a replay is saved before the replay is judged, at its end.
             self._marks.mark_for_now(flow, early.hop, early.seen, early.findings)
@@ -142,8 +144,6 @@ class Session:
         self._has_judged = True
         journey = self._engine.journey(verdict.journey) if verdict.journey else None
         if verdict.hop and exchange.flow:
-            if self._current and self._current.id == exchange.flow:
-                self._marks.know(self._current)
             self._marks.tell(exchange.flow, verdict.hop, journey)
         self._hand_on(verdict, journey)
         self._observe(exchange, verdict)
@@ -155,7 +155,7 @@ class Session:
         for finding in verdict.findings:
             self._marks.finding(finding)
         if self._capture is None:
-            _report((self._tally, self.record, *self._reports), verdict.findings, verdict.closed)
+            self._report(verdict.findings, verdict.closed)
         else:
             self._findings += verdict.findings
             self._closed += verdict.closed
@@ -195,12 +195,18 @@ class Session:
 
     def _report_capture(self) -> None:
         """The report of a capture is the one that ``lp-authorize check`` writes of it, line by line."""
-        _report((self._tally, self.record, *self._reports), by_place(self._findings), self._closed)
+        self._report(by_place(self._findings), self._closed)
         self._findings, self._closed = [], []
 
     def _tell_end(self, problem: Callable[[Config], str | None]) -> None:
         end = self._end._replace(problem=problem(self.config))
-        _each(self._reports, lambda report: report.capture(end))
+        for report in self._reports:
+            self._guard(partial(report.capture, end))
+
+    def _report(self, findings: Sequence[Finding], journeys: Sequence[JourneySummary]) -> None:
+        takers: tuple[Report | Tally | Record, ...] = (self._tally, self.record, *self._reports)
+        for taker in takers:
+            self._guard(partial(_hand_to, taker, findings, journeys))
 
     def summarize(self) -> None:
         self._tally.exchanges = self.live.exchanges
@@ -226,25 +232,8 @@ class Session:
         return CaptureEnd(self._capture, self.live.exchanges, faults=self._faults())
 
 
-def _report(
-    takers: Iterable[Report | Tally | Record], findings: Iterable[Finding], journeys: Iterable[JourneySummary]
-) -> None:
-    def hand_to(taker: Report | Tally | Record) -> None:
-        for finding in findings:
-            taker.finding(finding)
-        for journey in journeys:
-            taker.journey(journey)
-
-    _each(takers, hand_to)
-
-
-def _each[T](takers: Iterable[T], act: Callable[[T], None]) -> None:
-    """Do something with each: one that fails, and raises at the end, takes no other with it."""
-    failure: Exception | None = None
-    for taker in takers:
-        try:
-            act(taker)
-        except Exception as error:  # noqa: BLE001  (raised below)
-            failure = failure or error
-    if failure:
-        raise failure
+def _hand_to(taker: Report | Tally | Record, findings: Iterable[Finding], journeys: Iterable[JourneySummary]) -> None:
+    for finding in findings:
+        taker.finding(finding)
+    for journey in journeys:
+        taker.journey(journey)
