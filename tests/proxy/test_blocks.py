@@ -84,6 +84,14 @@ def test_a_landing_without_callback_is_shown_after_a_quiet_moment() -> None:
     assert session.passes(QUIET) == [HEADER + "code ✓"]
 
 
+def test_what_follows_later_is_shown_too() -> None:
+    session = Session()
+    session.happens(LANDED)
+    assert session.passes(QUIET) == [HEADER + "code ✓"]
+    assert session.happens(DONE) == [LATER + "code ✓"]
+    assert session.happens(DONE) == []
+
+
 def test_what_is_found_later_is_shown_by_itself() -> None:
     session = Session()
     session.happens(DONE)

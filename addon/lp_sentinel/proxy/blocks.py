@@ -109,7 +109,8 @@ class Blocks:
 
     def _show(self, screen: Terminal | None, journey: JourneySummary, progress: _Progress) -> None:
         has_come_to_something = _has_settled(journey) or journey.outcome.startswith(("code", "error:"))
-        if progress.findings or (has_come_to_something and progress.outcome != journey.outcome):
+        is_new = progress.outcome != journey.outcome or progress.hops < len(journey.hops)
+        if progress.findings or (has_come_to_something and is_new):
             self._print(screen, journey, progress)
 
     def _print(self, screen: Terminal | None, journey: JourneySummary, progress: _Progress) -> None:
