@@ -320,3 +320,16 @@ def test_a_fault_is_not_answered_over_by_server_replay(
     got = talk(proxies("-S", saved, "-s", SCRIPT, options=armed).port, asked)
     assert b"error=access_denied" in got
     assert b"LP-Authorize-Fault: access_denied; n=1" in got
+
+
+def test_of_an_answer_that_is_streamed_it_is_said_that_no_fault_is_put_in(
+    sentinel: Sentinel, proxies: Callable[..., Mitmdump], tmp_path: Path
+) -> None:
+    sentinel.behaviour = Behaviour(signed_in_as="qa")
+    install(sentinel, ["my-app"])
+    armed = options(config_file(tmp_path, {}), "token-without-access-token", stream_large_bodies="1")
+    proxy = proxies("-s", SCRIPT, options=armed)
+    answer = redeem(proxy.port, sentinel, "my-app", talk(proxy.port, authorize_url(sentinel, "my-app")))
+    assert b'"access_token"' in answer
+    assert b"LP-Authorize-Fault" not in answer
+    proxy.wait_for("is not put in: the answer was streamed")

@@ -146,7 +146,9 @@ def test_of_a_streamed_request_only_the_answer_is_changed(
     token = f"http://sentinel.localhost:{port}/sentinel/api/account/12345678/token?v=2.0"
     got = talk(proxy.port, token, {"code": "long enough to be streamed"})
     assert (b'{"access_token":  "a"}' in got) is not is_put_in, "the answer is streamed, too, or it is not"
-    assert ("put in" in proxy.stop().stdout) is is_put_in
+    said = proxy.stop().stdout
+    assert ("(n=1) put in" in said) is is_put_in
+    assert ("is not put in: the answer was streamed" in said) is not is_put_in
 
 
 def test_the_same_plan_and_traffic_give_the_same_faults(proxies: Proxies, port: int, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class Injector:
         """Edit the real answer."""
         flow.response = self._answers.pop(flow, flow.response)
         pending = self._pending.pop(flow.id, None)
-        if pending is None or flow.error or not flow.live or not flow.response or flow.response.stream:
+        if pending is None or flow.error or not flow.live or not flow.response:
             return
         answered = exchange_of(flow, 0)
         landing = self._hops.lands(pending.seen, answered)
@@ -178,7 +178,8 @@ class Injector:
                 continue
             if not self._matches(fault, seen, flow):
                 continue
-            work_out = partial(at_response, fault, seen, answered=answered, landing=landing)
+            is_gone = flow.response is not None and bool(flow.response.stream)
+            work_out = _too_late if is_gone else partial(at_response, fault, seen, answered=answered, landing=landing)
             if chosen := self._chosen(armed, seen, landing, work_out):
                 return chosen
         return None
@@ -239,6 +240,10 @@ class Injector:
         act.apply(flow)
         if flow.response:
             name_in(flow.response, fault, number)
+
+
+def _too_late(_: Known) -> Act:
+    raise NotPossibleError("the answer was streamed, so that it has gone by then")
 
 
 def _client_id(exchange: Exchange) -> str | None:
