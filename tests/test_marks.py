@@ -136,6 +136,18 @@ def test_a_flow_that_is_sent_again_says_no_more_of_what_was_found() -> None:
         assert flow.comment == comment
 
 
+def test_what_was_of_a_login_only_so_far_is_marked_no_more_in_the_end() -> None:
+    marks, flows = Marks(), [tflow.tflow(), tflow.tflow()]
+    for flow in flows:
+        marks.begin(flow)
+        marks.mark_for_now(flow, "callback", None, [])
+        assert (flow.marked, flow.comment) == (":white_check_mark:", "callback; in order so far")
+    marks.tell(flows[0].id, "callback", None)
+    marks.apply()
+    assert marks.all_known() == [flows[1]]
+    assert [(flow.marked, flow.comment) for flow in flows] == [(":white_check_mark:", "callback; in order"), ("", "")]
+
+
 def test_a_fault_that_does_not_say_what_it_did_is_marked_all_the_same() -> None:
     flow = tflow.tflow()
     flow.metadata[FAULT_KEY] = True  # as in a file that was made safe to share

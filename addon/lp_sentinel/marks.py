@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, JourneySummary, Severity
@@ -55,6 +55,8 @@ class Marks:
         self._flows: WeakValueDictionary[str, HTTPFlow] = WeakValueDictionary()
         self._notes: WeakKeyDictionary[HTTPFlow, _Note] = WeakKeyDictionary()
         self._touched: set[str] = set()
+        self._for_now: WeakSet[HTTPFlow] = WeakSet()
+        """Flows that are marked by what was known before all was."""
 
     def begin(self, flow: HTTPFlow) -> None:
         """A flow that may be marked. What was found when it was sent before (client replay) no longer counts."""
@@ -73,14 +75,24 @@ class Marks:
         note = self._notes.get(flow)
         return About(note.hop, note.journey, tuple(note.findings)) if note and note.hop else None
 
-    @staticmethod
-    def mark_for_now(flow: HTTPFlow, hop: Hop | None, seen: JourneyHop | None, findings: Iterable[Finding]) -> None:
+    def mark_for_now(
+        self, flow: HTTPFlow, hop: Hop | None, seen: JourneyHop | None, findings: Iterable[Finding]
+    ) -> None:
         """Mark a flow by what is known so far, until all is."""
         note = _Note()
         note.story = _story(hop, None, seen) if hop else ""
         note.findings += findings
         note.otherwise = "in order so far"
         _write(flow, note)
+        self._for_now.add(flow)
+
+    def all_known(self) -> list[HTTPFlow]:
+        """All is known: take the marks off flows that in the end are of no login; these flows."""
+        gone = [flow for flow in self._for_now if flow not in self._notes]
+        self._for_now.clear()
+        for flow in gone:
+            put_on(flow, INJECTED if FAULT_KEY in flow.metadata else "", fault_story(flow))
+        return gone
 
     def finding(self, finding: Finding) -> None:
         """Something was found on a flow."""

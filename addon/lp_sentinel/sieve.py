@@ -140,7 +140,7 @@ class Sieve:
             if self._relevance.is_of_login(as_text(origin.partition(b"?")[0])):
                 return True
             _note(self._origins, origin)
-        if b"?" in referer and self._relevance.tells_code(as_text(referer)):
+        if b"?" in referer and self._relevance.tells_code(as_text(page)):
             return True
         _note(self._pages, referer)
         return False

@@ -63,7 +63,7 @@ class Injector:
         self._watch = Watch(config.limits)
         self._pending: dict[str, _Pending] = {}
         self._answers: WeakKeyDictionary[HTTPFlow, Response] = WeakKeyDictionary()
-        """What faults have answered: an addon that comes behind (server replay) may answer over it."""
+        """What faults have answered: server replay, which comes behind, may answer over it."""
         self._lineup = Lineup(plan, say)
         self._loops: Ageing[str | None, tuple[Fault, int]] = Ageing(_MOST_PENDING)
         """The loop that an app's users are in, even if it is off by now: Sentinel does not know its other half."""
@@ -103,6 +103,7 @@ class Injector:
 
     async def request(self, flow: HTTPFlow) -> None:
         """Put in what needs no real answer."""
+        self._answers.pop(flow, None)  # of a flow that was sent before (client replay)
         if flow.response or flow.error or not flow.live:
             return
         await self._answer(flow)
@@ -131,7 +132,9 @@ class Injector:
 
     async def response(self, flow: HTTPFlow) -> None:
         """Edit the real answer."""
-        flow.response = self._answers.pop(flow, flow.response)
+        answer = self._answers.pop(flow, None)
+        if answer and flow.is_replay == "response":
+            flow.response = answer
         pending = self._pending.pop(flow.id, None)
         if pending is None or flow.error or not flow.live or not flow.response:
             return

@@ -134,6 +134,7 @@ class Session:
         if self._is_replay and self._capture is None and not is_reading:
             self._is_replay, self._early = False, None
             self.live.go_live()
+            self._take_off()
         elif self.live.holds_back:
             self.live.release()
         self._settle()
@@ -167,6 +168,11 @@ class Session:
             self._refresh(changed)
         self._blocks.show(self._screen)
 
+    def _take_off(self) -> None:
+        """All of a replay has been judged: what was of a login only so far is marked no more."""
+        if gone := self._marks.all_known():
+            self._refresh(gone)
+
     # The end
 
     def close(self, problem: Callable[[Config], str | None] = lambda _config: None) -> None:
@@ -176,6 +182,7 @@ class Session:
         """
         with ExitStack() as steps:
             steps.callback(self._tell_end, problem)
+            steps.callback(self._take_off)
             steps.callback(self._settle)
             steps.callback(self._report_capture)
             steps.callback(lambda: self._hand_on(self._engine.close()))
