@@ -125,11 +125,19 @@ def test_a_long_login_is_followed_to_its_end() -> None:
 def test_of_many_logins_that_wait_the_oldest_still_goes_on() -> None:
     """Its chain tells, without a state."""
     engine, browser = Engine(CONFIG, BOOK, Redactor(on=False)), ("10.0.0.1", "Firefox")
-    begun = [Step(browser, "GET", f"{Login(0, browser).sentinel}/authorize", 302, f"{LOGIN}/?{n}") for n in range(150)]
+    begun = [Step(browser, "GET", f"{Login(0, browser).sentinel}/authorize", 302, f"{LOGIN}/?{n}") for n in range(300)]
     form = Step(browser, "POST", f"{LOGIN}/", 302, "https://app0.example/cb?code=c0de", referer=f"{LOGIN}/?0")
     verdicts = [engine.feed(step.at(place, float(place))) for place, step in enumerate([*begun, form])]
     assert verdicts[-1].journey == "j1"
     assert verdicts[0].journey == "j1"
+
+
+def test_a_state_that_no_html_holds() -> None:
+    """Python reads no number of so many digits."""
+    engine, number = Engine(CONFIG, BOOK, Redactor(on=False)), f"%26%23{'1' * 5_000};"
+    browser, asked = ("10.0.0.1", "Firefox"), f"{Login(0, ('', '')).sentinel}/authorize?state=af0ifjsldkj"
+    exchange = Step(browser, "GET", asked, 302, f"https://app0.example/cb?code=c0de&state={number}").at(0, 0.0)
+    assert "LPA311" in {finding.rule for finding in engine.feed(exchange).findings}
 
 
 def test_a_state_counts_as_landed_from_its_first_answer_on() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from lp_sentinel.clues import (
@@ -23,8 +24,8 @@ from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.landing import Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
 
-_MOST_WAITING = 100
-"""Of more logins of one browser that wait, the older ones were given up, unless the request follows one of them."""
+_MOST_WAITING = 200
+"""Of more logins of one browser that wait, the older ones were given up, unless something tells of them."""
 
 
 class Part(NamedTuple):
@@ -49,13 +50,20 @@ def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
     return _newest(_narrowed(awaiting, lambda journey: journey.browser == asked.browser))
 
 
-def _waiting_for(journeys: Journeys, asked: Asked) -> Sequence[Journey]:
-    """The waiting journeys of a browser: of very many the newest, and those whose chain the request follows."""
+def _waiting_for(
+    journeys: Journeys, asked: Asked, apps: Collection[Endpoint | None], carried: Collection[int] = ()
+) -> Collection[Journey]:
+    """The waiting journeys of a browser: of very many the newest, and those of which the request tells.
+
+    It follows their chain, or leads to their app (to one of ``apps``), or has a parameter of their pages (``carried``).
+    """
     waiting = journeys.waiting_in(asked.browser)
     if len(waiting) <= _MOST_WAITING:
         return waiting
     older, newest = waiting[:-_MOST_WAITING], waiting[-_MOST_WAITING:]
-    return [*(journey for journey in older if follows(journey, asked)), *newest]
+    chained = [journey for journey in older if follows(journey, asked)]
+    told = (j for j in reversed(older) if not (j.app_endpoints.isdisjoint(apps) and j.carried.isdisjoint(carried)))
+    return {journey.id: journey for journey in (*newest, *chained, *islice(told, _MOST_WAITING))}.values()
 
 
 def of_hop(
@@ -68,7 +76,8 @@ def of_hop(
     """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints."""
     if asked.is_aside:
         return None
-    mine, lead = _waiting_for(journeys, asked), Lead(redirect)
+    lead = Lead(redirect)
+    mine = _waiting_for(journeys, asked, lead.apps, [*map(hash, asked.own.query.pairs)])
     chained = [journey for journey in mine if follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
     stated = [journey for state in states for journey in journeys.with_state(state)]
@@ -152,7 +161,7 @@ def of_callback(
 
     ``redirected_elsewhere`` says that a response which is no part of any journey sent the browser there.
     """
-    own, mine = asked.own, _waiting_for(journeys, asked)
+    own, mine = asked.own, _waiting_for(journeys, asked, [asked.own.endpoint])
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_come_from(j, asked, login_hosts)]
     chained = [j for j in waiting if follows(j, asked)]
     told = _told(journeys, asked, waiting, chained) or _strayed(journeys, asked, waiting, chained)

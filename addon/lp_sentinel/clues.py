@@ -64,6 +64,11 @@ class Lead:
         authorize = authorize_path(self.endpoint.path) if self.endpoint else None
         return (authorize[1], self._query.get("client_id"), self._query.get("redirect_uri")) if authorize else None
 
+    @property
+    def apps(self) -> tuple[Endpoint | None, ...]:
+        """Where the app may be called back that it is for."""
+        return self.endpoint, endpoint_of(self.request[2]) if self.request else None
+
     def is_for(self, journey: Journey) -> bool:
         """Whether it leads to the journey's app, or back to Sentinel with what the journey asked there.
 
