@@ -1,4 +1,4 @@
-"""Queries of any length take no longer than they are long, however many logins are under way."""
+"""Texts of any length take no longer than they are long, however many logins are under way."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lp_sentinel.captures.parts import was_taken_out
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
@@ -14,6 +15,7 @@ from lp_sentinel.landing import sent_query
 from lp_sentinel.reach import leads_back
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
+from lp_sentinel.uri import parse_uri
 from tests.logins import LOGIN, SENTINEL, Login, Step
 
 pytestmark = pytest.mark.alone
@@ -70,7 +72,7 @@ def test_a_request_while_one_browser_has_very_many_logins_under_way(target: str)
         exchanges = [step("GET", f"{target}{number}", f"{LOGIN}/next") for number in range(50)]
         return lambda: [judging.feed(exchange) for exchange in exchanges]
 
-    assert took(waiting(4_000)) < 8 * took(waiting(100))
+    assert took(waiting(4_000)) < 8 * took(waiting(400))
 
 
 def test_characters_that_browsers_encode() -> None:
@@ -80,3 +82,45 @@ def test_characters_that_browsers_encode() -> None:
 @pytest.mark.parametrize("piece", ["?", "?a", "&a%", "?%", "#%63", "/?"])
 def test_locations_that_lead_to_no_app(piece: str) -> None:
     assert took(lambda: leads_back(f"/{piece * 40_000}")) < 24 * took(lambda: leads_back(f"/{piece * 5_000}")) + 0.01
+
+
+@pytest.mark.parametrize("piece", ["@[:%25", "@", "[:", "@[::1%25a]"])
+def test_authorities_that_are_none(piece: str) -> None:
+    assert (
+        took(lambda: parse_uri(f"https://{piece * 20_000}/"))
+        < 24 * took(lambda: parse_uri(f"https://{piece * 2_500}/")) + 0.01
+    )
+
+
+def test_parameters_behind_an_open_question_mark() -> None:
+    def spilled(count: int) -> Callable[[], object]:
+        query = "&".join(f"n{number}=1" for number in range(count))
+        asked = f"authorize?redirect_uri=https://app.example/cb?x=1&{query}"
+        exchange = step("GET", f"{SENTINEL}/sentinel/api/account/1/{asked}", f"{LOGIN}/")
+        return lambda: engine().feed(exchange)
+
+    assert took(spilled(8_000)) < 24 * took(spilled(1_000))
+
+
+def test_very_many_logins_in_quick_succession() -> None:
+    def refused(count: int) -> Callable[[], object]:
+        asked = f"{SENTINEL}/sentinel/api/account/1/authorize?client_id=my-app&state="
+        exchanges = [Step(BROWSER, "GET", f"{asked}{number}", 400).at(number, 1.79e9) for number in range(count)]
+
+        def feed() -> None:
+            judging = engine()
+            for exchange in exchanges:
+                judging.feed(exchange)
+
+        return feed
+
+    assert took(refused(8_000)) < 24 * took(refused(1_000))
+
+
+def test_a_length_that_is_none() -> None:
+    def taken_out(size: int) -> Callable[[], object]:
+        return lambda: was_taken_out((("content-length", f"{'9' * size}x"),))
+
+    assert took(taken_out(40_000)) < 24 * took(taken_out(5_000)) + 0.01
+    assert was_taken_out((("content-length", "0010"),))
+    assert not was_taken_out((("content-length", "00"),))

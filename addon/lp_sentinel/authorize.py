@@ -114,6 +114,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
     secrets = tuple(name for name in names if name in _SECRET_NAMES and parameters.get(name))
     explained = {*DOCUMENTED, *(m.name for m in misspelt), *secrets}
     spilled = tuple(name for name in _after_open_question_mark(exchange.query) if name not in DOCUMENTED)
+    told_of = explained.union(spilled)
     headers = exchange.request_headers
     return RequestFacts(
         method=exchange.method.upper(),
@@ -147,9 +148,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         with_stray_whitespace=tuple(name for name, value in values.items() if value and _STRAY.search(value)),
         spilled=told_apart(spilled, exchange.query),
         spilled_unexplained=told_apart([name for name in spilled if name not in explained], exchange.query),
-        undocumented=told_apart(
-            [name for name in names if name not in explained and name not in spilled], exchange.query
-        ),
+        undocumented=told_apart([name for name in names if name not in told_of], exchange.query),
     )
 
 
@@ -180,7 +179,7 @@ def _after_open_question_mark(query: str) -> tuple[str, ...]:
         name, _, value = piece.partition("=")
         if value and form_decode(name) == "redirect_uri":
             following = parse_parameters("&".join(pieces[place + 1 :])) if "?" in value else Parameters()
-            return tuple(name for name in following.names() if following.has(name))
+            return tuple(dict.fromkeys([name for name, value in following.pairs if value]))
     return ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Literal
 
 from msgspec import Struct, field
@@ -36,7 +37,7 @@ class _State(Struct):
 class _Run(Struct):
     """Journeys that one browser began for one app in quick succession."""
 
-    begun: list[Begun] = field(default_factory=list)
+    begun: deque[Begun] = field(default_factory=deque)
     is_loop: bool = False
 
 
@@ -179,13 +180,14 @@ class History:
         key = self._app_key(journey.browser, journey)
         run = self._runs.get(key) or _Run()
         self._runs[key] = run
-        run.begun[:] = [earlier for earlier in run.begun if elapsed(earlier.at, at) <= self.limits.loop_window]
+        while run.begun and elapsed(run.begun[0].at, at) > self.limits.loop_window:
+            run.begun.popleft()
         begun = Begun(journey.number, at)
         run.begun.append(begun)
         was_loop, run.is_loop = run.is_loop, len(run.begun) >= self.limits.loop_requests
-        if run.is_loop:
-            for member in run.begun:
-                member.in_loop = True
+        begun.in_loop = run.is_loop
+        for member in run.begun if run.is_loop and not was_loop else ():
+            member.in_loop = True
         return begun, len(run.begun) if run.is_loop and not was_loop else None
 
     def continues(self, journey: Journey, at: float) -> int | None:
@@ -193,13 +195,16 @@ class History:
         if known(journey.request.client_id) is None:
             return None
         times = journey.continuations
-        times[:] = [time for time in times if elapsed(time, at) <= self.limits.loop_window]
+        while times and elapsed(times[0], at) > self.limits.loop_window:
+            times.popleft()
         times.append(at)
         was_loop, journey.is_loop = journey.is_loop, len(times) >= self.limits.loop_requests
-        run = self._runs.get(self._app_key(journey.browser, journey)) if journey.is_loop else None
+        if not journey.is_loop or was_loop:
+            return None
+        run = self._runs.get(self._app_key(journey.browser, journey))
         for member in run.begun if run else ():
             member.in_loop |= member.journey == journey.number
-        return len(times) if journey.is_loop and not was_loop else None
+        return len(times)
 
     # Tokens
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -89,7 +89,7 @@ class Journey(Struct, kw_only=True):
     """A late use of its code was reported."""
     injected: bool = False
     findings: int = 0
-    continuations: list[float] = field(default_factory=list)
+    continuations: deque[float] = field(default_factory=deque)
     """When authorize requests continued it, within ``loop_window``."""
     is_loop: bool = False
     awaited: dict[Key, int] = field(default_factory=dict)
@@ -136,7 +136,10 @@ class Journey(Struct, kw_only=True):
         """
         if is_guess or self.guessed:
             places = {own.key, redirect.key} if redirect else {own.key}
-            self.guessed = self.guessed | (places - self.pages) if is_guess else self.guessed - places
+            if not is_guess:
+                self.guessed -= places
+            elif len(self.guessed) < _MOST_PLACES:
+                self.guessed |= places - self.pages
         self.injected |= hop.injected
         if len(self.hops) < _SHOWN_HOPS:
             self.hops.append(hop)

@@ -250,18 +250,25 @@ def _lost(requested: Uri, query: Parameters) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name, _ in missing))
 
 
+def _unescaped(text: str) -> str | None:
+    import html  # noqa: PLC0415  (all the names of characters, for a state that was altered)
+
+    try:
+        return html.unescape(text)
+    except ValueError:  # a number of more digits than Python reads
+        return None
+
+
 def state_change(sent: str | None, received: str | None, *, is_state_of_other: bool) -> str | None:
     """The likely cause of a ``state`` that came back another; ``None`` if there is nothing to compare, or no change."""
     if not sent or not received or sent == received or is_taken_out(sent) or is_taken_out(received):
         return None
-    import html  # noqa: PLC0415  (all the names of characters, for a state that was altered)
-
     causes = (
         ("letter case", sent.lower() == received.lower()),
         ("+ and space swapped", sent.replace("+", " ") == received.replace("+", " ")),
         ("decoded once too often", received in (form_decode(sent), unquote(sent, errors="surrogateescape"))),
         ("encoded once too often", sent in (form_decode(received), unquote(received, errors="surrogateescape"))),
-        ("HTML-escaped", html.unescape(received) == sent),
+        ("HTML-escaped", _unescaped(received) == sent),
         ("truncated", sent.startswith(received)),
         ("another journey's state", is_state_of_other),
     )

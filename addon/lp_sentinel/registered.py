@@ -54,7 +54,8 @@ def _any_port(uri: str) -> str | None:
     endpoint = endpoint_of(uri)
     if endpoint is None or endpoint.scheme != "http" or not is_loopback_ip(endpoint.host):
         return None
-    return _PORT.sub(r"\1", uri, count=1)
+    found = _PORT.match(uri)
+    return found[1] + uri[found.end() :] if found else uri
 
 
 def registered_endpoints(app: App | None) -> frozenset[Endpoint]:

@@ -22,7 +22,7 @@ _TO_A_HOST = re.compile(r"(?i)\A(https?:)?//+")
 _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/\\?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
 """An authority ends at a backslash, too: to browsers that is a slash, so that they go to the host before it."""
 _AUTHORITY = re.compile(
-    r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
+    r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]@]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
 )
 CACHED_LENGTH = 2048
 """Captured text is hostile: what is longer is not kept in a cache."""

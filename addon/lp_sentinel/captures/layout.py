@@ -36,7 +36,7 @@ TIMES = (
     rb"13:timestamp_end;[0-9]++:[0-9.]*+[\^~]15:timestamp_start;[0-9]++:([0-9]{10}\.[0-9]++)\^8:trailers;0:~7:content;"
 )
 HEAD = re.compile(
-    rb"([0-9]++):9:websocket;0:~8:response;(?:0:~|([0-9]++):6:reason;[0-9]++:"
+    rb"(?<![0-9])([0-9]++):9:websocket;0:~8:response;(?:0:~|([0-9]++):6:reason;[0-9]++:"
     + PLAIN
     + rb",11:status_code;3:([0-9]{3})#"
     + TIMES

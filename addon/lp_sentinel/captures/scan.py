@@ -170,7 +170,7 @@ def _usual_flow(buffer: Buffer, at: int) -> _Flow | None:
         return None
     told = head.end(2) + int(answer) + 2 if answer else head.end()
     between = (head.end() + int(body or 0), told)
-    asked = _ASKED.match(buffer, told)
+    asked = _ASKED.match(buffer, told, end)
     if asked is None or int(asked[2]) != len(asked[3]):  # a path with a comma may go on as requests do
         return _usual_flow_of_any_path(buffer, end, between)
     length, _, path, naming, started, sent = asked.groups()
@@ -178,9 +178,9 @@ def _usual_flow(buffer: Buffer, at: int) -> _Flow | None:
 
 
 def _usual_flow_of_any_path(buffer: Buffer, end: int, answer: tuple[int, int]) -> _Flow | None:
-    begin = REQUEST.match(buffer, answer[1])
+    begin = REQUEST.match(buffer, answer[1], end)
     path_end = begin.end() + int(begin[2]) if begin else 0
-    rest = begin and _AFTER_PATH.match(buffer, path_end)
+    rest = begin and _AFTER_PATH.match(buffer, path_end, end)
     if begin is None or rest is None:
         return None
     headers = rest.end() + int(rest[3]), begin.end(1) + int(begin[1]) + 1

@@ -23,6 +23,7 @@ _LONGEST = 16 * CHUNK
 _MARKS = 4
 _PIECE = 1 << 17
 """What is read at a time: little enough to be still in the processor's cache when it is copied."""
+_QUOTE = ord('"')
 _MARGIN = 1
 """A byte that may be written before what is decoded."""
 
@@ -31,6 +32,7 @@ _FLAT = rb'[^"{}\[\]]++|"' + _REST_OF_STRING + rb'"'
 # What opens and closes without another bracket in between is passed over at once.
 _BETWEEN_BRACKETS = rb"(?:" + _FLAT + rb"|\{(?:" + _FLAT + rb")*+\}|\[(?:" + _FLAT + rb")*+\])*+"
 _TOKEN = re.compile(rb'[\s,:]*+("' + _REST_OF_STRING + rb'"|[{}\[\]]|[^\s,:"{}\[\]]++)', re.DOTALL)
+_BEFORE_TOKEN = re.compile(rb"[\s,:]*+")
 _BRACKET = re.compile(_BETWEEN_BRACKETS + rb"([{}\[\]])", re.DOTALL)
 _UNFINISHED = re.compile(_BETWEEN_BRACKETS + rb'"', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*+")
@@ -70,7 +72,11 @@ class Walk:
             if match and (match.end() < self._end or match[1][:1] in b'"{}[]'):
                 self._keep, self._at = match.start(1), match.end()
                 return match[1]
+            if before := self._match(_BEFORE_TOKEN):
+                self._at = before.end()
             self._keep = self._at
+            if self._end - self._at > _LONGEST_STRING and self._window[self._at] != _QUOTE:
+                raise EOFError  # no number is that long
             self._more()
 
     def members(self) -> Iterator[bytes]:
@@ -113,7 +119,7 @@ class Walk:
                     yield run
                 else:
                     span = (end - self._at) // 4
-                    doubted = int(self._next_mark() + 1 == end)
+                    doubted = (end - self._at) // 4 + 1 if self._next_mark() + 1 == end else 0
                 continue
             element = self.element()
             if element is None:

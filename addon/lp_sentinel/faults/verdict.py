@@ -81,11 +81,13 @@ class Injection:
     callbacks: list[int | None] = field(default_factory=list)
     """Statuses; ``None`` for no answer."""
     tokens: int = 0
-    authorizes: list[float] = field(default_factory=list)
+    authorizes: int = 0
+    authorizes_soon: int = 0
+    """Those within ``loop_window``."""
 
     def judge(self, limits: Limits) -> bool | None:
         """Whether all was as expected; ``None`` if nothing followed that tells."""
-        clauses = [self._callback(), self._token(), self._again(limits), self._loop(limits)]
+        clauses = [self._callback(), self._token(), self._again(), self._loop(limits)]
         known = [clause for clause in clauses if clause is not None]
         return all(known) if known else None
 
@@ -108,21 +110,18 @@ class Injection:
             return None
         return expected.holds(self.tokens) if self._followed else None
 
-    def _again(self, limits: Limits) -> bool | None:
+    def _again(self) -> bool | None:
         expected = self.fault.expect.authorize_again
-        return expected.holds(self._within(limits)) if expected is not None and self._followed else None
+        return expected.holds(self.authorizes_soon) if expected is not None and self._followed else None
 
     def _loop(self, limits: Limits) -> bool | None:
         if self.fault.expect.loop is None or not self._followed:
             return None
         return self.loops(limits) is self.fault.expect.loop
 
-    def _within(self, limits: Limits) -> int:
-        return sum(elapsed(self.at, at) <= limits.loop_window for at in self.authorizes)
-
     def loops(self, limits: Limits) -> bool:
         """Whether the authorize requests that followed make a loop, the one before the fault included."""
-        return self._within(limits) + 1 >= limits.loop_requests
+        return self.authorizes_soon + 1 >= limits.loop_requests
 
     def seen(self, limits: Limits) -> str:
         """What followed, in words."""
@@ -132,7 +131,7 @@ class Injection:
         parts = [f"callback {answered}" if self.callbacks else "no callback"]
         parts.append(f"{self.tokens} token request{'' if self.tokens == 1 else 's'}")
         if self.authorizes:
-            parts.append(f"authorize again {len(self.authorizes)}x" + (", a loop" if self.loops(limits) else ""))
+            parts.append(f"authorize again {self.authorizes}x" + (", a loop" if self.loops(limits) else ""))
         return ", ".join(parts)
 
 
@@ -237,7 +236,8 @@ class Watch:
         for injection in self._watched:
             same = injection.browser == exchange.browser and injection.client_id == client_id
             if same and injection.flow != exchange.flow and journey != injection.journey and started >= injection.at:
-                injection.authorizes.append(started)
+                injection.authorizes += 1
+                injection.authorizes_soon += elapsed(injection.at, started) <= self.limits.loop_window
 
     def _judge(self, injection: Injection, tallies: dict[str, _Tally]) -> None:
         seen = injection.seen(self.limits)

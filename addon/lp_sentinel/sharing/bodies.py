@@ -17,7 +17,7 @@ _LARGEST = 1 << 20
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?|-?[0-9][0-9.eE+\-]*', re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
 _FORM = re.compile(r"[A-Za-z0-9_.\-\[\]%+]+=")
-_DROPPED = re.compile(r"(?is)<!--.*?(?:-->|\Z)|(<(script|style|svg|template)\b[^>]*>).*?(?:</\2\s*>|\Z)")
+_DROPPED = re.compile(r"(?is)<!--.*?(?:-->|\Z)|(<(script|style|svg|template)\b[^>]*(?:>|\Z)).*?(?:</\2\s*>|\Z)")
 _TAG = re.compile(r"<([/!?]?)([A-Za-z][A-Za-z0-9:\-]{0,40})([^<>]*)>")
 _ATTRIBUTE = re.compile(r"([A-Za-z][A-Za-z:\-]{0,30})(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?")
 _URL_ATTRIBUTES = frozenset(("action", "cite", "data", "formaction", "href", "poster", "src"))

@@ -64,7 +64,8 @@ class StandIns:
         self._states: set[str] = set()
         self._chained: set[str] = set()
         """States and what they begin with: their stand-ins begin alike."""
-        self._index: dict[str, list[str]] = {}
+        self._index: dict[str, dict[int, set[str]]] = {}
+        """Secrets by how they begin and by their length, the longest first."""
         self._known: dict[str, str] = {}
         self._taken: set[str] = set()
         self._done: dict[tuple[str, str, bool], str] = {}
@@ -98,7 +99,7 @@ class StandIns:
         self._taken |= self._spared
         for key in sorted(self._weights, key=len, reverse=True):
             if len(key) >= _INDEXED and key not in self._spared:
-                self._index.setdefault(key[:_INDEXED], []).append(key)
+                self._index.setdefault(key[:_INDEXED], {}).setdefault(len(key), set()).add(key)
         self.is_sealed = True
         self._chained = self._beginnings(self._states) | self._states
         for key in sorted(self._chained, key=lambda key: (len(key), key)):
@@ -169,11 +170,12 @@ class StandIns:
         """Where known secrets stand in a text, but for the one that it is itself."""
         key, at = folded(plain), 0
         while at <= len(key) - _INDEXED:
-            for secret in self._index.get(key[at : at + _INDEXED], ()):
-                end = at + len(secret)
+            for length, known in self._index.get(key[at : at + _INDEXED], {}).items():
+                end = at + length
+                secret = key[at:end]
                 if (
-                    secret != beside
-                    and key.startswith(secret, at)
+                    secret in known
+                    and secret != beside
                     and (self._weights[secret] > Weight.WORD or not (_joins(key, at) or _joins(key, end)))
                 ):
                     yield at, end

@@ -169,11 +169,11 @@ class Urls:
         if name == "client_id" and not has_joined_secret(raw):
             self._stand_ins.spare(raw)
             return self._stand_ins.secret(raw, kind, Weight.WORD)
-        if name in URLS:
+        if name in URLS and depth <= _DEEPEST + 1:
             return self.url(raw, depth, is_redirect_uri=name == "redirect_uri")
         if name in HARMLESS:  # a client id, too, that has a secret joined to it
             return self._harmless(raw, kind)
-        if name in SECRETS:
+        if name in SECRETS or name in URLS:
             return self._stand_ins.secret(raw, kind, is_state=name == "state")
         if depth <= _DEEPEST and self.is_url(raw, depth):
             return self.url(raw, depth)
