@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -124,3 +125,17 @@ def test_a_length_that_is_none() -> None:
     assert took(taken_out(40_000)) < 24 * took(taken_out(5_000)) + 0.01
     assert was_taken_out((("content-length", "0010"),))
     assert not was_taken_out((("content-length", "00"),))
+
+
+def test_of_a_long_query_little_more_than_its_text_is_remembered() -> None:
+    judging, size = engine(), 0
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(10):
+        query = "&".join(f"p{number}-{place}=1" for place in range(5_000))
+        asked = f"{SENTINEL}/sentinel/api/account/1/authorize?{query}"
+        size += len(query)
+        judging.feed(Step((f"10.0.0.{number}", "Firefox"), "GET", asked, 302, f"{LOGIN}/").at(number, 1.79e9))
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 10 * size

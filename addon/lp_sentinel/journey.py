@@ -25,7 +25,9 @@ _MOST_FINISHED = 2_500
 _SHOWN_HOPS = 200
 """A login that goes on for longer keeps being followed, but of its hops only so many are shown."""
 _MOST_PLACES = 2_000
-"""And of where it was, and of where it was sent, so many are remembered."""
+"""And of where it was, and of where it was sent, so many are remembered,"""
+_MOST_CARRIED = 100
+"""and of each place so many parameters."""
 
 
 class Landing(Struct):
@@ -145,12 +147,12 @@ class Journey(Struct, kw_only=True):
             self.hops.append(hop)
         if len(self.pages) < _MOST_PLACES:
             self.pages.add(own.key)
-            self.carried.update(map(hash, own.query.pairs))
+            self.carried.update(map(hash, own.query.pairs[:_MOST_CARRIED]))
             if own.endpoint:
                 self.hosts.add((own.endpoint.host, own.endpoint.port))
         if redirect and len(self.awaited) < _MOST_PLACES:
             self.pages.add(redirect.key)
-            self.carried.update(map(hash, redirect.query.pairs))
+            self.carried.update(map(hash, redirect.query.pairs[:_MOST_CARRIED]))
             if redirect.endpoint:
                 self.sent_to.add((redirect.endpoint.host, redirect.endpoint.port))
             self.awaited[redirect.key] = self.awaited.get(redirect.key, 0) + 1
