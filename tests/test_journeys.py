@@ -132,6 +132,14 @@ def test_of_many_logins_that_wait_the_oldest_still_goes_on() -> None:
     assert verdicts[0].journey == "j1"
 
 
+def test_of_logins_judged_out_of_order_no_more_are_a_loop() -> None:
+    """Live, what took long to answer is judged behind what began later."""
+    engine, asked = Engine(CONFIG, BOOK, Redactor(on=False)), f"{Login(0, ('', '')).sentinel}/authorize?client_id=app-0"
+    steps = [(Step(("10.0.0.1", "Firefox"), "GET", asked, 302, f"{LOGIN}/"), at) for at in (11.0, 0.0, 31.0)]
+    found = [engine.feed(step.at(place, at)).findings for place, (step, at) in enumerate(steps)]
+    assert "LPA404" not in {finding.rule for findings in found for finding in findings}
+
+
 def test_a_state_that_no_html_holds() -> None:
     """Python reads no number of so many digits."""
     engine, number = Engine(CONFIG, BOOK, Redactor(on=False)), f"%26%23{'1' * 5_000};"

@@ -77,7 +77,7 @@ def of_hop(
     if asked.is_aside:
         return None
     lead = Lead(redirect)
-    mine = _waiting_for(journeys, asked, lead.apps, [*map(hash, asked.own.query.pairs)])
+    mine = _waiting_for(journeys, asked, lead.apps, frozenset(map(hash, asked.own.query.pairs)))
     chained = [journey for journey in mine if follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
     stated = [journey for state in states for journey in journeys.with_state(state)]

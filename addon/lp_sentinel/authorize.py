@@ -179,7 +179,8 @@ def _after_open_question_mark(query: str) -> tuple[str, ...]:
         name, _, value = piece.partition("=")
         if value and form_decode(name) == "redirect_uri":
             following = parse_parameters("&".join(pieces[place + 1 :])) if "?" in value else Parameters()
-            return tuple(dict.fromkeys([name for name, value in following.pairs if value]))
+            valued = {name for name, value in following.pairs if value}
+            return tuple(name for name in following.names() if name in valued)
     return ()
 
 

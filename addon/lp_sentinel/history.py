@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct, field
@@ -183,7 +185,8 @@ class History:
         while run.begun and elapsed(run.begun[0].at, at) > self.limits.loop_window:
             run.begun.popleft()
         begun = Begun(journey.number, at)
-        run.begun.append(begun)
+        # Live, what took long to answer comes behind what began later: the front has to be the oldest.
+        insort(run.begun, begun, key=attrgetter("at"))
         was_loop, run.is_loop = run.is_loop, len(run.begun) >= self.limits.loop_requests
         begun.in_loop = run.is_loop
         for member in run.begun if run.is_loop and not was_loop else ():
@@ -197,7 +200,7 @@ class History:
         times = journey.continuations
         while times and elapsed(times[0], at) > self.limits.loop_window:
             times.popleft()
-        times.append(at)
+        insort(times, at)
         was_loop, journey.is_loop = journey.is_loop, len(times) >= self.limits.loop_requests
         if not journey.is_loop or was_loop:
             return None

@@ -140,7 +140,7 @@ class Journey(Struct, kw_only=True):
             places = {own.key, redirect.key} if redirect else {own.key}
             if not is_guess:
                 self.guessed -= places
-            elif len(self.guessed) < _MOST_PLACES:
+            elif len(self.guessed) < 2 * _MOST_PLACES:
                 self.guessed |= places - self.pages
         self.injected |= hop.injected
         if len(self.hops) < _SHOWN_HOPS:
