@@ -74,6 +74,11 @@ def test_different_secrets_stay_different(states: list[str]) -> None:
     assert len(set(stood_in(*states))) == len(states)
 
 
+def test_all_there_are_stay_different() -> None:
+    for _ in range(100):  # each time with another key
+        assert sorted(stood_in(*"0123456789")) == [*"0123456789"]
+
+
 @given(st.text(max_size=60))
 def test_spelling_gives_back_what_was_written(raw: str) -> None:
     spelling = spell(raw)

@@ -202,8 +202,8 @@ class StandIns:
                 made = made[:start] + folded(self._stand_in(key[start:end], "secrets within others")) + made[end:]
             is_alike = _HEX.fullmatch(key) is not None or _HEX.fullmatch(made) is None
             if made not in self._taken and made != key and is_alike:
-                break
-        return made
+                return made
+        return made if key in self._taken else key  # of ten digits the last one may be left with itself
 
     def _scrambled(self, key: str, attempt: int) -> str:
         letters = _LETTERS[:6] if _HEX.fullmatch(key) else _LETTERS
