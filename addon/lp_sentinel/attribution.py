@@ -50,17 +50,16 @@ def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
     return _newest(_narrowed(awaiting, lambda journey: journey.browser == asked.browser))
 
 
-def _waiting_for(
-    journeys: Journeys, asked: Asked, apps: Collection[Endpoint | None], carried: Collection[int] = ()
-) -> Collection[Journey]:
+def _waiting_for(journeys: Journeys, asked: Asked, lead: Lead | None = None) -> Collection[Journey]:
     """The waiting journeys of a browser: of very many the newest, and those of which the request tells.
 
-    It follows their chain, or leads to their app (to one of ``apps``), or has a parameter of their pages (``carried``).
+    It follows their chain, leads to their app (or is a callback there), or has a parameter of their pages.
     """
     waiting = journeys.waiting_in(asked.browser)
     if len(waiting) <= _MOST_WAITING:
         return waiting
     older, newest = waiting[:-_MOST_WAITING], waiting[-_MOST_WAITING:]
+    apps, carried = lead.apps if lead else (asked.own.endpoint,), frozenset(map(hash, asked.own.query.pairs))
     chained = [journey for journey in older if follows(journey, asked)]
     told = (j for j in reversed(older) if not (j.app_endpoints.isdisjoint(apps) and j.carried.isdisjoint(carried)))
     return {journey.id: journey for journey in (*newest, *chained, *islice(told, _MOST_WAITING))}.values()
@@ -77,7 +76,7 @@ def of_hop(
     if asked.is_aside:
         return None
     lead = Lead(redirect)
-    mine = _waiting_for(journeys, asked, lead.apps, frozenset(map(hash, asked.own.query.pairs)))
+    mine = _waiting_for(journeys, asked, lead)
     chained = [journey for journey in mine if follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
     stated = [journey for state in states for journey in journeys.with_state(state)]
@@ -161,7 +160,7 @@ def of_callback(
 
     ``redirected_elsewhere`` says that a response which is no part of any journey sent the browser there.
     """
-    own, mine = asked.own, _waiting_for(journeys, asked, [asked.own.endpoint])
+    own, mine = asked.own, _waiting_for(journeys, asked)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_come_from(j, asked, login_hosts)]
     chained = [j for j in waiting if follows(j, asked)]
     told = _told(journeys, asked, waiting, chained) or _strayed(journeys, asked, waiting, chained)
