@@ -125,8 +125,9 @@ def _judge_by(
     What is no file (``-``, a pipe) may be open in this process only.
     """
     under_way: deque[tuple[Path, Future[Judged] | None]] = deque()
+    half = sum(sizes) / 2
     for path, size in zip(captures, sizes, strict=True):
-        here = not is_file(path) or 2 * size > sum(sizes)
+        here = not is_file(path) or size > half
         under_way.append((path, None if here else workers.submit(_judge, path)))
         if len(under_way) > workers.ahead:
             yield _result(*under_way.popleft(), judge_here)
