@@ -15,7 +15,7 @@ COMMAND = """
 import sys
 from lp_sentinel import check
 from lp_sentinel.captures import ranges
-ranges.RANGE, ranges.WORTH_WORKERS, check.WORTH_WORKERS = int(sys.argv.pop(1)), 0, 0
+ranges.RANGE, ranges.WORTH_SHARING, check.WORTH_WORKERS = int(sys.argv.pop(1)), 0, 0
 from lp_sentinel.cli import main
 main()
 """

@@ -139,7 +139,7 @@ class InTurn(Workers):
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_files_are_worth_workers() -> Iterator[None]:
-    with mock.patch.object(ranges, "WORTH_WORKERS", 0.0):
+    with mock.patch.object(ranges, "WORTH_SHARING", 0.0):
         yield
 
 
@@ -233,7 +233,7 @@ def test_a_file_is_shared_out_among_all_workers(
     path = tmp_path / "a.flow"
     path.write_bytes(b"".join(record for _ in range(40) for record in (traffic.other(), *traffic.login())))
     monkeypatch.setattr(ranges, "_LEAST", 1_000)
-    monkeypatch.setattr(ranges, "WORTH_WORKERS", 0.0 if worth_it else float("inf"))
+    monkeypatch.setattr(ranges, "WORTH_SHARING", 0.0 if worth_it else float("inf"))
     workers = InTurn()
     with (
         path.open("rb") as file,

@@ -18,7 +18,7 @@ COMMAND = """
 from lp_sentinel import check
 from lp_sentinel.command_line import progress
 from lp_sentinel.captures import ranges
-ranges.RANGE, ranges.WORTH_WORKERS, check.WORTH_WORKERS, progress._EVERY = 1 << 20, 0, 0, 0.01
+ranges.RANGE, ranges.WORTH_SHARING, check.WORTH_WORKERS, progress._EVERY = 1 << 20, 0, 0, 0.01
 from lp_sentinel.cli import main
 main()
 """

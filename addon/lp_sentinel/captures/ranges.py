@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RANGE = 64 << 20
 """Bytes that are gone through at a time: no more of a file than this is in a process's memory."""
-WORTH_WORKERS = 0.25
+WORTH_SHARING = 0.25
 """In seconds: ranges that take longer to go through are shared out, as to start processes takes a part of that."""
 _LEAST = 4 << 20
 """A range of less is not worth a task."""
@@ -71,7 +71,7 @@ def _guesses(path: Path, ranges: Sequence[tuple[int, int]], workers: Workers) ->
     began = perf_counter()
     yield None
     left = (perf_counter() - began) * (len(ranges) - 1)
-    if left > WORTH_WORKERS:
+    if left > WORTH_SHARING:
         yield from workers.map(_guessed, ((path, begin, end) for begin, end in ranges[1:]))
     else:
         yield from repeat(None)
