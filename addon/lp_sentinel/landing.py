@@ -18,6 +18,7 @@ from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.texts import Url
 from lp_sentinel.uri import (
     CACHED_LENGTH,
+    DROPPED,
     Endpoint,
     Parameters,
     Uri,
@@ -66,7 +67,6 @@ _NO_PARAMETERS = Parameters()
 _AS_SENT = re.compile(r"[!#-&(-;=?-~]*+")
 _ENCODED_BY_BROWSERS = re.compile(r"[^!#-&(-;=?-~]+")
 """In a query (URL Standard, the special-query percent-encode set)."""
-_DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
 
 type Key = int
 """A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""
@@ -82,7 +82,7 @@ def sent_query(query: str) -> str:
 
 
 def _encoded(found: re.Match[str]) -> str:
-    text = found[0].translate(_DROPPED)
+    text = found[0].translate(DROPPED)
     try:
         return quote(text, safe="", errors="surrogateescape")
     except UnicodeEncodeError:  # of surrogates that stand for no byte a capture in JSON may hold some

@@ -16,7 +16,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9])")
 _SCHEME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _MANY_SLASHES = re.compile(r"(?i)(?:https?:)?///")
-_DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
+DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
+"""By browsers, wherever it stands in a URL (URL Standard)."""
 _BEFORE_QUERY = re.compile(r"[^?#]*")
 _TO_A_HOST = re.compile(r"(?i)\A(https?:)?//+")
 _PARTS = re.compile(r"(?s)(?://(?P<authority>[^/\\?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
@@ -182,7 +183,7 @@ def _read_as_browsers_do(reference: str) -> str:
 
     Tabs and line ends are dropped, before the query a backslash is a slash, and a host may follow on any more slashes.
     """
-    reference = reference.translate(_DROPPED)
+    reference = reference.translate(DROPPED)
     if scheme_of(reference) not in (None, *DEFAULT_PORTS):
         return reference
     return _TO_A_HOST.sub(r"\1//", _BEFORE_QUERY.sub(lambda path: path[0].replace("\\", "/"), reference, count=1))
