@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
+from lp_sentinel.captures.flows import exchange_of, load_flow
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.parts import LARGEST_BODY
 from lp_sentinel.captures.unusual import read_unusual
@@ -80,6 +83,16 @@ def test_large_flows_of_an_unusual_layout(tmp_path: Path) -> None:
     assert peak(path, 20) < MOST
 
 
+@pytest.mark.slow
+def test_large_flows_that_are_packed(tmp_path: Path) -> None:
+    path = tmp_path / "large.flow.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.writelines(islice(Traffic(1).logins(), 100))
+        for kind in ("marked", "backup", "tcp", "websocket", "token"):
+            file.write(written(unusual(kind, 100_000_000)))
+    assert peak(path, 20) < MOST
+
+
 def unusual(kind: str, size: int) -> Flow:
     """A flow that mitmproxy must be asked about, with something of this size in it."""
     if kind == "tcp":
@@ -95,6 +108,10 @@ def unusual(kind: str, size: int) -> Flow:
     if kind == "sent":
         flow.request.method, flow.request.path = "POST", TOKEN
         flow.request.content = b"x" * size
+    elif kind == "backup":
+        flow.response.content = b"x" * size
+        flow.backup()  # type: ignore[no-untyped-call]
+        flow.response.content = b"what a person made of it"
     elif kind == "token":
         flow.request.path = TOKEN
         flow.response.content = b'{"access_token": "%b"}' % (b"x" * size)
@@ -104,11 +121,13 @@ def unusual(kind: str, size: int) -> Flow:
 
 
 @pytest.mark.parametrize("size", [100, LARGEST_BODY - 30, LARGEST_BODY, LARGEST_BODY + 1, LARGEST_BODY + 40, 3_000_000])
-@pytest.mark.parametrize("kind", ["marked", "websocket", "tcp", "sent", "token"])
+@pytest.mark.parametrize("kind", ["marked", "websocket", "tcp", "backup", "sent", "token"])
 def test_what_is_large_in_a_flow_is_passed_over(kind: str, size: int, tmp_path: Path) -> None:
     path = tmp_path / "a.flow"
     path.write_bytes(content := written(unusual(kind, size)))
-    expected = list(read_capture(path))
+    whole = load_flow(content)
+    expected = [exchange_of(whole, 0)] if isinstance(whole, HTTPFlow) else []
+    assert list(read_capture(path)) == expected
     found = read_unusual(content, 0, len(content), 0)
     assert ([found] if found else []) == expected
     with gather(path, config_from({})) as gathered:
@@ -116,11 +135,16 @@ def test_what_is_large_in_a_flow_is_passed_over(kind: str, size: int, tmp_path: 
     assert chosen == (expected if kind in {"sent", "token"} else [])
 
 
-@pytest.mark.parametrize("broken", [b"7:content;99:x", b"7:content;", b"x", b"1:a;"])
-def test_a_broken_one_is_left_to_mitmproxy(broken: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("broken", [b"7:content;99:x", b"7:content;", b"x", b"1:a;", b"nested"])
+def test_a_broken_one_is_left_to_mitmproxy(broken: bytes, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     held = b"1:a;2000000:" + b"x" * 2_000_000 + b"," + broken
+    if broken == b"nested":
+        held = b"1:a;2000000:" + b"x" * 2_000_000 + b","
+        for _ in range(2_000):
+            held = b"6:backup;%d:%b}" % (len(held), held)
     path = tmp_path / "a.flow"
-    path.write_bytes(b"%d:%b}" % (len(held), held) + Traffic(1).other())
+    path.write_bytes(pack(b"%d:%b}" % (len(held), held) + Traffic(1).other()))
     with gather(path, config_from({})) as gathered:
         assert gathered.held == 1
         assert gathered.problem is not None

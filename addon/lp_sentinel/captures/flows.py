@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mitmproxy import http
 from mitmproxy.io import FlowReader
 
+from lp_sentinel.captures.bodies import without_bodies
 from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
@@ -21,15 +22,13 @@ from lp_sentinel.captures.parts import (
     was_taken_out,
     without_authority,
 )
-from lp_sentinel.captures.stream import reason
+from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mitmproxy.flow import Flow
-
-    from lp_sentinel.captures.stream import Stream
 
 FAULT_KEY = "lp_authorize_fault"
 """The key of a flow's metadata under which a fault plan of ours notes what it did."""
@@ -45,7 +44,7 @@ _LARGEST_ENCODED = 1 << 16
 
 def read_flows(stream: Stream) -> Iterator[Exchange]:
     """The exchanges of a flow file, of any version that mitmproxy can convert; what it can't is noted and left out."""
-    for index, record in enumerate(records(stream)):
+    for index, record in enumerate(records(stream, without_bodies)):
         try:
             flow = load_flow(record)
         except Exception as error:  # noqa: BLE001  (mitmproxy's converters raise anything on what they do not expect)
@@ -55,20 +54,24 @@ def read_flows(stream: Stream) -> Iterator[Exchange]:
             yield exchange_of(flow, index)
 
 
-def records(stream: Stream) -> Iterator[bytes]:
-    """Each flow of a flow file as its length-prefixed bytes. Where the lengths break off, that is noted."""
+def records(stream: Stream, read: Callable[[Stream, int], bytes] = Stream.read) -> Iterator[bytes]:
+    """Each flow of a flow file as its length-prefixed bytes. Where the lengths break off, that is noted.
+
+    ``read`` takes so many bytes from the stream, and may leave out what is large in them.
+    """
     count = 0
     ends_early = "the file ends in the middle of a flow"
     while head := stream.peek(LONGEST_LENGTH):
         start = stream.offset
         length = LENGTH.match(head)
         size = length.end() + int(length[1]) + 1 if length else len(head)
-        record = stream.read(size)
-        if length and len(record) == size and record.endswith(b"}"):
+        record = read(stream, size)
+        is_whole = stream.offset - start == size
+        if length and is_whole and record.endswith(b"}"):
             yield record
             count += 1
             continue
-        is_cut = len(record) < size or (head.isdigit() and len(head) < LONGEST_LENGTH)
+        is_cut = not is_whole or (head.isdigit() and len(head) < LONGEST_LENGTH)
         where, what = (stream.offset, stream.cut or ends_early) if is_cut else (start, "no flow begins there")
         stream.fail(f"broken after {count} flows, at byte {where}: {what}")
         return

@@ -70,6 +70,11 @@ class Stream:
             self._ahead, self._at = b"", 0
         return taken
 
+    def skip(self, size: int) -> None:
+        """Pass over the next ``size`` bytes, or as many as there are, without holding them."""
+        while size > 0 and (piece := self.read(min(size, CHUNK))):
+            size -= len(piece)
+
     def _fill(self, size: int) -> None:
         held = len(self._ahead) - self._at
         # A single piece is not copied again.

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH, Buffer, flow_end
-from lp_sentinel.captures.parts import LARGEST_BODY
+from lp_sentinel.captures.bodies import without_bodies
+from lp_sentinel.captures.layout import Buffer
 from lp_sentinel.captures.stream import reason
 from lp_sentinel.exchange import Exchange
-
-_LARGE = LARGEST_BODY + 2 * LONGEST_LENGTH
-"""Bytes that a value takes, its length included."""
-_DROPPED = {b"7:content;": b"0:~", b"9:websocket;": b"0:~", b"8:messages;": b"0:]"}
-"""What may be large in a flow, and what stands for nothing of it."""
 
 
 class Unreadable(Exception):  # noqa: N818  (it says what the flow is)
@@ -27,27 +22,25 @@ def read_unusual(buffer: Buffer, start: int, end: int, index: int) -> Exchange |
     from lp_sentinel.captures.flows import exchange_of, load_flow  # noqa: PLC0415
 
     try:
-        flow = load_flow(_without_bodies(buffer, start, end))
+        flow = load_flow(without_bodies(_Held(buffer, start), end - start))
     except Exception as error:  # noqa: BLE001  (mitmproxy's converters raise anything on what they do not expect)
         raise Unreadable(reason(error)) from None
     return exchange_of(flow, index) if isinstance(flow, HTTPFlow) else None
 
 
-def _without_bodies(buffer: Buffer, start: int, end: int) -> bytes:
-    """A dictionary without what is large in it; as it is if it is small, broken, or something else."""
-    if end - start <= _LARGE or buffer[end - 1] != ord("}"):
-        return buffer[start:end]
-    pieces: list[bytes] = []
-    length = LENGTH.match(buffer, start)
-    at = length.end() if length else end
-    while at < end - 1:
-        value = flow_end(buffer, at)
-        behind = flow_end(buffer, value) if 0 < value < end else -1
-        if not 0 < behind < end:
-            return buffer[start:end]
-        key = buffer[at:value]
-        nothing = _DROPPED.get(key) if behind - value > _LARGE else None
-        pieces += key, nothing or _without_bodies(buffer, value, behind)
-        at = behind
-    held = b"".join(pieces)
-    return b"%d:%b}" % (len(held), held)
+class _Held:
+    """A buffer from one place on."""
+
+    def __init__(self, buffer: Buffer, at: int) -> None:
+        self._buffer, self._at = buffer, at
+
+    def peek(self, size: int) -> bytes:
+        return self._buffer[self._at : self._at + size]
+
+    def read(self, size: int) -> bytes:
+        data = self.peek(size)
+        self._at += size
+        return data
+
+    def skip(self, size: int) -> None:
+        self._at += size
