@@ -49,8 +49,10 @@ class LiveSession:
         self._held: list[tuple[float, int, Exchange]] = []
         self._unexplained: set[int] = set()
         """Places of those held of which it is not known yet whether they are steps of a login."""
-        self._awaited: dict[str, float] = {}
-        """Requests under way that belong to a login: when they started, by flow id."""
+        self._awaited: set[str] = set()
+        """Requests under way that belong to a login, by flow id,"""
+        self._starts: list[tuple[float, str]] = []
+        """and when they started: a heap, in which those that have ended stay until they come to its top."""
         self._others = 0
 
     @property
@@ -80,20 +82,28 @@ class LiveSession:
             self._unexplained.add(exchange.index)
         self._engine.announce(exchange)
         heapq.heappush(self._held, (exchange.started or 0.0, exchange.index, exchange))
-        self._awaited.pop(flow.id, None)
+        self._awaited.discard(flow.id)
         if not self._is_replay:
             self.release()
         return exchange
 
     def release(self) -> None:
         """Judge what no earlier request holds back any more."""
-        since = time.time() - PATIENCE
-        begun = [(flow.id, flow.request.timestamp_start) for flow in self.sieve.under_way if _names_login(flow)]
+        for flow in filter(_names_login, self.sieve.under_way):
+            self._awaited.add(flow.id)
+            heapq.heappush(self._starts, (flow.request.timestamp_start, flow.id))
         self.sieve.under_way.clear()
-        self._awaited = {name: start for name, start in (*self._awaited.items(), *begun) if start > since}
-        earliest = min(self._awaited.values(), default=float("inf"))
+        earliest = self._earliest()
         while self._held and self._held[0][0] <= earliest:
             self._judge()
+
+    def _earliest(self) -> float:
+        """When the first of the requests started that are awaited, but not for too long."""
+        since, starts = time.time() - PATIENCE, self._starts
+        while starts and (starts[0][0] <= since or starts[0][1] not in self._awaited):
+            _, name = heapq.heappop(starts)
+            self._awaited.discard(name)
+        return starts[0][0] if starts else float("inf")
 
     def go_live(self) -> None:
         """The file of a replay has been read: judge what it held, and from now on each exchange as it ends."""
