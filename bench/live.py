@@ -29,7 +29,8 @@ STARTS, ROUNDS, PER_ROUND, BROWSERS = 5, 8, 500, 12
 connections at the same time.
 
 Turns are short: two that are compared shall find the machine in the same mood. Two processes of the same program differ
-by some hundredths for as long as they run, so that more turns of the same two would tell no more.
+by some hundredths for as long as they run, so that more turns of the same two would tell no more. A script with
+nothing in it is there to tell what mitmproxy takes for having one.
 """
 _LOGIN_SHARE = 0.01
 _LOGIN_STEPS = 5
@@ -140,15 +141,15 @@ class Competitor(NamedTuple):
     def processor(self) -> float:
         """Seconds of processor time so far, where the system tells."""
         try:
-            told = Path(f"/proc/{self.process}/stat").read_text("ascii").rpartition(")")[2].split()
+            threads = [path.read_text("ascii") for path in Path(f"/proc/{self.process}/task").glob("*/schedstat")]
         except OSError:
             return 0.0
-        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(int(told.split()[0]) for told in threads) / 1e9
 
 
 @contextmanager
-def _proxy(server: int, folder: Path, *options: str) -> Iterator[Competitor]:
-    """A mitmdump before the server."""
+def _proxy(server: int, folder: Path, seed: int, *options: str) -> Iterator[Competitor]:
+    """A mitmdump before the server; ``seed`` is what Python's hashes begin with."""
     folder.mkdir()
     log = folder / "log"
     command = [
@@ -156,7 +157,8 @@ def _proxy(server: int, folder: Path, *options: str) -> Iterator[Competitor]:
         "--listen-port", "0", "--set", "keep_host_header=true", "--set", "flow_detail=0", "--set", f"confdir={folder}",
     ]  # fmt: skip
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder)
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder, env=environment)
     try:
         yield Competitor(_listening(process, log), process.pid)
     finally:
@@ -201,23 +203,25 @@ def measure(starts: int = STARTS, rounds: int = ROUNDS, per_round: int = PER_ROU
     """What each competitor did, round by round; the first round of a start, in which all is new, is left out."""
     work = Workload(rounds + 1, per_round)
     found: dict[str, list[Round]] = {}
-    for _ in range(starts):
-        for name, turns in _started(work).items():
+    for number in range(starts):
+        for name, turns in _started(work, number).items():
             found.setdefault(name, []).extend(turns[1:])
     return found
 
 
-def _started(work: Workload) -> dict[str, list[Round]]:
-    """What each competitor did, from its start to its end."""
-    script = str(ROOT / "addon" / "lp_authorize.py")
+def _started(work: Workload, start: int) -> dict[str, list[Round]]:
+    """What each competitor did, from its start to its end; ``start`` counts them from 0."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lp-bench-")))
+        (empty := folder / "empty.py").touch()
         server = stack.enter_context(_server(work.answers))
-        competitors = {
-            "no proxy": Competitor(server),
-            "mitmdump": stack.enter_context(_proxy(server, folder / "bare")),
-            "mitmdump -s addon": stack.enter_context(_proxy(server, folder / "addon", "-s", script)),
-        }
+        competitors = {"no proxy": Competitor(server)}
+        for name, scripts in {
+            "mitmdump": [],
+            "mitmdump -s empty": ["-s", str(empty)],
+            "mitmdump -s addon": ["-s", str(ROOT / "addon" / "lp_authorize.py")],
+        }.items():
+            competitors[name] = stack.enter_context(_proxy(server, folder / name, start, *scripts))
         found: dict[str, list[Round]] = {name: [] for name in competitors}
         for number, units in enumerate(work.rounds):
             for name, competitor in list(competitors.items())[:: 1 if number % 2 else -1]:

@@ -22,5 +22,10 @@ def test_the_table_says_what_was_measured() -> None:
     lines = table(starts=2, rounds=1, per_round=BROWSERS * 8).splitlines()
     assert lines[0].startswith("**Live through mitmdump**: 96 requests a round")
     assert lines[0].endswith("1 rounds in turn after each of 2 starts.")
-    assert [line.split("`")[1] for line in lines[4:]] == ["no proxy", "mitmdump", "mitmdump -s addon"]
+    assert [line.split("`")[1] for line in lines[4:]] == [
+        "no proxy",
+        "mitmdump",
+        "mitmdump -s empty",
+        "mitmdump -s addon",
+    ]
     assert "| 1.000 |" in lines[5]
