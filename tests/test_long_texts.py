@@ -12,11 +12,10 @@ from lp_sentinel.captures.parts import was_taken_out
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.landing import sent_query
 from lp_sentinel.reach import leads_back
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
-from lp_sentinel.uri import parse_uri
+from lp_sentinel.uri import parse_uri, sent_query
 from tests.logins import LOGIN, SENTINEL, Login, Step
 
 pytestmark = pytest.mark.alone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from lp_sentinel.uri import DEFAULT_PORTS, Endpoint
+from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, sent_path
 
 type Headers = tuple[tuple[str, str], ...]
 """Names in lower case, values without surrounding white space."""
@@ -78,7 +78,7 @@ class Exchange(Struct, frozen=True, gc=False):
 
     @property
     def endpoint(self) -> Endpoint:
-        return Endpoint(self.scheme, self.host, self.port, self.path or "/")
+        return Endpoint(self.scheme, self.host, self.port, sent_path(self.path))
 
     @property
     def url(self) -> str:

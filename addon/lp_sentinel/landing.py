@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -18,7 +17,6 @@ from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.texts import Url
 from lp_sentinel.uri import (
     CACHED_LENGTH,
-    DROPPED,
     Endpoint,
     Parameters,
     Uri,
@@ -28,6 +26,8 @@ from lp_sentinel.uri import (
     parse_uri,
     resolve,
     scheme_of,
+    sent_path,
+    sent_query,
 )
 
 type LeadsTo = Literal["app", "login", "elsewhere"]
@@ -64,9 +64,6 @@ _DESCRIPTIONS = ("error_description", "error_code", "error_message")
 CALLBACK_NAMES = ("code", "error", "state")
 """What apps are called back with: a callback request carries one of these."""
 _NO_PARAMETERS = Parameters()
-_AS_SENT = re.compile(r"[!#-&(-;=?-~]*+")
-_ENCODED_BY_BROWSERS = re.compile(r"[^!#-&(-;=?-~]+")
-"""In a query (URL Standard, the special-query percent-encode set)."""
 
 type Key = int
 """A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""
@@ -74,19 +71,6 @@ type Key = int
 
 def key_of(uri: Uri | None) -> Key:
     return hash((uri.endpoint, sent_query(uri.query) if uri.query else "")) if uri else 0
-
-
-def sent_query(query: str) -> str:
-    """A query as a browser sends it that is told to go there."""
-    return query if _AS_SENT.fullmatch(query) else _ENCODED_BY_BROWSERS.sub(_encoded, query)
-
-
-def _encoded(found: re.Match[str]) -> str:
-    text = found[0].translate(DROPPED)
-    try:
-        return quote(text, safe="", errors="surrogateescape")
-    except UnicodeEncodeError:  # of surrogates that stand for no byte a capture in JSON may hold some
-        return quote(text, safe="", errors="surrogatepass")
 
 
 class Target(Struct, frozen=True, gc=False):
@@ -119,7 +103,7 @@ def _read_target(url: str) -> Target:
 def request_target(exchange: Exchange) -> Target:
     """The request's own URL as a target."""
     path, _, query = exchange.target.partition("?")
-    endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, path or "/")
+    endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, sent_path(path))
     uri = Uri(endpoint, query or None, None)
     return Target(exchange.url, uri, endpoint, key_of(uri), parse_parameters(query), _NO_PARAMETERS)
 

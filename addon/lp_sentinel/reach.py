@@ -14,7 +14,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import REDIRECTS, Key, key_of
 from lp_sentinel.relevance import carries_login
-from lp_sentinel.uri import Endpoint, Uri, endpoint_of, host_matches, parse_parameters, parse_uri, resolve
+from lp_sentinel.uri import Endpoint, Uri, endpoint_of, host_matches, parse_parameters, parse_uri, resolve, sent_path
 
 _CONTROL = re.compile(r"[\x00-\x20]")
 """Dropped from a Location when it is resolved."""
@@ -80,7 +80,7 @@ class Reach:
         Whether that was all: else it is to be repeated when something was learnt.
         """
         path, _, query = exchange.target.partition("?")
-        endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, path or "/")
+        endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, sent_path(path))
         redirect = _redirect(exchange) if exchange.response_headers else None
         is_authorize = authorize_path(path) is not None
         if is_authorize:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from typing import NamedTuple
-from urllib.parse import unquote, urljoin
+from urllib.parse import quote, unquote, urljoin
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?![0-9])")
 _SCHEME_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _MANY_SLASHES = re.compile(r"(?i)(?:https?:)?///")
-DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
+_DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
 """By browsers, wherever it stands in a URL (URL Standard)."""
 _BEFORE_QUERY = re.compile(r"[^?#]*")
 _TO_A_HOST = re.compile(r"(?i)\A(https?:)?//+")
@@ -32,6 +32,11 @@ _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ASCII = {f"%{code:{form}}": chr(code) for code in range(0x80) for form in ("02x", "02X")}
 _FEW = 16
 """So many different escapes are replaced one after the other; that is fast, as most texts have but some of them."""
+_PATH_AS_SENT = re.compile(r"[!$-;=@-\]_a-z|~]*+")
+_QUERY_AS_SENT = re.compile(r"[!#-&(-;=?-~]*+")
+_NOT_IN_PATH = re.compile(r"[^!$-;=@-\]_a-z|~]+")
+_NOT_IN_QUERY = re.compile(r"[^!#-&(-;=?-~]+")
+"""What browsers encode (URL Standard, the path and the special-query percent-encode sets)."""
 _LOOPBACK_IP = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]")
 
 
@@ -152,8 +157,26 @@ def _parse_uri(value: str) -> Uri | None:
     if scheme in DEFAULT_PORTS:
         if not host:
             return None
-        path = path.replace("\\", "/")  # as browsers ask for it (URL Standard)
+        path = sent_path(path.replace("\\", "/"))
     return Uri(Endpoint(scheme, host, port, path), parts["query"], parts["fragment"])
+
+
+def sent_path(path: str) -> str:
+    """A path as browsers ask for it that are told to go there."""
+    return (path if _PATH_AS_SENT.fullmatch(path) else _NOT_IN_PATH.sub(_encoded, path)) or "/"
+
+
+def sent_query(query: str) -> str:
+    """A query as browsers send it that are told to go there."""
+    return query if _QUERY_AS_SENT.fullmatch(query) else _NOT_IN_QUERY.sub(_encoded, query.translate(_DROPPED))
+
+
+def _encoded(found: re.Match[str]) -> str:
+    text = found[0]
+    try:
+        return quote(text, safe="", errors="surrogateescape")
+    except UnicodeEncodeError:  # of surrogates that stand for no byte a capture in JSON may hold some
+        return quote(text, safe="", errors="surrogatepass")
 
 
 def endpoint_of(value: str | None) -> Endpoint | None:
@@ -183,7 +206,7 @@ def _read_as_browsers_do(reference: str) -> str:
 
     Tabs and line ends are dropped, before the query a backslash is a slash, and a host may follow on any more slashes.
     """
-    reference = reference.translate(DROPPED)
+    reference = reference.translate(_DROPPED)
     if scheme_of(reference) not in (None, *DEFAULT_PORTS):
         return reference
     return _TO_A_HOST.sub(r"\1//", _BEFORE_QUERY.sub(lambda path: path[0].replace("\\", "/"), reference, count=1))
