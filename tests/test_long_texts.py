@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -15,6 +15,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import leads_back
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
+from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.uri import parse_uri, sent_query
 from tests.logins import LOGIN, SENTINEL, Login, Step
 
@@ -124,6 +125,18 @@ def test_a_length_that_is_none() -> None:
     assert took(taken_out(40_000)) < 24 * took(taken_out(5_000)) + 0.01
     assert was_taken_out((("content-length", "0010"),))
     assert not was_taken_out((("content-length", "00"),))
+
+
+def test_more_words_than_there_are_stand_ins() -> None:
+    def redacted(words: Iterable[str]) -> str:
+        stand_ins = StandIns()
+        stand_ins.seal()
+        return stand_ins.text(" ".join(words), "text")
+
+    short = [chr(0x4E00 + number) for number in range(2_000)]
+    long = [f"word{number:05}" for number in range(2_000)]
+    assert took(lambda: redacted(short)) < 24 * took(lambda: redacted(long))
+    assert len({*redacted(short[:60]).split()}) == 60, "each has its own as long as there are enough"
 
 
 def test_of_a_long_query_little_more_than_its_text_is_remembered() -> None:

@@ -75,10 +75,12 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
         raise SharingError(f"{target}: is there already")
     flows = list(flows)
     cleaner = Cleaner(config)
-    for flow in flows:
+    for flow in map(_copy, flows):
         clean_flow(flow, cleaner)
     cleaner.stand_ins.seal()
-    clean = [clean_flow(flow, cleaner) for flow in flows]
+    clean = [_copy(flow) for flow in flows]
+    for flow in clean:
+        clean_flow(flow, cleaner)
     try:
         with _replacing(target) as file:
             if target.suffix.lower() == ".har":
@@ -92,6 +94,11 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
     except OSError as error:
         raise SharingError(f"{target}: cannot be written: {reason(error)}") from error
     return Redacted(len(clean), tuple(cleaner.summary()), None)
+
+
+def _copy(flow: Flow) -> Flow:
+    """With the same id."""
+    return type(flow).from_state(flow.get_state())
 
 
 def _check(source: Path, target: Path, *, may_overwrite: bool) -> None:
@@ -140,7 +147,7 @@ def _clean_flows(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterato
     def each(stream: Stream) -> Iterator[Flow]:
         for index, record in enumerate(records(stream)):
             try:
-                flow = clean_flow(load_flow(record), cleaner)
+                clean_flow(flow := load_flow(record), cleaner)
             except Exception as error:  # noqa: BLE001  (mitmproxy's converters raise anything on what they don't expect)
                 stream.fail(f"flow {index} cannot be read ({type(error).__name__}) and is left out")
                 continue

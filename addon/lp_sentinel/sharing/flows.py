@@ -18,28 +18,26 @@ _LARGEST = 1 << 20
 _METHOD = re.compile(r"[A-Za-z\-]{1,20}")
 
 
-def clean_flow(flow: Flow, cleaner: Cleaner) -> Flow:
-    """A copy, with the same id. What is no HTTP keeps its place, and nothing of what was said."""
-    copy = type(flow).from_state(flow.get_state())
-    copy._backup = None  # noqa: SLF001  (as it was before somebody changed it)
-    if copy.comment:
+def clean_flow(flow: Flow, cleaner: Cleaner) -> None:
+    """Change a flow. What is no HTTP keeps its place, and nothing of what was said."""
+    flow._backup = None  # noqa: SLF001  (as it was before somebody changed it)
+    if flow.comment:
         cleaner.leave_out("comments")
-    copy.comment = ""
-    copy.metadata = {key: True for key in copy.metadata if key == FAULT_KEY}
-    _clean_connection(copy.client_conn, cleaner)
-    _clean_connection(copy.server_conn, cleaner)
-    copy.server_conn.via = None
-    if copy.error:
-        copy.error.msg = cleaner.text(copy.error.msg)
-    if isinstance(copy, http.HTTPFlow):
-        _clean_http(copy, cleaner)
-    elif isinstance(copy, tcp.TCPFlow | udp.UDPFlow):
-        copy.messages = []
+    flow.comment = ""
+    flow.metadata = {key: True for key in flow.metadata if key == FAULT_KEY}
+    _clean_connection(flow.client_conn, cleaner)
+    _clean_connection(flow.server_conn, cleaner)
+    flow.server_conn.via = None
+    if flow.error:
+        flow.error.msg = cleaner.text(flow.error.msg)
+    if isinstance(flow, http.HTTPFlow):
+        _clean_http(flow, cleaner)
+    elif isinstance(flow, tcp.TCPFlow | udp.UDPFlow):
+        flow.messages = []
         cleaner.leave_out("flows that are no HTTP")
-    elif isinstance(copy, dns.DNSFlow):
-        copy.response = None
+    elif isinstance(flow, dns.DNSFlow):
+        flow.response = None
         cleaner.leave_out("flows that are no HTTP")
-    return copy
 
 
 def _clean_connection(conn: connection.Connection, cleaner: Cleaner) -> None:

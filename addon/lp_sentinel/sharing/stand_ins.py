@@ -19,7 +19,7 @@ from lp_sentinel.taken_out import is_taken_out
 
 _INDEXED = 6
 """Characters: shorter secrets are replaced where they are expected, and not looked for elsewhere."""
-_MOST_TRIES = 1000
+_MOST_TRIES, _FEW_TRIES, _LONGEST_CROWDED = 1000, 20, 4
 _LONGEST_TRUNCATED = 1 << 10
 _HEX = re.compile(r"[0-9a-f]*")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -68,6 +68,8 @@ class StandIns:
         """Secrets by how they begin and by their length, the longest first."""
         self._known: dict[str, str] = {}
         self._taken: set[str] = set()
+        self._crowded: set[str] = set()
+        """Forms of short texts of which all stand-ins but a few are taken: to look for one of these takes long."""
         self._done: dict[tuple[str, str, bool], str] = {}
         self.is_sealed = False
         self.replaced: defaultdict[str, set[str]] = defaultdict(set)
@@ -195,14 +197,16 @@ class StandIns:
 
     def _made(self, key: str, inner: list[tuple[int, int]]) -> str:
         """A stand-in that no other secret has; the known secrets within it keep theirs."""
-        made, begun = key, self._begun(key)
-        for attempt in range(_MOST_TRIES):
+        made, begun, form = key, self._begun(key), _form(key)
+        for attempt in range(_FEW_TRIES if form in self._crowded else _MOST_TRIES):
             made = begun + self._scrambled(key, attempt)[len(begun) :]
             for start, end in inner:
                 made = made[:start] + folded(self._stand_in(key[start:end], "secrets within others")) + made[end:]
             is_alike = _HEX.fullmatch(key) is not None or _HEX.fullmatch(made) is None
             if made not in self._taken and made != key and is_alike:
                 return made
+        if form:
+            self._crowded.add(form)
         return made if key in self._taken else key  # of ten digits the last one may be left with itself
 
     def _scrambled(self, key: str, attempt: int) -> str:
@@ -211,10 +215,13 @@ class StandIns:
             _scrambled(char, byte, letters) for char, byte in zip(key, self._noise(key, attempt), strict=False)
         )
 
-    def _noise(self, key: str, attempt: int) -> Iterator[int]:
+    def _noise(self, key: str, attempt: int) -> bytes:
+        """A byte at least for each character."""
         base = blake2b(key.encode("utf-8", "surrogatepass"), key=self._key, salt=attempt.to_bytes(8)).digest()
-        for block in range(len(key) // 64 + 1):
-            yield from blake2b(base, key=self._key, salt=block.to_bytes(8)).digest()
+        if len(key) <= len(base):
+            return base
+        blocks = range(len(key) // len(base) + 1)
+        return b"".join(blake2b(base, key=self._key, salt=block.to_bytes(8)).digest() for block in blocks)
 
 
 def folded(text: str) -> str:
@@ -238,6 +245,17 @@ def _is_replaced(char: str) -> bool:
 def _joins(text: str, at: int) -> bool:
     """Whether the characters before and at ``at`` are both of a word."""
     return 0 < at < len(text) and _is_replaced(text[at - 1]) and _is_replaced(text[at])
+
+
+def _form(key: str) -> str:
+    """What a short text has in common with all that may have the same stand-ins; empty for a longer one."""
+    if len(key) > _LONGEST_CROWDED:
+        return ""
+    letter = "f" if _HEX.fullmatch(key) else "z"
+    return "".join(
+        chr(_FOREIGN[_size(char)]) if char > "\x7f" else "0" if char.isdigit() else letter if char.isalpha() else char
+        for char in key
+    )
 
 
 def _scrambled(char: str, byte: int, letters: str) -> str:
