@@ -16,6 +16,8 @@ _LARGEST = 1 << 20
 """Bytes. A larger one is no page of a login."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?|-?[0-9][0-9.eE+\-]*', re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
+_LENIENT = json.JSONDecoder(strict=False)
+"""Control characters may stand in a string as they are."""
 _FORM = re.compile(r"[A-Za-z0-9_.\-\[\]%+]+=")
 _DROPPED = re.compile(r"(?is)<!--.*?(?:-->|\Z)|(<(script|style|svg|template)\b[^>]*(?:>|\Z)).*?(?:</\2\s*>|\Z)")
 _TAG = re.compile(r"<([/!?]?)([A-Za-z][A-Za-z0-9:\-]{0,40})([^<>]*)>")
@@ -74,7 +76,7 @@ class Bodies:
             nonlocal key
             if found[1] is None:
                 return self._number(key, found[0])
-            string = json.loads(f'"{found[1]}"', strict=False)
+            string = _LENIENT.decode(found[0].removesuffix(found[2] or "")) if "\\" in found[1] else found[1]
             if found[2]:
                 key = string
                 return json.dumps(self._urls.name(string, "JSON values")) + found[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _HIGH = r"(?:%(?:25)*[89A-Fa-f][0-9A-Fa-f])+"
@@ -28,18 +29,21 @@ class Spelling(NamedTuple):
 
     plain: str
     """With all encodings undone. Bytes that are not UTF-8 are lone surrogates."""
-    written: tuple[str, ...]
-    """For each character of ``plain``."""
+    written: Sequence[str]
+    """For each character of ``plain``; that itself if it is written as it is."""
 
     def respell(self, plain: str) -> str:
         """Another text of the same length, written in the same way; what is not changed stays as it is written."""
+        if self.written is self.plain:
+            return plain
         pairs = zip(self.plain, plain, self.written, strict=True)
         return "".join(written if old == new else _write(new, written) for old, new, written in pairs)
 
 
 def spell(raw: str) -> Spelling:
     """Undo percent-encoding, HTML's entities and JSON's escapes, as often as they were done."""
-    plain, written = raw, tuple(raw)
+    plain: str = raw
+    written: Sequence[str] = raw
     for _ in range(_MOST_LAYERS):
         if not _MAY_BE_ESCAPED.search(plain):
             break
@@ -50,7 +54,7 @@ def spell(raw: str) -> Spelling:
     return Spelling(plain, written)
 
 
-def _undo_one(plain: str, written: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+def _undo_one(plain: str, written: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
     chars: list[str] = []
     forms: list[str] = []
     at = 0

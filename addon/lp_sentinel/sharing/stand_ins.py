@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 from hashlib import blake2b
 
@@ -170,30 +170,39 @@ class StandIns:
 
     def _occurrences(self, plain: str, beside: str = "") -> Iterator[tuple[int, int]]:
         """Where known secrets stand in a text, but for the one that it is itself."""
-        key, at = folded(plain), 0
-        while at <= len(key) - _INDEXED:
-            for length, known in self._index.get(key[at : at + _INDEXED], {}).items():
-                end = at + length
-                secret = key[at:end]
-                if (
-                    secret in known
-                    and secret != beside
-                    and (self._weights[secret] > Weight.WORD or not (_joins(key, at) or _joins(key, end)))
-                ):
-                    yield at, end
-                    at = end - 1
-                    break
-            at += 1
+        key, at, begun = folded(plain), 0, self._index.get
+        last = len(key) - _INDEXED
+        while at <= last:
+            if (lengths := begun(key[at : at + _INDEXED])) and (end := self._ends(key, at, lengths, beside)):
+                yield at, end
+                at = end
+            else:
+                at += 1
+
+    def _ends(self, key: str, at: int, lengths: Mapping[int, Collection[str]], beside: str) -> int:
+        """Where the longest known secret ends that begins at ``at``; 0 if none does."""
+        for length, known in lengths.items():
+            end = at + length
+            secret = key[at:end]
+            if (
+                secret in known
+                and secret != beside
+                and (self._weights[secret] > Weight.WORD or not (_joins(key, at) or _joins(key, end)))
+            ):
+                return end
+        return 0
 
     def _stand_in(self, plain: str, kind: str) -> str:
         key = folded(plain)
-        if key in self._spared or not any(_is_replaced(char) for char in key):
+        if key in self._spared:
             return plain
-        self.replaced[kind].add(key)
         known = self._known.get(key)
         if known is None:
+            if not any(map(_is_replaced, key)):
+                return plain
             known = self._know(key, list(self._occurrences(plain, beside=key)))
-        return "".join(_cased(old, new) for old, new in zip(plain, known, strict=True))
+        self.replaced[kind].add(key)
+        return known if plain == key else "".join(_cased(old, new) for old, new in zip(plain, known, strict=True))
 
     def _made(self, key: str, inner: list[tuple[int, int]]) -> str:
         """A stand-in that no other secret has; the known secrets within it keep theirs."""
