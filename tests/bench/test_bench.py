@@ -19,10 +19,6 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowReader
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTED = {
-    ROOT / "docs" / "performance.md": (*command.PARTS, "machine"),
-    ROOT / "README.md": ("machine", "realistic"),
-}
 ALLOCATES = """\
 import mmap, subprocess, sys, time
 if len(sys.argv) > 2:
@@ -110,7 +106,7 @@ def test_the_mix_is_what_it_is_said_to_be(tmp_path: Path) -> None:
 def test_all_competitors_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "performance.md"
     page.write_text((ROOT / "docs" / "performance.md").read_text("utf-8"))
-    monkeypatch.setattr(command, "_DOCUMENTED", {page: None})
+    monkeypatch.setattr(command, "DOCUMENTED", {page: ("machine", "realistic", "scaling", "har")})
     sizes = ["--size", "1", "--worst", "1", "--har", "1", "--rounds", "1", "--folder", str(tmp_path), "--write"]
     result = CliRunner().invoke(command.main, [*sizes, "realistic", "scaling", "har"])
     assert result.exit_code == 0, result.output
@@ -132,8 +128,21 @@ def test_live_traffic_passes_all_competitors() -> None:
     assert judging > 0
 
 
+def test_tasks_of_a_cluster_are_measured(tmp_path: Path) -> None:
+    sizes = ["--size", "30", "--worst", "2", "--folder", str(tmp_path)]
+    result = CliRunner().invoke(command.main, [*sizes, "cluster"])
+    assert result.exit_code == 0, result.output
+    rows = [line.split("|") for line in result.output.splitlines() if line.startswith("| *")]
+    assert [row[1].split("*")[1] for row in rows] == ["e", "k", "x", "c", "j", "p", "r"]
+    figures = [[float(cell.split()[0].strip("%").replace(",", "")) for cell in row[3:5]] for row in rows]
+    assert all(logins > 0 for _, logins in figures)
+    assert figures[0][0] > figures[0][1], "to read logins takes longer than to pass over others"
+    assert "10 TB of only logins" in result.output
+
+
 def test_every_part_has_its_place() -> None:
-    for page, names in DOCUMENTED.items():
+    assert {name for names in command.DOCUMENTED.values() for name in names} == {*command.PARTS, "machine"}
+    for page, names in command.DOCUMENTED.items():
         text = page.read_text("utf-8")
         for name in names:
             assert text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1
