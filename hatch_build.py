@@ -25,6 +25,8 @@ class CustomBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         if self.target_name != "wheel":
             return
+        if sys.version_info < (3, 12):  # noqa: UP036  (pip would say so, too, but has not come to that)
+            raise SystemExit("lp-authorize needs Python 3.12 or newer")
         for source in SOURCES:
             if compiled := _compile(source):
                 build_data["artifacts"].append(compiled.relative_to(ROOT).as_posix())
