@@ -65,6 +65,8 @@ class Exchange(Struct, frozen=True, gc=False):
     """Why there is no response, where that was recorded. ``None`` with no status: not in the capture."""
     injected: bool = False
     """Whether a fault plan of ours altered the response."""
+    hides_redirects: bool = False
+    """Whether its tool records of a chain of redirects only the last request, as Safari's inspector does."""
     from_cache: bool = False
     """Whether the browser is known to have answered it itself: from a cache, by a service worker, going to https."""
 

@@ -46,6 +46,24 @@ def test_chrome() -> None:
     assert (socket.index, socket.url, socket.status) == (3, "wss://app.example:443/live?x=1", 101)
 
 
+@pytest.mark.parametrize(
+    ("sent", "more", "is_known"),
+    [
+        ("grant_type=authorization_code&code=c", [], False),
+        ("grant_type=authorization_code&code=c&client_id=my-app", [], True),
+        ("client_secret=s", [], True),
+        ("client_id=&xclient_id=my-app", [], False),
+        ("grant_type=authorization_code&code=c", [["Cookie", "a=b"]], True),
+        ("grant_type=authorization_code&code=c", [["Authorization", "Basic YTpi"]], True),
+    ],
+)
+def test_what_chrome_may_have_left_out(sent: str, more: list[list[str]], *, is_known: bool) -> None:
+    form = "application/x-www-form-urlencoded"
+    request = {"headers": [["Content-Type", form], *more], "postData": {"mimeType": form, "text": sent}}
+    assert (header(one(request, _resourceType="fetch").request_headers, "authorization") != NOT_RECORDED) == is_known
+    assert header(one(request).request_headers, "authorization") != NOT_RECORDED, "others leave nothing out"
+
+
 def test_firefox() -> None:
     authorize, token = named("firefox.har")
     assert (authorize.url, authorize.status) == (SENTINEL + AUTHORIZE, 302)

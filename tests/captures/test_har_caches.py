@@ -1,4 +1,4 @@
-"""A browser shows a page again that it has: its entry in a HAR is of a request that nobody got."""
+"""What a browser's HAR tells otherwise than it was: requests that nobody got, as it had the page, and no redirects."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ def entry(url: str, second: int, *, status: int = 200, referer: str = "", **more
 
 
 def judged(tmp_path: Path, *entries: dict[str, Any]) -> list[str]:
-    begun = entry(SENTINEL + AUTHORIZE, 0, status=302, response={"redirectURL": CALLBACK})
+    """What the callback rules find where authorize redirects to the app."""
+    return found_in(tmp_path, entry(SENTINEL + AUTHORIZE, 0, status=302, response={"redirectURL": CALLBACK}), *entries)
+
+
+def found_in(tmp_path: Path, *entries: dict[str, Any], config: Path | None = None) -> list[str]:
     capture = tmp_path / "session.har"
-    capture.write_text(json.dumps({"log": {"version": "1.2", "entries": [begun, *entries]}}))
-    found = judge_capture(capture, load_project(None).choosing(("LPA4",), ()), Redactor())
+    capture.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
+    found = judge_capture(capture, load_project(config).choosing(("LPA4",), ()), Redactor())
     assert found.problem is None
     return [finding.rule for finding in found.findings]
 
@@ -101,3 +105,13 @@ def test_where_an_answer_leads_counts_wherever_it_came_from(how: dict[str, Any],
     capture.write_text(json.dumps({"log": {"version": "1.2", "entries": [elsewhere]}}))
     found = judge_capture(capture, load_project(None).choosing(("LPA2",), ()), Redactor())
     assert [finding.rule for finding in found.findings] == ["LPA213"]
+
+
+@pytest.mark.parametrize(("kind", "finds"), [({"_fetchType": "Network Load"}, []), (PLAIN, ["LPA405"])])
+def test_a_browser_that_tells_only_where_redirects_ended(
+    kind: dict[str, Any], finds: list[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "lp-authorize.yaml"
+    config.write_text("accounts: {'1': {apps: [{client_id: a, redirect_uris: ['https://app.example/cb']}]}}")
+    opened = entry("https://app.example/", 0, **kind)
+    assert found_in(tmp_path, opened, entry(CALLBACK, 1, **kind), config=config) == finds

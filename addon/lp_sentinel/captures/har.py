@@ -50,6 +50,7 @@ from lp_sentinel.uri import DEFAULT_PORTS
 _PORTS = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
+_NAMES_CLIENT = re.compile(rb"(?:^|&)client_(?:id|secret)=[^&]")
 _named = lru_cache(1 << 12)(split_authority)
 
 
@@ -114,8 +115,8 @@ def exchange_of(found: Found) -> Exchange:
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
     has_headers = bool(headers)
-    if not has_headers:  # every request has some, so what an app authenticated itself with is not known
-        headers = (("authorization", NOT_RECORDED),)
+    if not _tells_who_asks(entry, bodies.request, headers):
+        headers = (*headers, ("authorization", NOT_RECORDED))
     if posted and posted.kind and header(headers, "content-type") is None:  # tools leave headers out
         headers = (*headers, ("content-type", text_of(posted.kind).strip(" \t")))
     is_told = has_headers or header(headers, "content-type") is not None  # else what the body is, is not known
@@ -135,8 +136,19 @@ def exchange_of(found: Found) -> Exchange:
         response_body=_received(bodies.response, answer) if status else None,
         error=text_of(response.error or _failure(response)) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
+        hides_redirects=entry.fetched is not None,
         from_cache=_is_from_cache(entry, response, answer),
     )
+
+
+def _tells_who_asks(entry: Entry, sent: RequestBody | None, headers: Headers) -> bool:
+    """Whether what an app authenticated itself with would be known. Every request has some headers.
+
+    Chrome leaves out Authorization and cookies unless it is told not to.
+    """
+    if not headers or entry.kind is None or any(name in ("authorization", "cookie") for name, _ in headers):
+        return bool(headers)
+    return sent is None or _NAMES_CLIENT.search(_sent(sent, headers) or b"") is not None
 
 
 def _is_from_cache(entry: Entry, response: Response, answer: Headers) -> bool:

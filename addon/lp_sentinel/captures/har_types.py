@@ -68,6 +68,8 @@ class Entry(msgspec.Struct, gc=False, omit_defaults=True):
     """Chrome's."""
     fetched: Any = msgspec.field(default=None, name="_fetchType")
     """Safari's."""
+    kind: Any = msgspec.field(default=None, name="_resourceType")
+    """Chrome's."""
 
 
 class PostData(msgspec.Struct, omit_defaults=True):
