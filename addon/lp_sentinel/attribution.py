@@ -92,7 +92,8 @@ def of_hop(
         alone = [journey for journey in mine if len(mine) == 1 and is_near(journey, asked, login_hosts)]
         return _part(_with_an_earlier_state(landed, chained, alone, asked, lead), is_guess=is_guess)
     if chained:
-        return _part(_in_chain(chained, mine, lead) if is_guess else _narrowed(chained, lead.is_for), is_guess=is_guess)
+        likely = _in_chain(chained, mine, lead, redirect) if is_guess else _narrowed(chained, lead.is_for)
+        return _part(likely, is_guess=is_guess)
     if not (asked.submits or redirect):
         return None  # nor is a page of which no more is known
     near = [
@@ -147,10 +148,16 @@ def _with_an_earlier_state(
     return [journey for journey in alone if lead.may_be_asked_by(journey)]
 
 
-def _in_chain(chained: list[Journey], mine: Collection[Journey], lead: Lead) -> list[Journey]:
+def _in_chain(chained: list[Journey], mine: Collection[Journey], lead: Lead, redirect: Target | None) -> list[Journey]:
     """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
     others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
-    return _narrowed([*chained, *others], lead.is_for, lambda journey: journey in chained, lead.may_be_asked_by)
+    return _narrowed(
+        [*chained, *others],
+        lead.is_for,
+        lambda journey: (lead.hands_out or lead.request is not None) and both_stateless(journey, redirect),
+        lambda journey: journey in chained,
+        lead.may_be_asked_by,
+    )
 
 
 def of_callback(
@@ -181,6 +188,15 @@ def of_callback(
     )
 
 
+def rivals(journeys: Journeys, asked: Asked, journey: Journey) -> list[Journey]:
+    """Others than the journey whose callback request this may be: nothing but the time tells them apart."""
+    own = asked.own
+    if not both_stateless(journey, own) or follows(journey, asked):
+        return []
+    waiting = [other for other in journeys.waiting_in(asked.browser) if other is not journey]
+    return [other for other in waiting if own.endpoint in other.app_endpoints and both_stateless(other, own)]
+
+
 def _told(
     journeys: Journeys, asked: Asked, waiting: Collection[Journey], chained: Collection[Journey]
 ) -> list[Journey]:
@@ -189,9 +205,13 @@ def _told(
     code, state = own.query.get("code"), own.query.get("state")
     sent_here = [journey for journey in journeys.landed_at(own.key) if journey.browser == asked.browser]
     due = [journey for journey in sent_here if not journey.callback_seen]
-    # What was brought before is brought again, unless it comes from the page of a login that waits.
-    if due or (sent_here and not chained):
-        return due or sent_here
+    if due:
+        return due
+    # What was brought before is brought again, unless it comes from the page of a login that waits. It may be that
+    # one's, too, if it says nothing that only one login can say.
+    may_be_new = code is None and state is None and any(both_stateless(journey, own) for journey in waiting)
+    if sent_here and not chained and not may_be_new:
+        return sent_here
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
     if as_landed := [journey for journey in same_code if journey.landing and journey.landing.state == state]:
         return as_landed

@@ -85,6 +85,8 @@ class Journey(Struct, kw_only=True):
     login_begun: bool = False
     landing: Landing | None = None
     landing_facts: LandingFacts | None = None
+    is_mistakable: bool = False
+    """Nothing but the time told whose callback it was: its own, or that of another login that waited."""
     callback_seen: bool = False
     app_visited_later: bool = False
     late: bool = False

@@ -58,7 +58,7 @@ def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: E
     """Note a code that landed at ``endpoint``, and the journey in which it did."""
     if code is None or endpoint is None:
         return
-    request = journey.request if journey else None
+    request = journey.request if journey and not journey.is_mistakable else None
     issued = Issued(
         journey=journey.id if journey else None,
         client_id=known(request.client_id) if request else None,
