@@ -32,7 +32,7 @@ def judged(tmp_path: Path, *entries: dict[str, Any]) -> list[str]:
     return found_in(tmp_path, entry(SENTINEL + AUTHORIZE, 0, status=302, response={"redirectURL": CALLBACK}), *entries)
 
 
-def found_in(tmp_path: Path, *entries: dict[str, Any], config: Path | None = None) -> list[str]:
+def found_in(tmp_path: Path, *entries: dict[str, Any], config: str | None = None) -> list[str]:
     capture = tmp_path / "session.har"
     capture.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
     found = judge_capture(capture, load_project(config).choosing(("LPA4",), ()), Redactor())
@@ -114,4 +114,4 @@ def test_a_browser_that_tells_only_where_redirects_ended(
     config = tmp_path / "lp-authorize.yaml"
     config.write_text("accounts: {'1': {apps: [{client_id: a, redirect_uris: ['https://app.example/cb']}]}}")
     opened = entry("https://app.example/", 0, **kind)
-    assert found_in(tmp_path, opened, entry(CALLBACK, 1, **kind), config=config) == finds
+    assert found_in(tmp_path, opened, entry(CALLBACK, 1, **kind), config=str(config)) == finds
