@@ -92,7 +92,7 @@ def of_hop(
         alone = [journey for journey in mine if len(mine) == 1 and is_near(journey, asked, login_hosts)]
         return _part(_with_an_earlier_state(landed, chained, alone, asked, lead), is_guess=is_guess)
     if chained:
-        likely = _in_chain(chained, mine, lead, redirect) if is_guess else _narrowed(chained, lead.is_for)
+        likely = _in_chain(chained, mine, asked, lead, redirect) if is_guess else _narrowed(chained, lead.is_for)
         return _part(likely, is_guess=is_guess)
     if not (asked.submits or redirect):
         return None  # nor is a page of which no more is known
@@ -148,12 +148,16 @@ def _with_an_earlier_state(
     return [journey for journey in alone if lead.may_be_asked_by(journey)]
 
 
-def _in_chain(chained: list[Journey], mine: Collection[Journey], lead: Lead, redirect: Target | None) -> list[Journey]:
+def _in_chain(
+    chained: list[Journey], mine: Collection[Journey], asked: Asked, lead: Lead, redirect: Target | None
+) -> list[Journey]:
     """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
     others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
+    certain = [journey for journey in chained if not follows_by_guess(journey, asked)]
     return _narrowed(
         [*chained, *others],
         lead.is_for,
+        lambda journey: journey in certain,
         lambda journey: (lead.hands_out or lead.request is not None) and both_stateless(journey, redirect),
         lambda journey: journey in chained,
         lead.may_be_asked_by,
@@ -188,13 +192,27 @@ def of_callback(
     )
 
 
-def rivals(journeys: Journeys, asked: Asked, journey: Journey) -> list[Journey]:
-    """Others than the journey whose callback request this may be: nothing but the time tells them apart."""
-    own = asked.own
-    if not both_stateless(journey, own) or follows(journey, asked):
-        return []
-    waiting = [other for other in journeys.waiting_in(asked.browser) if other is not journey]
-    return [other for other in waiting if own.endpoint in other.app_endpoints and both_stateless(other, own)]
+def note_rivals(journeys: Journeys, asked: Asked, journey: Journey, landing: Target) -> None:
+    """Note in what the logins differ whose landing this may be, where nothing but the time tells them apart."""
+    is_chained = follows(journey, asked)
+    if is_chained:
+        journey.unsure = frozenset()
+    if not both_stateless(journey, landing):
+        return
+    rivals = [
+        other
+        for other in _waiting_for(journeys, asked)
+        if landing.endpoint in other.app_endpoints
+        and both_stateless(other, landing)
+        and (follows(other, asked) or not is_chained)
+    ]
+    unsure = frozenset(
+        name
+        for name in ("client_id", "redirect_uri")
+        if any(getattr(other.request, name) != getattr(journey.request, name) for other in rivals)
+    )
+    for one in (journey, *rivals):
+        one.unsure |= unsure
 
 
 def _told(
@@ -207,10 +225,8 @@ def _told(
     due = [journey for journey in sent_here if not journey.callback_seen]
     if due:
         return due
-    # What was brought before is brought again, unless it comes from the page of a login that waits. It may be that
-    # one's, too, if it says nothing that only one login can say.
-    may_be_new = code is None and state is None and any(both_stateless(journey, own) for journey in waiting)
-    if sent_here and not chained and not may_be_new:
+    # What was brought before is brought again, unless it comes from the page of a login that waits.
+    if sent_here and not chained and not _may_be_new(asked, sent_here, waiting):
         return sent_here
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
     if as_landed := [journey for journey in same_code if journey.landing and journey.landing.state == state]:
@@ -233,6 +249,18 @@ def _told(
     if chained and not any(follows(journey, asked) for journey in begun):
         begun = []  # an earlier login's state, brought from the page of one that waits
     return same_code or begun
+
+
+def _may_be_new(asked: Asked, sent_here: Collection[Journey], waiting: Collection[Journey]) -> bool:
+    """Whether what was brought before may be another login's now: it says nothing that only one login can say.
+
+    To load a page again names the page again that had led there.
+    """
+    own, page = asked.own, endpoint_of(asked.referer)
+    if own.query.has("code", "state") or page is None or own.endpoint is None or page.host == own.endpoint.host:
+        return False
+    is_loaded_again = any(asked.page == journey.brought_from for journey in sent_here)
+    return not is_loaded_again and any(both_stateless(journey, own) for journey in waiting)
 
 
 def _strayed(

@@ -66,7 +66,6 @@ class History:
         self._redeemed: Ageing[Digest, bool] = Ageing()
         self._injected: Ageing[Digest, bool] = Ageing()
         self._redirected: Ageing[Key, Literal["journey", "elsewhere"]] = Ageing()
-        self._sent_on: Ageing[Key, bool] = Ageing()
         self._endpoints: Ageing[Endpoint, bool] = Ageing()
         self._runs: Ageing[Digest, _Run] = Ageing()
         self._tokens: Ageing[Digest, _Token] = Ageing()
@@ -147,17 +146,6 @@ class History:
     def redirected(self, target: Target) -> Literal["journey", "elsewhere"] | None:
         """Whether a response redirected there that belongs to a journey, or to none; ``None``: none did."""
         return self._redirected.get(target.key)
-
-    def send_on(self, target: Target) -> None:
-        """Note where a callback request was sent on to, with its code."""
-        self._sent_on[target.key] = True
-
-    def was_sent_on(self, target: Target) -> bool:
-        """Whether this is what follows when a callback request was sent on; it is so but once."""
-        is_sent_on = self._sent_on.get(target.key) is True
-        if is_sent_on:
-            self._sent_on[target.key] = False
-        return is_sent_on
 
     def expect_callback(self, endpoint: Endpoint | None, *, landed: bool) -> None:
         """Note an endpoint that was requested as redirect URI, or that something landed on."""

@@ -85,8 +85,10 @@ class Journey(Struct, kw_only=True):
     login_begun: bool = False
     landing: Landing | None = None
     landing_facts: LandingFacts | None = None
-    is_mistakable: bool = False
-    """Nothing but the time told whose callback it was: its own, or that of another login that waited."""
+    unsure: frozenset[str] = frozenset()
+    """What the other logins asked for otherwise whose landing it may have been: nothing but the time told."""
+    brought_from: Key | None = None
+    """The page that its first callback request came from."""
     callback_seen: bool = False
     app_visited_later: bool = False
     late: bool = False

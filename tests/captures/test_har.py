@@ -50,9 +50,9 @@ def test_chrome() -> None:
     ("sent", "more", "is_known"),
     [
         ("grant_type=authorization_code&code=c", [], False),
-        ("grant_type=authorization_code&code=c&client_id=my-app", [], True),
-        ("client_secret=s", [], True),
-        ("client_id=&xclient_id=my-app", [], False),
+        ("grant_type=authorization_code&code=c&client_id=my-app", [], False),
+        ("client_id=my-app&client_secret=s", [], True),
+        ("client_secret=&xclient_secret=s", [], False),
         ("grant_type=authorization_code&code=c", [["Cookie", "a=b"]], True),
         ("grant_type=authorization_code&code=c", [["Authorization", "Basic YTpi"]], True),
     ],

@@ -50,7 +50,7 @@ from lp_sentinel.uri import DEFAULT_PORTS
 _PORTS = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]{0,300})(|[/?#].*)", re.DOTALL)
-_NAMES_CLIENT = re.compile(rb"(?:^|&)client_(?:id|secret)=[^&]")
+_HAS_SECRET = re.compile(rb"(?:^|&)client_secret=[^&]")
 _named = lru_cache(1 << 12)(split_authority)
 
 
@@ -148,7 +148,7 @@ def _tells_who_asks(entry: Entry, sent: RequestBody | None, headers: Headers) ->
     """
     if not headers or entry.kind is None or any(name in ("authorization", "cookie") for name, _ in headers):
         return bool(headers)
-    return sent is None or _NAMES_CLIENT.search(_sent(sent, headers) or b"") is not None
+    return sent is None or _HAS_SECRET.search(_sent(sent, headers) or b"") is not None
 
 
 def _is_from_cache(entry: Entry, response: Response, answer: Headers) -> bool:

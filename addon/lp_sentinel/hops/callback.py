@@ -41,11 +41,7 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
     journey = attribution.of_callback(docket.journeys, asked, trusted, redirected_elsewhere=redirected == "elsewhere")
     is_known = redirected is not None or exchange.from_cache or exchange.hides_redirects
     explained = is_known or _is_explained(docket, asked)
-    # To go back in a browser brings nobody anything; what stands before an app may send its callback on, to https.
-    is_sent_on = history.was_sent_on(own)
-    repeats = not exchange.from_cache and history.calls_back(code) and not is_sent_on
-    if redirect and code and redirect.query.get("code") == code and redirect.endpoint != own.endpoint:
-        history.send_on(redirect)
+    repeats = not exchange.from_cache and history.calls_back(code)  # going back in a browser brings nobody anything
     altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
     if journey is None:
@@ -95,15 +91,14 @@ def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, ho
     journey.injected |= docket.history.was_injected(asked.own.query.get("code"))
     altered: tuple[str, ...] = ()
     if journey.landing is None:
-        if rivals := attribution.rivals(docket.journeys, asked, journey):
-            for one in (journey, *rivals):
-                one.is_mistakable = True
+        attribution.note_rivals(docket.journeys, asked, journey, asked.own)
         land(docket, journey, exchange, asked.own, hop)
     else:
         altered = _altered(journey, journey.landing, asked.own.query)
         if not journey.callback_seen:
             judge_late(docket, journey, exchange, hop)
-    journey.callback_seen = True
+    if not journey.callback_seen:
+        journey.callback_seen, journey.brought_from = True, asked.page
     docket.journeys.settle(journey)
     return altered
 

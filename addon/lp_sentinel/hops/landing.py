@@ -58,11 +58,10 @@ def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: E
     """Note a code that landed at ``endpoint``, and the journey in which it did."""
     if code is None or endpoint is None:
         return
-    request = journey.request if journey and not journey.is_mistakable else None
     issued = Issued(
         journey=journey.id if journey else None,
-        client_id=known(request.client_id) if request else None,
-        redirect_uri=request.redirect_uri if request else None,
+        client_id=known(journey.request.client_id) if journey and "client_id" not in journey.unsure else None,
+        redirect_uri=journey.request.redirect_uri if journey and "redirect_uri" not in journey.unsure else None,
         origin=endpoint.origin,
     )
     earlier = docket.history.issued(code)

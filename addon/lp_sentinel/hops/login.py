@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lp_sentinel import attribution
 from lp_sentinel.attribution import Part
 from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange
@@ -15,6 +16,8 @@ from lp_sentinel.uri import host_matches
 def judge_login(docket: Docket, exchange: Exchange, asked: Asked, part: Part, redirect: Target | None) -> None:
     """Follow a login a hop further; where it redirects to the app, judge what lands."""
     journey = part.journey
+    if redirect and redirect.endpoint in journey.app_endpoints:
+        attribution.note_rivals(docket.journeys, asked, journey, redirect)
     hop = docket.judgement.hop(exchange, "login", redirect)
     docket.follow(journey, hop, asked.own, redirect, is_guess=part.is_guess)
     if redirect is None:
