@@ -139,6 +139,13 @@ def test_more_words_than_there_are_stand_ins() -> None:
     assert len({*redacted(short[:60]).split()}) == 60, "each has its own as long as there are enough"
 
 
+def test_a_path_of_many_users() -> None:
+    redactor = Redactor()
+    assert took(lambda: redactor.url("app:" + "/a@" * 200_000)) < 24 * took(
+        lambda: redactor.url("app:" + "/a@" * 25_000)
+    )
+
+
 def test_of_a_long_query_little_more_than_its_text_is_remembered() -> None:
     judging, size = engine(), 0
     tracemalloc.start()

@@ -208,7 +208,7 @@ class Redactor:
         """A path in which user and password stand, as the authority was encoded once too often or has no slashes."""
 
         def shown(found: re.Match[str]) -> str:
-            is_authority = re.search(rf"{_SLASH}{_SLASH}\Z", found.string[: found.start(2)][-40:])
+            is_authority = re.search(rf"{_SLASH}{_SLASH}\Z", found.string[max(0, found.start(2) - 40) : found.start(2)])
             return found[1] + self.mask(found[2], 0) if is_authority or _COLON.search(found[2]) else found[0]
 
         return _USER_IN_PATH.sub(shown, path)

@@ -6,7 +6,7 @@ import gzip
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import pytest
@@ -84,6 +84,16 @@ def test_large_flows_of_an_unusual_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_large_flows_behind_a_web_socket(tmp_path: Path) -> None:
+    path = tmp_path / "large.flow"
+    with path.open("wb") as file:
+        file.write(written(unusual("websocket", 100_000)))
+        file.writelines(islice(Traffic(1).logins(), 100))
+        file.writelines(repeat(written(unusual("plain", 100_000_000)), 2))
+    assert peak(path, 20) < MOST
+
+
+@pytest.mark.slow
 def test_large_flows_that_are_packed(tmp_path: Path) -> None:
     path = tmp_path / "large.flow.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
@@ -103,6 +113,9 @@ def unusual(kind: str, size: int) -> Flow:
     assert flow.response
     if kind == "websocket":
         flow.websocket = WebSocketData(messages=[WebSocketMessage(2, True, b"x" * size)])
+        return flow
+    if kind == "plain":
+        flow.response.content = b"x" * size
         return flow
     flow.comment, flow.marked = "what a person wrote", ":star:"
     if kind == "sent":

@@ -127,6 +127,11 @@ def long_list(entry: Any, element: bytes) -> Iterator[bytes]:
     return log(filled(entry, '"MANY"', chain(many(element + b","), [element])))
 
 
+def long_member() -> Iterator[bytes]:
+    screenshots = [b'{"log":{"_screenshots":["a"', *many(b',"data:image/png;base64,%b"' % (b"QUJD" * 25_000))]
+    return chain(screenshots, [b'],"entries":[%b,' % json.dumps(LOGIN).encode(), json.dumps(SMALL).encode(), b"]}}"])
+
+
 def small_entries() -> Iterator[bytes]:
     return log(islice(many(json.dumps(SMALL).encode() + b","), 50))
 
@@ -144,6 +149,8 @@ def small_entries() -> Iterator[bytes]:
         pytest.param(token_answer, 1, id="a long token answer"),
         pytest.param(lambda: long_list(MESSAGES, MESSAGE), 1, id="many messages of a WebSocket"),
         pytest.param(lambda: long_list(COOKIES, COOKIE), 1, id="many cookies"),
+        pytest.param(long_member, 1, id="many strings that are of no entry"),
+        pytest.param(lambda: long_list({**SMALL, "_chunks": ["MANY"]}, b'"QUJD"'), 1, id="many strings in an entry"),
         pytest.param(small_entries, 1, id="many entries"),
     ],
 )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from lp_sentinel.captures import walk
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.layout import ENDING
 from lp_sentinel.config import Config
@@ -26,6 +27,10 @@ def flows_without_a_comma(count: int) -> bytes:
 def entries_that_another_one_holds(count: int) -> bytes:
     small = b",".join(b'{"k%06d":0}' % number for number in range(count))
     return b'{"log":{"version":"1","entries":[%b,{"_x":[%b]}]}}' % (small, small)
+
+
+def flows_that_are_none(count: int) -> bytes:
+    return b"0:}" * count
 
 
 def digits(count: int) -> bytes:
@@ -73,7 +78,15 @@ def read(path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("make", [flows_without_a_comma, entries_that_another_one_holds, digits])
+@pytest.mark.parametrize(
+    "make",
+    [
+        flows_without_a_comma,
+        entries_that_another_one_holds,
+        flows_that_are_none,
+        digits,
+    ],
+)
 def test_reading(make: Callable[[int], bytes], tmp_path: Path) -> None:
     path = tmp_path / "a"
     small, large = (min(took(read, path, make(count)) for _ in range(2)) for count in (1_000, 8_000))
@@ -88,3 +101,12 @@ def test_redacting(make: Callable[[int], bytes], tmp_path: Path) -> None:
     path = tmp_path / "a.har"
     small, large = (min(took(redact, path, make(count)) for _ in range(2)) for count in (1_000, 8_000))
     assert large < 24 * small + 0.05
+
+
+def test_objects_within_objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(walk, "_LONGEST", 1 << 16)
+    path = tmp_path / "a.har"
+    path.write_bytes(b'{"log":{"version":"1","entries":[{"request":{"url":"https://a.example/"}},' + b'{"a":' * 60_000)
+    with gather(path, Config()) as gathered:
+        assert gathered.held == 1
+        assert "broken after 1 entries" in str(gathered.problem)

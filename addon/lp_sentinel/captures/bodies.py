@@ -9,9 +9,9 @@ from lp_sentinel.captures.parts import LARGEST_BODY
 
 _LARGE = LARGEST_BODY + 2 * LONGEST_LENGTH
 """Bytes that a value takes, its length included."""
-_DROPPED = {b"7:content;": b"0:~", b"9:websocket;": b"0:~", b"8:messages;": b"0:]"}
-"""What may be large in a flow, and what stands for nothing of it."""
-_HOLDS_THEM = frozenset({b"7:request;", b"8:response;", b"6:backup;"})
+_DROPPED = {b"7:content;": b"0:~", b"7:content,": b"0:~", b"9:websocket;": b"0:~", b"8:messages;": b"0:]"}
+"""What may be large in a flow, and what stands for nothing of it. Texts were bytes in old versions."""
+_HOLDS_THEM = frozenset({b"7:request;", b"8:response;", b"6:backup;", b"7:request,", b"8:response,"})
 """Where it may be. Of what kind a value is says its last byte, so that it can't be told from that."""
 _LONGEST_KEY = 100
 _DEEPEST = 2

@@ -53,10 +53,9 @@ def extracted(surveyor: Surveyor, buffer: Buffer, begin: int, stop: int, base: i
         try:
             yield _read(buffer, survey.offsets[place] - base, place)
         except Unreadable as error:
-            survey.problems.append((place, str(error)))
+            survey.cannot_read(place, str(error))
             survey.others += 1
             yield nothing(place)
-    survey.problems.sort()
 
 
 def first_flow(buffer: Buffer, at: int) -> int:

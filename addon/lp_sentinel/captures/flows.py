@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from mitmproxy import http
-from mitmproxy.io import FlowReader
+from mitmproxy.io import FlowReader, compat
 
 from lp_sentinel.captures.bodies import without_bodies
 from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
@@ -112,6 +112,9 @@ def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:
 
 def load_flow(record: bytes) -> Flow:
     """The flow of a record, by mitmproxy's own reader; raises anything on what that does not expect."""
+    # Its converters remember the connections of all flows; whose they are is of no use here.
+    compat.client_connections.clear()
+    compat.server_connections.clear()
     for flow in FlowReader(io.BytesIO(record)).stream():
         return flow
     message = "it is empty"

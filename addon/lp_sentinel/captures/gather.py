@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lp_sentinel.captures import STANDARD_INPUT, is_file, open_capture, problem_of, ranges
 from lp_sentinel.captures.choose import Chosen, Source, choose
 from lp_sentinel.captures.extract import read_flow
-from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, Buffer, flow_end
+from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, VERSION, Buffer, flow_end
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError, Readable
 from lp_sentinel.captures.survey import Survey
@@ -142,18 +142,25 @@ def _mapped(path: Path | None) -> Iterator[mmap.mmap | None]:
 
 
 def holds_flows(head: Buffer) -> bool:
-    """Whether a file that begins like this holds flows of the usual layout, not packed."""
-    return bool(HEAD.match(head) or (LENGTH.match(head) and HEAD.search(head, 0, HEAD_SIZE)))
+    """Whether a file that begins like this holds flows of today's format, not packed."""
+    if LENGTH.match(head) is None:
+        return False
+    end = flow_end(head, 0)
+    return head[end - len(VERSION) : end] == VERSION or HEAD.search(head, 0, HEAD_SIZE) is not None
 
 
 def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str | None:
     """What was wrong with a flow file of ``size`` bytes; ``ahead`` stands where its last whole flow ends."""
-    found = [f"flow {place} cannot be read: {problem}" for place, problem in survey.problems]
+    problem, count = None, survey.unread
+    if survey.problem:
+        place, why = survey.problem
+        problem = f"flow {place} cannot be read: {why}"
     if survey.stop < size:
         is_cut = survey.stop + flow_end(ahead, 0) > size or (ahead.isdigit() and len(ahead) < LONGEST_LENGTH)
         what = "the file ends in the middle of a flow" if is_cut else "no flow begins there"
-        found.append(f"broken after {len(survey.offsets)} flows, at byte {size if is_cut else survey.stop}: {what}")
-    return problem_of(name, found[0], len(found)) if found else None
+        where = f"broken after {len(survey.offsets)} flows, at byte {size if is_cut else survey.stop}"
+        problem, count = problem or f"{where}: {what}", count + 1
+    return problem_of(name, problem, count) if problem else None
 
 
 def _spool(

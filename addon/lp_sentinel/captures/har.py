@@ -33,6 +33,7 @@ from lp_sentinel.captures.har_types import (
     text_of,
 )
 from lp_sentinel.captures.parts import (
+    LARGEST_BODY,
     NO_ANSWER,
     is_injected,
     may_have_token,
@@ -258,7 +259,7 @@ def _sent(request: RequestBody | None, headers: Headers) -> bytes | None:
         return _empty(request.size, headers) if request.size == 0 else None
     if data.text is None:
         return None
-    return bytes_of(data.text, data.encoding) if data.text else _empty(request.size, headers)
+    return _body(data.text, data.encoding) if data.text else _empty(request.size, headers)
 
 
 def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
@@ -267,7 +268,12 @@ def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
         return None
     if content.text is None:
         return _empty(content.size, headers) if content.size == 0 else None
-    return bytes_of(content.text, content.encoding) if content.text else _empty(content.size, headers)
+    return _body(content.text, content.encoding) if content.text else _empty(content.size, headers)
+
+
+def _body(text: Scalar, encoding: Scalar) -> bytes | None:
+    body = bytes_of(text, encoding)
+    return body if body is None or len(body) <= LARGEST_BODY else None
 
 
 def _empty(size: Scalar, headers: Headers) -> bytes | None:

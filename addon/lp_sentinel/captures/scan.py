@@ -237,7 +237,7 @@ def _pass_unusual(found: Survey, buffer: Buffer, at: int, before: bytes, base: i
     try:
         exchange = read_unusual(buffer, at, end, place)
     except Unreadable as error:
-        found.problems.append((place, str(error)))
+        found.cannot_read(place, str(error))
         exchange = None
     if exchange is None:
         found.no_exchange(place)

@@ -54,12 +54,19 @@ class Survey:
     """When the last of all started."""
     before: dict[int, float | None] = field(default_factory=dict)
     """For those whose start is not known: when the one before it started."""
-    problems: list[tuple[int, str]] = field(default_factory=list)
-    """Entries that can't be read, and why."""
+    problem: tuple[int, str] | None = None
+    """The first entry that can't be read, and why."""
+    unread: int = 0
+    """How many can't be."""
     started: float | None = None
     """When the newest entry started of which that is known."""
     stop: int = 0
     """Of a flow file: behind the last whole entry."""
+
+    def cannot_read(self, place: int, why: str) -> None:
+        """Note an entry that can't be read."""
+        self.unread += 1
+        self.problem = min(self.problem or (place, why), (place, why))
 
     def add(self, exchange: Exchange, place: int) -> None:
         """Note an exchange that was read in another way than from its layout."""
@@ -148,7 +155,10 @@ class Survey:
         self.others += other.others
         for place, started in other.before.items():
             self.before[first + place] = self.started if started is None else started
-        self.problems += ((first + place, problem) for place, problem in other.problems)
+        if other.problem:
+            place, why = other.problem
+            self.cannot_read(first + place, why)
+            self.unread += other.unread - 1
         if other.started is not None and other.latest is not None:
             self.passed(other.latest)
             self.started = other.started

@@ -21,6 +21,8 @@ _LONGEST_STRING = 8 * CHUNK
 # Of a longer entry no more is kept than has to be.
 _LONGEST = 16 * CHUNK
 _MARKS = 4
+_DEEPEST = 3
+"""Of an entry nothing is read that stands deeper."""
 _PIECE = 1 << 17
 """What is read at a time: little enough to be still in the processor's cache when it is copied."""
 _QUOTE = ord('"')
@@ -34,6 +36,7 @@ _BETWEEN_BRACKETS = rb"(?:" + _FLAT + rb"|\{(?:" + _FLAT + rb")*+\}|\[(?:" + _FL
 _TOKEN = re.compile(rb'[\s,:]*+("' + _REST_OF_STRING + rb'"|[{}\[\]]|[^\s,:"{}\[\]]++)', re.DOTALL)
 _BEFORE_TOKEN = re.compile(rb"[\s,:]*+")
 _BRACKET = re.compile(_BETWEEN_BRACKETS + rb"([{}\[\]])", re.DOTALL)
+_WHOLE = re.compile(_BETWEEN_BRACKETS, re.DOTALL)
 _UNFINISHED = re.compile(_BETWEEN_BRACKETS + rb'"', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _SEPARATOR = re.compile(rb"[\s,]*+")
@@ -193,6 +196,8 @@ class Walk:
             if match is None:
                 if keep and self._end - self._keep > _LONGEST:
                     return False
+                if not keep and (whole := self._match(_WHOLE)):
+                    self._at = self._keep = whole.end()
                 self._more()
                 continue
             depth += 1 if match[1] in b"{[" else -1
@@ -201,18 +206,18 @@ class Walk:
                 self._keep = self._at
         return True
 
-    def _value(self) -> bytes:
+    def _value(self, depth: int = 0) -> bytes:
         """The text of the value that begins with the token just taken; of what is too long, no more than can be."""
         opening = bytes(self._window[self._keep : self._keep + 1])
         if opening not in b"{[" or self._close(keep=True):
             return self._kept()
         self._at = self._keep + 1
-        if opening == b"{":
-            return self._shortened()
+        if opening == b"{" and depth < _DEEPEST:
+            return self._shortened(depth)
         self.skip(opening)
         return b"null"
 
-    def _shortened(self) -> bytes:
+    def _shortened(self, depth: int) -> bytes:
         """An object that was opened, without the members that only its tool knows and without long strings."""
         members, size = list[bytes](), 0
         for key in self.members():
@@ -220,7 +225,7 @@ class Walk:
             if key.startswith(b'"_') or size > _LONGEST:
                 self.skip(value)
                 continue
-            members.append(key + b":" + (b'""' if len(value) > CHUNK else self._value()))
+            members.append(key + b":" + (b'""' if len(value) > CHUNK else self._value(depth + 1)))
             size += len(members[-1])
         return b"{%b}" % b",".join(members)
 
