@@ -20,7 +20,8 @@ def test_order_and_length(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nothing" not in held
     held.sort([(place % 4, place) for place in range(20)])
     expected = [*things[::4], *things[1::4], *things[2::4], *things[3::4]]
-    assert list(held) == expected
+    assert list(held) == [held[place] for place in range(20)] == held[:] == expected
+    assert (held[-1], held[2:4]) == (expected[-1], expected[2:4])
     again: Shelf[str] = pickle.loads(pickle.dumps(held))  # noqa: S301  (our own)
     assert list(again) == expected
 

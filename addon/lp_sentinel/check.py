@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,9 +34,9 @@ class Judged(NamedTuple):
     capture: str
     exchanges: int
     """How many were read."""
-    findings: Collection[Finding]
+    findings: Sequence[Finding]
     """By place in the capture, then by rule."""
-    journeys: Collection[JourneySummary]
+    journeys: Sequence[JourneySummary]
     problem: str | None
     """Why the capture could not be read, or not to its end."""
 

@@ -6,14 +6,14 @@ import pickle
 import tempfile
 import weakref
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, overload
 
 _KEPT = 2_000
 """So many are kept as they are; the others go to a temporary file."""
 
 
-class Shelf[T](Collection[T]):
+class Shelf[T](Sequence[T]):
     """Things in the order in which they were put here, or sorted. It takes some 20 bytes for each, and no more."""
 
     def __init__(self, things: Iterable[T] = ()) -> None:
@@ -45,8 +45,15 @@ class Shelf[T](Collection[T]):
     def __iter__(self) -> Iterator[T]:
         return map(self._get, range(len(self)) if self._order is None else self._order)
 
-    def __contains__(self, thing: object) -> bool:
-        return any(thing == other for other in self)
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
+        numbers = range(len(self)) if self._order is None else self._order
+        return self._get(numbers[place]) if isinstance(place, int) else [*map(self._get, numbers[place])]
 
     def __reduce__(self) -> tuple[Callable[[Iterable[T]], Shelf[T]], tuple[list[T]]]:
         return Shelf, (list(self),)

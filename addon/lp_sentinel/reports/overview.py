@@ -42,15 +42,14 @@ def row(
     *,
     is_whole: bool,
 ) -> Row:
-    found = list(findings)
-    return Row(
-        capture,
-        exchanges,
-        sum(1 for _ in journeys),
-        Counter(finding.severity for finding in found if finding.counts),
-        sum(not finding.counts for finding in found),
-        is_whole,
-    )
+    severities: Counter[Severity] = Counter()
+    excused = 0
+    for finding in findings:
+        if finding.counts:
+            severities[finding.severity] += 1
+        else:
+            excused += 1
+    return Row(capture, exchanges, sum(1 for _ in journeys), severities, excused, is_whole)
 
 
 def overview(rows: Iterable[Row]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
@@ -60,14 +61,16 @@ class Terminal:
         """Print what the next blocks are about."""
         self._print(Text(printable(text, 2 * _LONGEST_NAME), style="bold underline"), width=self._width)
 
-    def capture(self, journeys: Iterable[JourneySummary], findings: Iterable[Finding]) -> None:
+    def capture(self, journeys: Iterable[JourneySummary], findings: Sequence[Finding]) -> None:
         """Print the blocks of a capture: its journeys, then what was found on no journey."""
-        of_journey: defaultdict[str | None, list[Finding]] = defaultdict(list)
-        for finding in findings:
-            of_journey[finding.journey].append(finding)
+        # Only where they stand: there may be more than fit in memory.
+        of_journey: defaultdict[str | None, array[int]] = defaultdict(lambda: array("I"))
+        for place, finding in enumerate(findings):
+            of_journey[finding.journey].append(place)
         for journey in journeys:
-            self.journey(journey, of_journey.pop(journey.journey, ()))
-        for _, some in groupby(chain.from_iterable(of_journey.values()), key=lambda finding: finding.index):
+            self.journey(journey, [findings[place] for place in of_journey.pop(journey.journey, ())])
+        rest = (findings[place] for place in chain.from_iterable(of_journey.values()))
+        for _, some in groupby(rest, key=lambda finding: finding.index):
             self.apart(list(some))
 
     def journey(self, journey: JourneySummary, findings: Sequence[Finding], *, hops_shown: int = 0) -> bool:
