@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
+from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH, flow_end
 from lp_sentinel.captures.parts import LARGEST_BODY
 
 _LARGE = LARGEST_BODY + 2 * LONGEST_LENGTH
@@ -36,10 +36,10 @@ def without_bodies(source: Source, size: int, depth: int = 0) -> bytes:
     source.skip(length.end())
     left = size - length.end() - 1
     pieces: list[bytes] = []
-    while 0 < (taken := _size(source)) <= min(left, _LONGEST_KEY):
+    while 0 < (taken := flow_end(source.peek(LONGEST_LENGTH), 0)) <= min(left, _LONGEST_KEY):
         pieces.append(key := source.read(taken))
         left -= taken
-        taken = _size(source)
+        taken = flow_end(source.peek(LONGEST_LENGTH), 0)
         if not 0 < taken <= left:
             break
         if taken > _LARGE and key in _DROPPED:
@@ -52,9 +52,3 @@ def without_bodies(source: Source, size: int, depth: int = 0) -> bytes:
     pieces.append(source.read(left))
     held = b"".join(pieces)
     return b"%d:%b%b" % (len(held), held, source.read(1))
-
-
-def _size(source: Source) -> int:
-    """How many bytes the value takes that comes next; 0 if none does."""
-    length = LENGTH.match(source.peek(LONGEST_LENGTH))
-    return length.end() + int(length[1]) + 1 if length else 0
