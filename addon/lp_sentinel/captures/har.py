@@ -145,11 +145,12 @@ def exchange_of(found: Found) -> Exchange:
 def _tells_who_asks(entry: Entry, sent: RequestBody | None, headers: Headers) -> bool:
     """Whether what an app authenticated itself with would be known. Every request has some headers.
 
-    Chrome leaves out Authorization and cookies unless it is told not to.
+    Chrome leaves out Authorization and cookies unless it is told not to; a secret that was sent may tell even so.
     """
-    if not headers or entry.kind is None or any(name in ("authorization", "cookie") for name, _ in headers):
-        return bool(headers)
-    return sent is None or _HAS_SECRET.search(_sent(sent, headers) or b"") is not None
+    if not headers:
+        return False
+    is_whole = entry.kind is None or any(name in ("authorization", "cookie") for name, _ in headers)
+    return is_whole or sent is None or _HAS_SECRET.search(_sent(sent, headers) or b"") is not None
 
 
 def _is_from_cache(entry: Entry, response: Response, answer: Headers) -> bool:
