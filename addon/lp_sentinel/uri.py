@@ -41,7 +41,10 @@ _LOOPBACK_IP = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]")
 
 
 class Endpoint(NamedTuple):
-    """Where a URI leads, without its query: what RFC 6749 section 3.1.2.3 compares, normalised by RFC 3986 6.2."""
+    """Where a URI leads, without its query: what RFC 6749 section 3.1.2.3 compares, normalised by RFC 3986 6.2.
+
+    A path at http or https is as browsers ask for it; what is percent-encoded there already stays as it is.
+    """
 
     scheme: str
     host: str

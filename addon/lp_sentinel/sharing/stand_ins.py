@@ -19,7 +19,10 @@ from lp_sentinel.taken_out import is_taken_out
 
 _INDEXED = 6
 """Characters: shorter secrets are replaced where they are expected, and not looked for elsewhere."""
-_MOST_TRIES, _FEW_TRIES, _LONGEST_CROWDED = 1000, 60, 4
+_MOST_TRIES, _FEW_TRIES = 1000, 60
+"""To make a stand-in that no other secret has; and where nearly all are known to be taken."""
+_LONGEST_CROWDED = 4
+"""Characters: of longer texts there are always enough."""
 _LONGEST_TRUNCATED = 1 << 10
 _HEX = re.compile(r"[0-9a-f]*")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
