@@ -1,21 +1,26 @@
-"""What judging on a cluster grows with: each kind of task done here, one after the other, and what it took."""
+"""What judging on a cluster grows with: all tasks done here, one after the other, and what they took."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import process_time
-from typing import Any, NamedTuple
+from time import thread_time_ns
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from unittest.mock import patch
 
-from lp_sentinel.cluster import work
-from lp_sentinel.cluster.foreman import PIECE, RANGE
+from lp_sentinel.check import Judged
+from lp_sentinel.cluster import foreman, work
+from lp_sentinel.cluster.foreman import RANGE
 from lp_sentinel.cluster.sources import Source
-from lp_sentinel.cluster.standard import Standard
 from lp_sentinel.config import Config
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 _PIECES = 4
 _GB = 1e9
@@ -50,61 +55,62 @@ class Constants(NamedTuple):
     """Bytes that come back to the client, a GB."""
 
 
+class _Done(work.Sealed):
+    """What a task gave."""
+
+    def result(self) -> work.Sealed:
+        return self
+
+
+class _Here:
+    """In place of a cluster: each task is done as it is handed in, and it is noted what it took."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self.took: Counter[str] = Counter()
+        """Nanoseconds, by task."""
+        self.kept = self.exchanges = 0
+        """Bytes of what ranges hold, and exchanges in pieces."""
+
+    def submit(self, task: Callable[..., work.Sealed], *given: Any, pure: bool) -> _Done:  # noqa: ARG002
+        begin = thread_time_ns()
+        done = _Done(task(*given).value)
+        self.took[task.__name__] += thread_time_ns() - begin
+        if task.__name__ == "extract_range":
+            self.kept += len(pickle.dumps(done.value))
+        elif task.__name__ == "piece":
+            self.exchanges += len(done.value)
+        return done
+
+    def nthreads(self) -> dict[str, int]:
+        return {"here": self._workers}
+
+
 def measure(path: Path) -> Constants:
-    """Do the tasks of a flow file as a foreman hands them out."""
-    size = path.stat().st_size
-    source = Source(str(path), str(path), size)
-    standard = Standard(Project(Config(), load_rules()), Redactor())
-    ranges = [(begin, min(begin + RANGE, size)) for begin in range(0, size, RANGE)]
-    extracting, parts = _timed(lambda: [_done(work.extract_range, standard, source, *one) for one in ranges])
-    alone, settled = _timed(lambda: _settled(standard, source, parts, 1, PIECE))
-    choosing, divided = _timed(lambda: _settled(standard, source, parts, _PIECES, 1))
-    in_pieces, _ = _timed(lambda: _judged_in_pieces(standard, divided))
-    exchanges = sum(map(len, divided.pieces))
+    """Have a foreman judge a flow file as a whole, and in pieces."""
+    giga = path.stat().st_size / _GB
+    whole, pieces = _Here(1), _Here(_PIECES)
+    returned = len(pickle.dumps(_judged(whole, path)))
+    with patch.object(foreman, "PIECE", 1):
+        _judged(pieces, path)
+    choosing = pieces.took["settle"] + pieces.took["fetch"]
+    judging = whole.took["settle"] + whole.took["fetch"] - choosing
+    in_pieces = sum(pieces.took[task] for task in ("judge_piece", "told", "are_equal", "unite"))
     return Constants(
-        extracting / (size / _GB),
-        sum(len(pickle.dumps(part)) for part in parts) / size,
-        exchanges / (size / _GB),
-        choosing / exchanges,
-        max(alone - choosing, 0.0) / exchanges,
-        in_pieces / exchanges,
-        len(pickle.dumps(settled.judged)) / (size / _GB),
+        whole.took["extract_range"] / 1e9 / giga,
+        whole.kept / _GB / giga,
+        pieces.exchanges / giga,
+        choosing / 1e9 / pieces.exchanges,
+        judging / 1e9 / pieces.exchanges,
+        in_pieces / 1e9 / pieces.exchanges,
+        returned / giga,
     )
 
 
-def _timed[T](call: Callable[[], T]) -> tuple[float, T]:
-    begin = process_time()
-    result = call()
-    return process_time() - begin, result
-
-
-def _done(task: Callable[..., work.Sealed], *given: Any) -> Any:
-    return work.opened(task(*given))
-
-
-def _settled(standard: Standard, source: Source, parts: Sequence[work.Part], most: int, least: int) -> work.Settled:
-    fetched: list[list[Any]] = [[] for _ in parts]
-    while True:
-        settled: work.Settled = _done(work.settle, standard, source, [*parts], fetched, most, least)
-        if not settled.missing:
-            return settled
-        for number, places in settled.missing.items():
-            fetched[number].append(_done(work.fetch, source, parts[number], places))
-
-
-def _judged_in_pieces(standard: Standard, settled: work.Settled) -> None:
-    def judge(standard: Standard, heard: Any) -> list[Any]:
-        pieces = enumerate(settled.pieces)
-        return [_done(work.judge_piece, standard, "archive", piece, number, heard) for number, piece in pieces]
-
-    heard = _done(work.told, judge(_done(work.without_rules, standard), []))
-    while True:
-        judged = judge(standard, heard)
-        told = _done(work.told, judged)
-        if _done(work.are_equal, told, heard):
-            _done(work.unite, "archive", settled, judged)
-            return
-        heard = told
+def _judged(cluster: _Here, path: Path) -> list[Judged]:
+    project = Project(Config(), load_rules())
+    sources = [Source(str(path), str(path), path.stat().st_size)]
+    return list(foreman.judge_all(cast("Client", cluster), sources, project, Redactor()))
 
 
 def table(realistic: Constants, logins: Constants) -> Iterator[str]:
