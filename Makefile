@@ -37,7 +37,7 @@ check: .venv/installed  ## lint, format and types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench: .venv/installed  ## measure against mitmproxy's own readers, in ten minutes (more with SIZE=megabytes)
+bench: .venv/installed  ## measure against mitmproxy's own readers, in a quarter of an hour (more with SIZE=megabytes)
 	.venv/bin/python -m bench $(if $(SIZE),--size $(SIZE))
 
 docs: .venv/installed  ## make rules/README.md from the rule files
