@@ -27,7 +27,7 @@ def test_case(example: Example) -> None:
     case = example.data
     engine = Engine(example_config(example), BOOK, Redactor())
     exchanges = sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)
-    verdicts = [*map(engine.feed, exchanges), engine.close()]
+    verdicts = [*map(engine.feed, exchanges), *engine.close()]
     findings = [finding for verdict in verdicts for finding in verdict.findings]
     assert sorted({finding.rule for finding in findings}) == sorted(case["expect"]), [f.message for f in findings]
     if "outcomes" in case:

@@ -45,9 +45,9 @@ class Session:
         return self.fed - 1
 
     def close(self) -> None:
-        verdict = self.engine.close()
-        self.findings += verdict.findings
-        self.closed += verdict.closed
+        for verdict in self.engine.close():
+            self.findings += verdict.findings
+            self.closed += verdict.closed
 
 
 def possible(way: Way, fault: Fault) -> bool:

@@ -21,7 +21,7 @@ from tests.reports.runs import Run, report
 
 def judged(config: Config, exchanges: list[Exchange], redactor: Redactor) -> Run:
     engine = Engine(config, BOOK, redactor, "planted.har")
-    verdicts = [*map(engine.feed, exchanges), engine.close()]
+    verdicts = [*map(engine.feed, exchanges), *engine.close()]
     findings = [one for verdict in verdicts for one in verdict.findings]
     return Run(findings, [one for verdict in verdicts for one in verdict.closed], CaptureEnd("planted.har", 0))
 

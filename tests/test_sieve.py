@@ -46,7 +46,7 @@ def through_the_sieve(given: Sequence[Flow], project: Project) -> tuple[list[Any
     session.close()
     assert session.exchanges == sum(isinstance(flow, http.HTTPFlow) for flow in given)
     assert not session.sieve.under_way
-    return _told([*verdicts, engine.close()]), let_by
+    return _told([*verdicts, *engine.close()]), let_by
 
 
 def whole(given: Sequence[Flow], project: Project) -> list[Any]:
@@ -57,7 +57,7 @@ def whole(given: Sequence[Flow], project: Project) -> list[Any]:
             exchange = exchange_of(flow, index)
             engine.announce(exchange)
             verdicts.append(engine.feed(exchange))
-    return _told([*verdicts, engine.close()])
+    return _told([*verdicts, *engine.close()])
 
 
 def _told(verdicts: Sequence[Verdict]) -> list[Any]:

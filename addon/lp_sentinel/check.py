@@ -97,7 +97,7 @@ def judge_gathered(capture: str, gathered: Gathered, project: Project, redactor:
     def judge() -> Iterator[Verdict]:
         for exchange in _announced(gathered.exchanges, engine):
             yield engine.pass_by(exchange) if isinstance(exchange, float) else engine.feed(exchange)
-        yield engine.close()
+        yield from engine.close()
 
     for verdict in judge():
         for finding in verdict.findings:

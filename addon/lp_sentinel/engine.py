@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from lp_sentinel import attribution
@@ -103,14 +104,15 @@ class Engine:
         if exchange.injected and token_path(exchange.path):
             self._docket.history.inject(read_token_request(exchange).get("code"))
 
-    def close(self) -> Verdict:
-        """The capture has ended: judge what was deferred and what is still open."""
+    def close(self) -> Iterator[Verdict]:
+        """The capture has ended: judge what was deferred, then each login of which more was kept."""
         docket = self._docket
         while docket.renewals:
             judge_renewal(docket, docket.renewals.popleft())
+        yield self._verdict(None, None)
         for journey in sorted(docket.journeys, key=lambda journey: journey.number):
             self._close(docket.journeys.remove(journey))
-        return self._verdict(None, None)
+            yield self._verdict(None, None)
 
     def journey(self, name: str) -> JourneySummary | None:
         """A journey as it stands now; ``None`` when it is closed or was never seen."""

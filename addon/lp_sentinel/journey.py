@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from lp_sentinel.chain import Chain
 from lp_sentinel.exchange import Browser
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
@@ -110,7 +111,7 @@ class Journey(Struct, kw_only=True):
     """Where its hops were,"""
     sent_to: set[HostPort] = field(default_factory=set)
     """and where they redirected to."""
-    hops: list[JourneyHop] = field(default_factory=list)
+    hops: Chain = field(default_factory=Chain)
 
     def __post_init__(self) -> None:
         self.id = f"j{self.number}"

@@ -175,7 +175,7 @@ def slowly(path: Path, project: Project, at: Path | None = None) -> Report:
         problem = str(error)
     engine = Engine(project.config, project.book, PLAIN, str(path))
     announced = (one for one in _announced(in_order(exchanges), engine) if isinstance(one, Exchange))
-    verdicts = [*map(engine.feed, announced), engine.close()]
+    verdicts = [*map(engine.feed, announced), *engine.close()]
     findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
     journeys = (one for verdict in verdicts for one in verdict.closed)
     return reported(at or path, len(exchanges), findings, journeys, problem)

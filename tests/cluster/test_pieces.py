@@ -44,7 +44,7 @@ def at_once(stream: Stream, project: Project) -> tuple[list[Finding], list[Journ
     verdicts = [
         engine.pass_by(one) if isinstance(one, float) else engine.feed(one) for one in _announced(stream, engine)
     ]
-    verdicts.append(engine.close())
+    verdicts += engine.close()
     findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
     return list(findings), [one for verdict in verdicts for one in verdict.closed]
 

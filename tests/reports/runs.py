@@ -56,7 +56,7 @@ def judged(capture: str | None = "captures/demo.har", logins: Sequence[tuple[Way
             verdicts.append(engine.feed(step.at(index, now)))
             now, index = now + 0.7, index + 1
         now += 1800
-    verdicts.append(engine.close())
+    verdicts += engine.close()
     findings = [one for verdict in verdicts for one in verdict.findings]
     return Run(findings, [one for verdict in verdicts for one in verdict.closed], CaptureEnd(capture, index))
 
@@ -106,6 +106,6 @@ def recorded(path: Path, config: Config) -> Run:
     """A capture as the command line judges it."""
     engine = Engine(config, BOOK, Redactor(), path.name)
     exchanges = in_order(list(read_capture(path)))
-    verdicts = [*map(engine.feed, exchanges), engine.close()]
+    verdicts = [*map(engine.feed, exchanges), *engine.close()]
     findings = [one for verdict in verdicts for one in verdict.findings]
     return Run(findings, [one for verdict in verdicts for one in verdict.closed], CaptureEnd(path.name, len(exchanges)))

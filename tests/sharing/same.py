@@ -16,7 +16,7 @@ BOOK = load_rules()
 def verdict(capture: Path, config: Config) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Findings and journeys, without the texts in which stand-ins may be shown."""
     engine = Engine(config, BOOK, Redactor())
-    verdicts = [*map(engine.feed, in_order(read_capture(capture))), engine.close()]
+    verdicts = [*map(engine.feed, in_order(read_capture(capture))), *engine.close()]
     findings = [
         (one.rule, one.index, one.hop, one.journey, one.severity, one.account, one.client_id, one.status, one.injected)
         for verdict in verdicts

@@ -209,7 +209,7 @@ class _Engine(Engine):
                 self.announce(turn.exchange)
         for event in others:
             self._hear(event)
-        verdicts.append(self.close())
+        verdicts += self.close()
         made_room = self._journeys.made_room
         return JudgedPiece(
             tuple(finding for verdict in verdicts for finding in verdict.findings),

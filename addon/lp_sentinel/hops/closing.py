@@ -28,21 +28,22 @@ def judge_closed(docket: Docket, journey: Journey) -> None:
         app_visited_later=journey.app_visited_later,
     )
     moment: dict[str, Facts | None] = {"request": journey.request, "app": journey.app, "closed": facts}
-    docket.judgement.ask("closed", moment, landing.hop if landing else journey.hops[-1], journey)
+    docket.judgement.ask("closed", moment, landing.hop if landing else journey.hops.last, journey)
 
 
 def summary(docket: Docket, journey: Journey, *, given_up: bool = False) -> JourneySummary:
     """A journey as it stands; ``given_up``: it had to make room before anything landed."""
+    hops = tuple(journey.hops)
     return JourneySummary(
         journey=journey.id,
         capture=docket.judgement.capture,
         account=docket.judgement.text(journey.request.account),
         client_id=docket.judgement.text(journey.request.client_id),
         outcome="unknown" if given_up else journey.outcome,
-        exchanges=tuple(hop.index for hop in journey.hops),
+        exchanges=tuple([hop.index for hop in hops]),
         findings=journey.findings,
         injected=journey.injected,
         started=journey.started,
         open=journey.waits,
-        hops=tuple(journey.hops),
+        hops=hops,
     )

@@ -185,8 +185,12 @@ class Session:
             steps.callback(self._take_off)
             steps.callback(self._settle)
             steps.callback(self._report_capture)
-            steps.callback(lambda: self._hand_on(self._engine.close()))
+            steps.callback(self._judge_open)
             self._judge_rest()
+
+    def _judge_open(self) -> None:
+        for verdict in self._engine.close():
+            self._hand_on(verdict)
 
     def _judge_rest(self) -> None:
         """Judge what is held back; an exchange that can't be judged takes no other with it."""

@@ -83,7 +83,7 @@ def _judged(book: RuleBook, rule: Rule, example: Example) -> list[Finding]:
     engine = Engine(config, book, Redactor(on=False))
     # A stable sort: what starts at the same time stays in the example's order.
     exchanges = sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)
-    verdicts = [*(engine.feed(exchange) for exchange in exchanges), engine.close()]
+    verdicts = [*(engine.feed(exchange) for exchange in exchanges), *engine.close()]
     return [finding for verdict in verdicts for finding in verdict.findings]
 
 
