@@ -9,6 +9,7 @@ from mitmproxy import http
 from mitmproxy.io import FlowReader, compat
 
 from lp_sentinel.captures.bodies import without_bodies
+from lp_sentinel.captures.content import content_of
 from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
@@ -37,9 +38,6 @@ _OF_REQUEST = {name.encode(): name for name in REQUEST_HEADERS}
 _OF_RESPONSE = {name.encode(): name for name in RESPONSE_HEADERS}
 _OF_BODY = {b"content-length": "content-length"}
 """Headers that matter, by how they are named on the wire in lower case."""
-
-# A token request or answer takes a few KB; more than this, compressed, is none or is meant to fill the memory.
-_LARGEST_ENCODED = 1 << 16
 
 
 def read_flows(stream: Stream) -> Iterator[Exchange]:
@@ -135,11 +133,6 @@ def _headers(message: http.Message, wanted: Mapping[bytes, str]) -> Headers:
 
 def _body(message: http.Message) -> bytes | None:
     raw = message.raw_content
-    if raw is None or (not raw and was_taken_out(_headers(message, _OF_BODY))):
+    if not raw and was_taken_out(_headers(message, _OF_BODY)):
         return None
-    if len(raw) > (_LARGEST_ENCODED if "content-encoding" in message.headers else LARGEST_BODY):
-        return None
-    try:
-        return message.get_content(strict=True)
-    except Exception:  # noqa: BLE001  (any codec of Python can be named as Content-Encoding, and fails in its own way)
-        return None
+    return content_of(message, LARGEST_BODY)

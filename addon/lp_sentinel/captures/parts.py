@@ -12,8 +12,8 @@ from lp_sentinel.uri import DEFAULT_PORTS, normal_host, parse_uri
 _LONGEST_AUTHORITY = 300
 NO_ANSWER = "status 0"
 """What is said of an exchange whose status stands for none, as it does in a HAR."""
-LARGEST_BODY = 1 << 20
-"""Bytes; a longer one is no token request or answer."""
+LARGEST_BODY = 1 << 17
+"""Bytes, decoded; a longer one is no token request or answer, which take a few kilobytes."""
 _LAST_PORT = 65535
 _ABSOLUTE_FORM = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 _NO_AUTHORITY = re.compile(r"[/?#\\]")

@@ -17,10 +17,14 @@ _PIECE = 1 << 12
 """Bytes that are held at a time: few, as they may come one by one."""
 
 
-def unpacker(packed: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """What reads unpacked what ``packed`` reads: EOFError where that ends too early, ValueError where it is broken."""
+def unpacker(packed: Callable[[int], bytes], window: int = 0) -> Callable[[int], bytes]:
+    """What reads unpacked what ``packed`` reads: EOFError where that ends too early, ValueError where it is broken.
+
+    ``window``: the most bytes that may be needed to look back; 0: as many as the library allows.
+    """
     frames = _Frames(packed)
-    read = zstandard.ZstdDecompressor().stream_reader(frames, read_across_frames=True).read1  # type: ignore[arg-type]
+    unpacking = zstandard.ZstdDecompressor(max_window_size=window)
+    read = unpacking.stream_reader(frames, read_across_frames=True).read1  # type: ignore[arg-type]
 
     def pull(size: int) -> bytes:
         try:

@@ -8,13 +8,14 @@ from mitmproxy import connection, dns, http, tcp, udp
 from mitmproxy.flow import Flow
 
 from lp_sentinel.authorize import token_path
+from lp_sentinel.captures.content import content_of
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.captures.parts import as_text
 from lp_sentinel.exchange import Headers
 from lp_sentinel.sharing.cleaner import Cleaner
 
 _LARGEST = 1 << 20
-"""Bytes, before they are unpacked: what may grow out of more would fill the memory."""
+"""Bytes, decoded; of a longer body nothing is kept."""
 _METHOD = re.compile(r"[A-Za-z\-]{1,20}")
 
 
@@ -87,10 +88,7 @@ def _clean_body(message: http.Message, cleaner: Cleaner, *, is_token: bool) -> N
     raw, headers = message.raw_content, message.headers
     if not raw:
         return
-    try:
-        content = message.get_content(strict=True) if len(raw) <= _LARGEST else None
-    except Exception:  # noqa: BLE001  (any codec of Python can be named as Content-Encoding, and fails in its own way)
-        content = None
+    content = content_of(message, _LARGEST)
     clean = cleaner.bodies.body(content, headers.get("content-type", ""), is_token=is_token) if content else None
     if clean is None:
         cleaner.leave_out("bodies")

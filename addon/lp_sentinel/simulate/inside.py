@@ -12,6 +12,8 @@ from urllib.parse import unquote_to_bytes
 from mitmproxy import ctx, http, tls
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from lp_sentinel.captures.content import content_of
+from lp_sentinel.captures.parts import LARGEST_BODY
 from lp_sentinel.sieve import glance
 from lp_sentinel.uri import host_matches, normal_host
 
@@ -129,7 +131,7 @@ def answer(wsgi: Callable[..., Any], request: http.Request) -> http.Response:
 def _environ(request: http.Request) -> dict[str, Any]:
     """The request as PEP 3333 has it."""
     path, _, query = request.data.path.partition(b"?")
-    body = request.get_content(strict=False) or b""
+    body = content_of(request, LARGEST_BODY) or b""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
