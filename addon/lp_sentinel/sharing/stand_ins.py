@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 from hashlib import blake2b
 
+from lp_sentinel.drawn import is_drawn
 from lp_sentinel.landing import ERROR_CODES
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.taken_out import is_taken_out
@@ -243,6 +244,8 @@ def folded(text: str) -> str:
 
 def looks_like_token(text: str) -> bool:
     """Whether a word is more likely to have been drawn than written."""
+    if is_drawn(text):
+        return True
     if len(text) < (_SHORTEST_NUMBER if text.isdigit() else _SHORTEST_TOKEN):
         return False
     if sum(map(str.isdigit, text)) >= _FEWEST_DIGITS or len(text) >= _LONGEST_WORD:

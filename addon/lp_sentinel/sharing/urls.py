@@ -8,16 +8,19 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from lp_sentinel.authorize import authorize_path, token_path
-from lp_sentinel.names import HARMLESS, KNOWN, NAME, URLS, has_joined_secret, is_name_alone, joined_secrets
+from lp_sentinel.names import (
+    HARMLESS,
+    KNOWN,
+    NAME,
+    URLS,
+    has_joined_secret,
+    holds_secret,
+    is_name_alone,
+    joined_secrets,
+)
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 from lp_sentinel.uri import scheme_of
-
-SECRETS = (KNOWN - HARMLESS - URLS) | {
-    "password", "passwd", "pwd", "pass", "api_key", "apikey", "secret", "token", "code_verifier", "code_challenge",
-    "client_assertion", "assertion", "login_hint", "id_token_hint", "session", "sid", "ticket", "otp", "pin",
-}  # fmt: skip
-"""What stands behind these names is secret whatever it looks like."""
 
 _DEEPEST = 3
 """A URL in a URL in a URL; what lies deeper is replaced as a whole."""
@@ -114,7 +117,7 @@ class Urls:
 
     def _path_value(self, name: str, raw: str, depth: int, *, is_redirect_uri: bool) -> str:
         """What stands behind a name in a path: ``/cb;sid=…``."""
-        if is_redirect_uri and name not in SECRETS and not looks_like_token(spell(raw).plain):
+        if is_redirect_uri and not holds_secret(name) and not looks_like_token(spell(raw).plain):
             self._stand_ins.spare(raw)
         return self.value(name, raw, "path segments", depth)
 
@@ -154,7 +157,7 @@ class Urls:
         if not raw_value.strip("=_"):
             # A token may stand there without a name, and end in "=".
             return raw if is_name_alone(name, equals, raw_value) else self._stand_ins.secret(raw, kind)
-        if is_redirect_uri and name not in SECRETS and not looks_like_token(value):
+        if is_redirect_uri and not holds_secret(name) and not looks_like_token(value):
             self._stand_ins.spare(raw_value)
         return self.name(raw_name, kind) + equals + self.value(name, raw_value, kind, depth + 1)
 
@@ -173,7 +176,7 @@ class Urls:
             return self.url(raw, depth, is_redirect_uri=name == "redirect_uri")
         if name in HARMLESS:  # a client id, too, that has a secret joined to it
             return self._harmless(raw, kind)
-        if name in SECRETS or name in URLS:
+        if holds_secret(name) or name in URLS:
             return self._stand_ins.secret(raw, kind, is_state=name == "state")
         if depth <= _DEEPEST and self.is_url(raw, depth):
             return self.url(raw, depth)
