@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures import is_file
@@ -68,8 +69,11 @@ def judge_all(
     """
     sizes = [size_of(path) for path in captures]
     if jobs > 1 and sum(sizes) >= WORTH_WORKERS:
-        _mine[:] = [(project, judging.redactor)]
-        with Workers(jobs, _begin, judging) as workers:
+        with (
+            TemporaryDirectory(prefix="lp-authorize-") as folder,
+            Workers(jobs, _begin, judging, Path(folder)) as workers,
+        ):
+            _mine[:] = [_Mine(project, judging.redactor, Path(folder))]
             judge_here = partial(judge_capture, project=project, redactor=judging.redactor, workers=workers)
             yield from _judge_by(workers, captures, sizes, partial(judge_here, advance=advance))
         return
@@ -83,16 +87,22 @@ def judge_capture(
     redactor: Redactor,
     workers: Workers | None = None,
     advance: Advance | None = None,
+    shared: Path | None = None,
 ) -> Judged:
-    """Judge what can be read of a capture; ``workers`` help with a large one."""
+    """Judge what can be read of a capture; ``workers`` help with a large one.
+
+    ``shared``: a folder in common with the process that what came of it is for.
+    """
     with gather(path, project.config, workers, advance) as gathered:
-        return judge_gathered(os.fspath(path), gathered, project, redactor)
+        return judge_gathered(os.fspath(path), gathered, project, redactor, shared)
 
 
-def judge_gathered(capture: str, gathered: Gathered, project: Project, redactor: Redactor) -> Judged:
+def judge_gathered(
+    capture: str, gathered: Gathered, project: Project, redactor: Redactor, shared: Path | None = None
+) -> Judged:
     """Judge what the engine must see of a capture."""
     engine = Engine(project.config, project.book, redactor, capture)
-    findings, journeys, places = Shelf[Finding](), Shelf[JourneySummary](), list[tuple[int, str]]()
+    findings, journeys, places = Shelf[Finding](shared), Shelf[JourneySummary](shared), list[tuple[int, str]]()
 
     def judge() -> Iterator[Verdict]:
         for exchange in _announced(gathered.exchanges, engine):
@@ -104,7 +114,7 @@ def judge_gathered(capture: str, gathered: Gathered, project: Project, redactor:
             findings.add(finding)
             places.append((finding.index, finding.rule))
         for journey in verdict.closed:
-            journeys.add(journey)
+            journeys.add(journey, 1 + len(journey.hops))
     findings.sort(places)
     return Judged(capture, gathered.held, findings, journeys, gathered.problem)
 
@@ -151,15 +161,21 @@ def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterato
     yield from ahead
 
 
-_mine: list[tuple[Project, Redactor]] = []
+class _Mine(NamedTuple):
+    project: Project
+    redactor: Redactor
+    shared: Path
+
+
+_mine: list[_Mine] = []
 """What a process of the pool judges by; one that was forked has it from the start."""
 
 
-def _begin(judging: Judging) -> None:
+def _begin(judging: Judging, shared: Path) -> None:
     if not _mine:
-        _mine.append((judging.project(), judging.redactor))
+        _mine.append(_Mine(judging.project(), judging.redactor, shared))
 
 
 def _judge(path: Path) -> Judged:
-    project, redactor = _mine[0]
-    return judge_capture(path, project, redactor)
+    mine = _mine[0]
+    return judge_capture(path, mine.project, mine.redactor, shared=mine.shared)

@@ -6,30 +6,45 @@ import pickle
 import tempfile
 import weakref
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, overload
 
 _KEPT = 2_000
-"""So many are kept as they are; the others go to a temporary file."""
+"""So much is kept as it is; what comes after it goes to a temporary file."""
+
+
+type _State[T] = tuple[list[T], array[int], array[int] | None, Path | None]
 
 
 class Shelf[T](Sequence[T]):
-    """Things in the order in which they were put here, or sorted. It takes some 20 bytes for each, and no more."""
+    """Things in the order in which they were put here, or sorted. It takes some 20 bytes for each, and no more.
 
-    def __init__(self, things: Iterable[T] = ()) -> None:
+    To another process it goes as a whole, unless both have a folder in common: then its file stays where it is, and
+    belongs to the one who takes it.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
+        """``shared``: the folder for its file."""
         self._kept: list[T] = []
+        self._weight = 0
         self._ends = array("Q", [0])
+        self._shared = shared
         self._file: Any = None
-        self._order: list[int] | None = None
-        for thing in things:
-            self.add(thing)
+        self._order: array[int] | None = None
 
-    def add(self, thing: T) -> None:
-        if len(self._kept) < _KEPT:
+    def add(self, thing: T, weight: int = 1) -> None:
+        """``weight``: as how many things it counts, one being about a kilobyte."""
+        if self._weight < _KEPT and len(self._ends) == 1:
             self._kept.append(thing)
+            self._weight += weight
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed when nobody has the shelf any more)
+            if self._shared:
+                self._file = tempfile.NamedTemporaryFile(dir=self._shared, delete=False)  # noqa: SIM115  (see below)
+            else:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed when nobody has the shelf any more)
             weakref.finalize(self, self._file.close)
         self._file.seek(self._ends[-1])
         size: int = self._file.write(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))
@@ -37,7 +52,7 @@ class Shelf[T](Sequence[T]):
 
     def sort[K: tuple[object, ...]](self, keys: list[K]) -> None:
         """Sort by ``keys``, of which there is one for each thing."""
-        self._order = sorted(range(len(self)), key=keys.__getitem__)
+        self._order = array("Q", sorted(range(len(self)), key=keys.__getitem__))
 
     def __len__(self) -> int:
         return len(self._kept) + len(self._ends) - 1
@@ -55,8 +70,20 @@ class Shelf[T](Sequence[T]):
         numbers = range(len(self)) if self._order is None else self._order
         return self._get(numbers[place]) if isinstance(place, int) else [*map(self._get, numbers[place])]
 
-    def __reduce__(self) -> tuple[Callable[[Iterable[T]], Shelf[T]], tuple[list[T]]]:
-        return Shelf, (list(self),)
+    def __getstate__(self) -> _State[T]:
+        if self._shared is None or self._file is None:
+            return list(self), array("Q", [0]), None, None
+        self._file.flush()
+        return self._kept, self._ends, self._order, Path(self._file.name)
+
+    def __setstate__(self, state: _State[T]) -> None:
+        self.__init__()  # type: ignore[misc]
+        self._kept, self._ends, self._order, file = state
+        if file:
+            self._file = file.open("r+b")
+            weakref.finalize(self, self._file.close)
+            with suppress(OSError):  # Windows removes none that is open; it goes with its folder
+                file.unlink()
 
     def _get(self, number: int) -> T:
         if number < len(self._kept):
@@ -64,5 +91,5 @@ class Shelf[T](Sequence[T]):
         number -= len(self._kept)
         begin, end = self._ends[number : number + 2]
         self._file.seek(begin)
-        thing: T = pickle.loads(self._file.read(end - begin))  # noqa: S301  (written by this process)
+        thing: T = pickle.loads(self._file.read(end - begin))  # noqa: S301  (written by this program, in this run)
         return thing
