@@ -205,7 +205,8 @@ def read_landing(
         target=endpoint_facts(endpoint) if endpoint else None,
         code=secret(query.get("code")),
         code_without_value="code" in query.names() and not query.has("code"),
-        state=secret(state),
+        # The very text that was sent: thousands of logins are remembered, and a state may be long.
+        state=request.state if state == request.state else secret(state),
         error=error,
         error_description=query.get("error_description"),
         on_requested=on_requested,

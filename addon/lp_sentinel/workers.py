@@ -6,7 +6,10 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING, Self
 
@@ -38,6 +41,12 @@ class Workers:
     def __init__(self, jobs: int, begin: Callable[..., object], *arguments: object) -> None:
         self._jobs, self._begin, self._arguments = jobs, begin, arguments
         self._pool: ProcessPoolExecutor | None = None
+        self._closing = ExitStack()
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where they may leave files for each other until all is done."""
+        return Path(self._closing.enter_context(TemporaryDirectory(prefix="lp-authorize-", ignore_cleanup_errors=True)))
 
     @property
     def ahead(self) -> int:
@@ -70,10 +79,20 @@ class Workers:
             for future in waiting:
                 future.cancel()
 
+    def rest(self) -> None:
+        """Let the processes end when they have done what they have in hand; others are started for what comes later."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, failure: object, *_: object) -> None:
+        with self._closing:
+            self._end(failure)
+
+    def _end(self, failure: object) -> None:
         if self._pool is None:
             return
         if failure is not None:  # nobody waits for what is in hand
