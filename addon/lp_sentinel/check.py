@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -98,7 +99,8 @@ def judge_gathered(
 ) -> Judged:
     """Judge what the engine must see of a capture."""
     engine = Engine(project.config, project.book, redactor, capture)
-    findings, journeys, places = Shelf[Finding](shared), Shelf[JourneySummary](shared), list[tuple[int, str]]()
+    findings, journeys, order = Shelf[Finding](shared), Shelf[JourneySummary](shared), array("Q")
+    ranks = {rule: rank for rank, rule in enumerate(sorted(project.book.by_id))}
 
     def judge() -> Iterator[Verdict]:
         for exchange in _announced(gathered.exchanges, engine):
@@ -108,10 +110,10 @@ def judge_gathered(
     for verdict in judge():
         for finding in verdict.findings:
             findings.add(finding)
-            places.append((finding.index, finding.rule))
+            order.append(finding.index * len(ranks) + ranks[finding.rule])
         for journey in verdict.closed:
             journeys.add(journey, 1 + len(journey.hops))
-    findings.sort(places)
+    findings.sort(order)
     return Judged(capture, gathered.held, findings, journeys, gathered.problem)
 
 
