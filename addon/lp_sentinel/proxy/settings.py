@@ -57,7 +57,7 @@ class Settings(NamedTuple):
     config: str
     project: Project
     plan: Plan
-    """The faults to inject: none, unless asked for."""
+    """The faults of lp_faults; others can be armed by command and on the live page."""
     reports: tuple[str, ...]
     fail_on: Severity | None
     """``None``: never."""
