@@ -26,7 +26,7 @@ class Lineup:
         self._besides: tuple[Armed, ...] = ()
         """The presets."""
         self._former: dict[str, Armed] = {}
-        """Those of earlier plans that were put in: they have a verdict, too."""
+        """Those of earlier plans that were injected: they have a verdict, too."""
         self._given = plan
         self._take(plan)
 
@@ -80,7 +80,7 @@ class Lineup:
         self._say(f"fault {name} is armed (seed {armed.fault.seed})")
 
     def off(self, name: str | None = None) -> None:
-        """Put in no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
+        """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
         chosen = [armed for armed in self.faults if name in (None, armed.fault.name)]
         if name is not None and not chosen:
             raise PlanError(unknown("fault", name, [armed.fault.name for armed in self.faults]))
@@ -89,7 +89,7 @@ class Lineup:
         self._say("all faults are off" if name is None else f"fault {name} is off")
 
     def known(self) -> Iterable[Armed]:
-        """Those that were put in, or may yet be; of each name the newest."""
+        """Those that were injected, or may yet be; of each name the newest."""
         return (self._former | {armed.fault.name: armed for armed in self.faults}).values()
 
 

@@ -32,7 +32,7 @@ class FaultVerdict(NamedTuple):
     fault: str
     verdict: Ending
     injected: int
-    """How often it was put in."""
+    """How often it was injected."""
     expected: str
     seen: str
     """What the app did next; for ``never matched``, nothing."""
@@ -49,7 +49,7 @@ class FaultVerdict(NamedTuple):
     @property
     def line(self) -> str:
         """The verdict in one line of text."""
-        times = "" if self.verdict == "never matched" else f" (put in {self.injected}x)"
+        times = "" if self.verdict == "never matched" else f" (injected {self.injected}x)"
         expected = f"; expected {self.expected}" if self.expected and self.severity == "error" else ""
         return f"{self.fault}: {self.verdict}{times}{f': {self.seen}' if self.seen else ''}{expected}"
 
@@ -65,7 +65,7 @@ class FaultVerdict(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Injection:
-    """A fault that was put in, and what followed. Codes are kept as digests."""
+    """A fault that was injected, and what followed. Codes are kept as digests."""
 
     fault: Fault
     flow: str
@@ -157,7 +157,7 @@ class Watch:
         self._callbacks: Ageing[str, tuple[int | None, float, Browser]] = Ageing(_MOST_CALLBACKS)
         """The last callback of each journey: status, when it was answered, and to whom."""
 
-    def put_in(self, injection: Injection) -> None:
+    def note_injection(self, injection: Injection) -> None:
         """Watch from now on."""
         self._watched.append(injection)
         if len(self._watched) > _MOST_WATCHED:
