@@ -11,7 +11,7 @@ from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd
 from lp_sentinel.reports.files import ReportFile
-from lp_sentinel.reports.words import NOUNS
+from lp_sentinel.reports.words import of_severity
 from lp_sentinel.wording import counted
 
 
@@ -109,7 +109,7 @@ def overall(results: Results) -> str:
 def verdict(findings: Iterable[Finding]) -> str:
     """``2 errors, 1 warning (1 allowed)``, or ``no findings``."""
     found = list(findings)
-    parts = [counted(count, NOUNS[severity]) for severity, count in severity_counts(found).items() if count]
+    parts = [of_severity(count, severity) for severity, count in severity_counts(found).items() if count]
     apart = Counter(one.excuse for one in found if one.excuse)
     remark = ", ".join(f"{count} {why}" for why, count in sorted(apart.items()))
     return (", ".join(parts) or "no findings") + (f" ({remark})" if remark else "")

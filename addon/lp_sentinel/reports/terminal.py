@@ -19,7 +19,7 @@ from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import Row, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
 from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
-from lp_sentinel.reports.words import NOUNS
+from lp_sentinel.reports.words import of_severity
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _outcomes(tally: Tally) -> Text:
 
 def _severities(rules: Counter[RuleCount]) -> Text:
     counts = {severity: sum(n for rule, n in rules.items() if rule.severity == severity) for severity in SIGNS}
-    shown = [Text(counted(n, NOUNS[severity]), style=STYLES[severity]) for severity, n in counts.items() if n]
+    shown = [Text(of_severity(n, severity), style=STYLES[severity]) for severity, n in counts.items() if n]
     return Text(" · ").join(shown)
 
 
