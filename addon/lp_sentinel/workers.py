@@ -102,7 +102,7 @@ def _telling_of_death() -> Iterator[None]:
     try:
         yield
     except BrokenExecutor as error:
-        message = "a process that judged has died, perhaps as memory ran out: --jobs 1 takes least of it"
+        message = "a worker process died, perhaps for lack of memory; --jobs 1 needs the least"
         raise WorkerError(message) from error
 
 

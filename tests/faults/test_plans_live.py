@@ -324,7 +324,7 @@ def test_what_was_armed_by_name_survives_a_changed_plan(proxies: Proxies, port: 
         "more: off at token, injected 0x",
         "state-lost: armed at landing, injected 1x",
     ]
-    assert "fault refused-500 is not armed any more: the plan does not have it" in proxy.stdout
+    assert "fault refused-500 is no longer armed: it is not in the plan any more" in proxy.stdout
     assert b"refused-400; n=2" in talk(proxy.port, plain_authorize(port, "kept"))
     proxy.command("lp.faults.off")
     assert changed({**kept, "times": {"max": 6}}, mode="off")[0] == "refused-400: off at authorize, injected 2x"
@@ -334,6 +334,6 @@ def test_what_was_armed_by_name_survives_a_changed_plan(proxies: Proxies, port: 
     proxy.command("set lp_faults=access_denied")
     assert [one.partition(":")[0] for one in proxy.command("lp.faults.list")] == ["access_denied"]
     said = proxy.stop().stdout
-    assert "fault state-lost is not armed any more" in said
+    assert "fault state-lost is no longer armed" in said
     for verdict in ("refused-400: as expected (injected 2x)", "state-lost: not as expected (injected 1x)"):
         assert verdict in " ".join(said.split())

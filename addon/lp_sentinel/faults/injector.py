@@ -246,7 +246,7 @@ class Injector:
 
 
 def _too_late(_: Known) -> Act:
-    raise NotPossibleError("the answer was streamed, so that it has gone by then")
+    raise NotPossibleError("the answer was streamed and had already been sent")
 
 
 def _client_id(exchange: Exchange) -> str | None:

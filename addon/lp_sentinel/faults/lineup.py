@@ -44,7 +44,7 @@ class Lineup:
         try:
             plan = self._files.changed()
         except (DocumentError, PlanError) as error:
-            _logger.error("the fault plan has changed and is not taken over, the old one stays: %s", error)  # noqa: TRY400
+            _logger.error("the changed fault plan can't be used, the old one stays in force: %s", error)  # noqa: TRY400
             return
         if plan is not None:
             self._take(plan)
@@ -63,7 +63,7 @@ class Lineup:
         names = {armed.fault.name for armed in self.faults}
         for name, armed in old.items():
             if armed.is_on and name not in names:
-                self._say(f"fault {name} is not armed any more: the plan does not have it")
+                self._say(f"fault {name} is no longer armed: it is not in the plan any more")
             if armed not in self.faults:
                 armed.is_on = False  # requests that wait for their answer still know it
 
