@@ -297,7 +297,7 @@ def _due(journeys: Journeys, asked: Asked, *, among_others: bool) -> list[Journe
 
 
 def _narrowed(journeys: list[Journey], *tests: Callable[[Journey], bool]) -> list[Journey]:
-    """The journeys that pass each of ``tests`` in turn; one that none passes is passed over."""
+    """The journeys that pass each of ``tests`` in turn. A test that no journey passes is ignored."""
     for test in tests:
         if len(journeys) > 1:
             journeys = [journey for journey in journeys if test(journey)] or journeys

@@ -31,7 +31,7 @@ def _visible(char: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 or noun == "information" else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -48,12 +48,17 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return plain[best] if best is not None and near(best)[0] >= _NEAR else None
 
 
-def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """``unknown key 'x', did you mean 'y'?``; where nothing comes near, the known ones are listed."""
+def unknown(what: str, word: str, known: Iterable[str], *, listed: str = "") -> str:
+    """``unknown key 'x', did you mean 'y'?``; where nothing comes near, the known ones are listed.
+
+    ``listed`` says instead where that is done, as they are too many for a message.
+    """
     names = list(known)
     near = nearest(word, names)
     if near is not None:
         return f"unknown {what} {quoted(word)}, did you mean {quoted(near)}?"
+    if listed:
+        return f"unknown {what} {quoted(word)}; {listed}"
     return f"unknown {what} {quoted(word)}" + (f" (known: {', '.join(names)})" if names else "")
 
 
@@ -66,7 +71,7 @@ def unknown_rule(word: str, ids: Iterable[str], names: Iterable[str] = (), *, ma
     series = list(dict.fromkeys(_SERIES.sub(r"\1", one) for one in ids))
     begun = [one for one in ids if word and one.startswith(word.upper())]
     if len(begun) > 1 and not may_begin:
-        return f"{quoted(word)} is no rule but how {len(begun)} ids begin, from {begun[0]} to {begun[-1]}"
+        return f"{quoted(word)} is not a rule id; {len(begun)} ids begin with it, from {begun[0]} to {begun[-1]}"
     known = [*(series if may_begin else ()), *ids, *names]
     return unknown("rule", word, known if nearest(word, known) else series)
 

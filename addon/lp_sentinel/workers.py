@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing.process import BaseProcess
 
 type Advance = Callable[[float], None]
 """Told how many more bytes are done."""
@@ -41,6 +42,8 @@ class Workers:
     def __init__(self, jobs: int, begin: Callable[..., object], *arguments: object) -> None:
         self._jobs, self._begin, self._arguments = jobs, begin, arguments
         self._pool: ProcessPoolExecutor | None = None
+        self._others: frozenset[BaseProcess] = frozenset()
+        """Children that there were before: they are not ours to end."""
         self._closing = ExitStack()
 
     @cached_property
@@ -57,7 +60,9 @@ class Workers:
         """Begin a task. Raises WorkerError."""
         if self._pool is None:
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
+            from multiprocessing import active_children  # noqa: PLC0415  (likewise)
 
+            self._others = frozenset(active_children())
             self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, self._arguments))
         with _telling_of_death():
             return self._pool.submit(task, *arguments)
@@ -96,9 +101,9 @@ class Workers:
         if self._pool is None:
             return
         if failure is not None:  # nobody waits for what is in hand
-            import multiprocessing  # noqa: PLC0415  (loaded already)
+            from multiprocessing import active_children  # noqa: PLC0415  (loaded already)
 
-            for process in multiprocessing.active_children():
+            for process in frozenset(active_children()) - self._others:
                 process.terminate()
         self._pool.shutdown(cancel_futures=True)
 
@@ -116,7 +121,7 @@ def _telling_of_death() -> Iterator[None]:
     try:
         yield
     except BrokenExecutor as error:
-        message = "a process that judged has died, perhaps as memory ran out: --jobs 1 takes least of it"
+        message = "a worker process died, perhaps for lack of memory; --jobs 1 needs the least"
         raise WorkerError(message) from error
 
 

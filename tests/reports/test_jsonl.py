@@ -63,11 +63,11 @@ def test_a_capture_whose_name_is_not_utf8_is_valid_utf8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("report.txt", r"report .*report\.txt: its ending says in which format to write: .*\.jsonl"),
-        ("report", r"its ending says in which format"),
+        ("report.txt", r"report .*report\.txt: its ending must be one of these: .*\.jsonl"),
+        ("report", r"its ending must be one of these"),
         ("no/such/folder/report.jsonl", r"report .*report\.jsonl: cannot be written: No such file or directory"),
         ("nul\0byte.jsonl", r"report .*nul\\x00byte\.jsonl: cannot be written"),
-        ("", r"its ending says in which format"),
+        ("", r"its ending must be one of these"),
     ],
 )
 def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path, name: str, problem: str) -> None:

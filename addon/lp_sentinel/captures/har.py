@@ -35,9 +35,9 @@ from lp_sentinel.captures.har_types import (
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
     NO_ANSWER,
+    finite,
     is_injected,
     may_have_token,
-    moment,
     origin_form,
     split_authority,
     was_taken_out,
@@ -242,9 +242,9 @@ def _answered(started: float | None, entry: Entry) -> float | None:
     if started is None:
         return None
     timings = entry.timings or Timings()
-    steps = (moment(step) for step in (timings.blocked, timings.dns, timings.connect, timings.send, timings.wait))
+    steps = (finite(step) for step in (timings.blocked, timings.dns, timings.connect, timings.send, timings.wait))
     known = [step for step in steps if step is not None and step >= 0]
-    took = sum(known) if known else moment(entry.time)
+    took = sum(known) if known else finite(entry.time)
     return None if took is None else started + max(took, 0.0) / 1000
 
 
@@ -279,4 +279,4 @@ def _body(text: Scalar, encoding: Scalar) -> bytes | None:
 
 def _empty(size: Scalar, headers: Headers) -> bytes | None:
     """No body, unless a size says that there was one: then a tool has taken it out."""
-    return None if (moment(size) or 0) > 0 or was_taken_out(headers) else b""
+    return None if (finite(size) or 0) > 0 or was_taken_out(headers) else b""

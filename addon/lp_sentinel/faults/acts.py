@@ -131,7 +131,7 @@ def _on_answer(fault: Fault, seen: Seen, known: Known, answered: Exchange, landi
         case "token":
             edited = edited_token(do, answered.response_body or b"") if answered.status == _OK else None
             if edited is None:
-                raise NotPossibleError("it is no token answer that would be altered")
+                raise NotPossibleError("the answer is not a token answer, or would not change")
             what = [*(f"without {name}" for name in do.without), *(f"{name} set" for name in do.set)]
             return Act(", ".join(what), body=edited)
     return at_request(fault, seen, known)

@@ -57,7 +57,7 @@ class Injector:
     """The faults of a plan, armed. Only live flows are changed; what was replayed or saved never is."""
 
     def __init__(self, plan: Plan, config: Config, *, say: Callable[[str], None] = _logger.info) -> None:
-        """``say`` gets a line for each fault that is put in."""
+        """``say`` gets a line for each fault that is injected."""
         self._say = say
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
@@ -81,7 +81,7 @@ class Injector:
         self._lineup.arm(name)
 
     def off(self, name: str | None = None) -> None:
-        """Put in no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
+        """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
         self._lineup.off(name)
 
     def list(self) -> tuple[Row, ...]:
@@ -102,7 +102,7 @@ class Injector:
     # Hooks
 
     async def request(self, flow: HTTPFlow) -> None:
-        """Put in what needs no real answer."""
+        """Inject what needs no real answer."""
         self._answers.pop(flow, None)  # of a flow that was sent before (client replay)
         if flow.response or flow.error or not flow.live:
             return
@@ -126,7 +126,7 @@ class Injector:
             return
         chosen, later = self._choose_at_request(flow, seen)
         if chosen:
-            await self._put_in(flow, chosen)
+            await self._inject(flow, chosen)
         if not flow.response and not flow.error:
             self._expect_answer(flow.id, _Pending(seen, later))
 
@@ -143,7 +143,7 @@ class Injector:
         chosen = self._choose_at_response(flow, pending, answered, landing)
         self._hops.landed(pending.seen, landing)
         if chosen:
-            await self._put_in(flow, chosen)
+            await self._inject(flow, chosen)
 
     def _expect_answer(self, flow: str, pending: _Pending) -> None:
         if len(self._pending) >= _MOST_PENDING:
@@ -154,7 +154,7 @@ class Injector:
     # Which fault
 
     def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[_Chosen | None, tuple[Armed, ...]]:
-        """The fault to put in now, and those that may be put in later: the order of the plan decides."""
+        """The fault to inject now, and those that may be injected later: the order of the plan decides."""
         chosen, later, waits = None, list[Armed](), bool(flow.request.stream)
         for armed in self._lineup.faults:
             fault = armed.fault
@@ -200,7 +200,7 @@ class Injector:
         except NotPossibleError as reason:
             if armed.could_not != str(reason):
                 armed.could_not = str(reason)
-                self._say(f"fault {armed.fault.name} is not put in: {reason}")
+                self._say(f"fault {armed.fault.name} was not injected: {reason}")
             return None
         return _Chosen(armed, act, place, seen) if armed.is_turn(seen.client, place) else None
 
@@ -217,20 +217,20 @@ class Injector:
             may_go_to=lambda host: login is not None and login.may_go_to(host, fault.redirect_targets),
         )
 
-    # Putting it in
+    # Injecting it
 
-    async def _put_in(self, flow: HTTPFlow, chosen: _Chosen) -> None:
+    async def _inject(self, flow: HTTPFlow, chosen: _Chosen) -> None:
         armed, act = chosen.armed, chosen.act
         fault, number = armed.fault, armed.counted[chosen.seen.client]
         spent = "; the real code is spent" if act.spends else ""
         done = f"{act.did}{spent}"
         where = f"{fault.at} of client {chosen.seen.client_id or '?'}"
         if armed.is_dry:
-            self._say(f"fault {fault.name} (n={number}) would be put in at {where}: {done}")
+            self._say(f"fault {fault.name} (n={number}) would be injected at {where}: {done}")
             return
-        self._say(f"fault {fault.name} (n={number}) put in at {where}: {done}")
+        self._say(f"fault {fault.name} (n={number}) injected at {where}: {done}")
         note(flow, fault, number, done)
-        self._watch.put_in(_injection(flow, chosen))
+        self._watch.note_injection(_injection(flow, chosen))
         if fault.family == "loop":
             self._loops[_client_id(chosen.seen.exchange)] = fault, number
         if act.lands_on:
@@ -246,7 +246,7 @@ class Injector:
 
 
 def _too_late(_: Known) -> Act:
-    raise NotPossibleError("the answer was streamed, so that it has gone by then")
+    raise NotPossibleError("the answer was streamed and had already been sent")
 
 
 def _client_id(exchange: Exchange) -> str | None:

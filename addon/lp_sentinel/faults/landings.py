@@ -167,7 +167,7 @@ def _with_state(way: str, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
     state = url.value("state") or ""
     changed = STATE_WAYS[way](state)
     if changed == state:
-        raise NotPossibleError("this state would not be altered by it")
+        raise NotPossibleError("this state would not change")
     return url.replaced("state", changed)
 
 
@@ -177,7 +177,7 @@ def _with_state(way: str, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
 def _elsewhere(way: str | Target, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
     endpoint = endpoint_of(url.base)
     if endpoint is None:
-        raise NotPossibleError("the redirect leads to no absolute URL")
+        raise NotPossibleError("the redirect does not lead to an absolute URL")
     if isinstance(way, Target):
         did.append("another target")
         return url._replace(base=_written(_merged(endpoint, way)))

@@ -26,7 +26,7 @@ class Lineup:
         self._besides: tuple[Armed, ...] = ()
         """The presets."""
         self._former: dict[str, Armed] = {}
-        """Those of earlier plans that were put in: they have a verdict, too."""
+        """Those of earlier plans that were injected: they have a verdict, too."""
         self._given = plan
         self._take(plan)
 
@@ -44,7 +44,7 @@ class Lineup:
         try:
             plan = self._files.changed()
         except (DocumentError, PlanError) as error:
-            _logger.error("the fault plan has changed and is not taken over, the old one stays: %s", error)  # noqa: TRY400
+            _logger.error("the changed fault plan can't be used, the old one stays in force: %s", error)  # noqa: TRY400
             return
         if plan is not None:
             self._take(plan)
@@ -63,7 +63,7 @@ class Lineup:
         names = {armed.fault.name for armed in self.faults}
         for name, armed in old.items():
             if armed.is_on and name not in names:
-                self._say(f"fault {name} is not armed any more: the plan does not have it")
+                self._say(f"fault {name} is no longer armed: it is not in the plan any more")
             if armed not in self.faults:
                 armed.is_on = False  # requests that wait for their answer still know it
 
@@ -73,14 +73,14 @@ class Lineup:
         if armed is None:
             if name not in preset_index():
                 known = [*(other.fault.name for other in self.faults), *preset_index()]
-                raise PlanError(unknown("fault", name, known))
+                raise PlanError(unknown("fault", name, known, listed="docs/faults.md lists the presets"))
             armed = Armed(load_plan([name]).faults[0])
             self._besides, self.faults = (*self._besides, armed), (*self.faults, armed)
         armed.arm()
         self._say(f"fault {name} is armed (seed {armed.fault.seed})")
 
     def off(self, name: str | None = None) -> None:
-        """Put in no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
+        """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
         chosen = [armed for armed in self.faults if name in (None, armed.fault.name)]
         if name is not None and not chosen:
             raise PlanError(unknown("fault", name, [armed.fault.name for armed in self.faults]))
@@ -89,7 +89,7 @@ class Lineup:
         self._say("all faults are off" if name is None else f"fault {name} is off")
 
     def known(self) -> Iterable[Armed]:
-        """Those that were put in, or may yet be; of each name the newest."""
+        """Those that were injected, or may yet be; of each name the newest."""
         return (self._former | {armed.fault.name: armed for armed in self.faults}).values()
 
 

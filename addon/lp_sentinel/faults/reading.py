@@ -16,6 +16,8 @@ from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, 
 from lp_sentinel.uri import host_matches, normal_host
 from lp_sentinel.wording import quoted, unknown
 
+PRESETS_LISTED = "docs/faults.md lists them"
+"""For a message: they are some seventy."""
 _MOST_SEED = 100_000_000
 _DURATIONS = ("delay", "jitter", "hang")
 _STATUS_KEYS = frozenset({"body", "retry_after"})
@@ -55,7 +57,8 @@ def _preset(name: str, seed: int) -> Fault:
     document = presets()
     index = preset_index().get(name)
     if index is None:
-        raise PlanError(f"{unknown('preset', name, preset_index())} A plan file ends in .yaml.")
+        listed = f"{PRESETS_LISTED}, and the name of a plan file ends in .yaml"
+        raise PlanError(unknown("preset", name, preset_index(), listed=listed))
     return _fault(document, ("faults", index), seed)
 
 
@@ -94,7 +97,8 @@ def _fault(document: Document, where: Where, seed: int) -> Fault:
     if "preset" in entry:
         index = preset_index().get(entry["preset"])
         if index is None:
-            raise document.error((*where, "preset"), unknown("preset", entry["preset"], preset_index()))
+            problem = unknown("preset", entry["preset"], preset_index(), listed=PRESETS_LISTED)
+            raise document.error((*where, "preset"), problem)
         base, base_where = presets(), ("faults", index)
 
     def source(key: str) -> tuple[Document, Where]:
@@ -141,7 +145,7 @@ def _filter(document: Document, where: Where) -> Callable[..., bool]:
         return flowfilter.parse(document.value(where))
     except ValueError as error:
         place = getattr(error.__cause__, "loc", 0)
-        problem = f"no filter of mitmproxy's: {quoted(document.value(where))}"
+        problem = f"not a mitmproxy filter: {quoted(document.value(where))}"
         raise document.error(where, problem, offset=place) from error
 
 
@@ -190,15 +194,15 @@ def _check_do(document: Document, where: Where, fault: Fault) -> None:
     if at not in HOPS[family]:
         problem = f"{quoted(key)} makes no sense at {at}, only at {', '.join(HOPS[family])}"
     elif family == "hang" and do.given & {"delay", "jitter"}:
-        key, problem = "hang", "a hang has no delay besides"
+        key, problem = "hang", "hang and delay can't be combined"
     elif "jitter" in do.given and not do.delay:
-        key, problem = "jitter", "jitter is added to a delay, and there is none"
+        key, problem = "jitter", "jitter needs a delay to be added to"
     elif family == "answer" and do.status is None and do.error is None and do.given & _STATUS_KEYS:
         problem = "missing key 'status'"
     elif do.code == "kept" and do.error is None:
-        key, problem = "code", "a code is kept beside an error, and there is none"
+        key, problem = "code", "a code can only be kept beside an error"
     elif at == "token" and do.given & {"state", "code", "add", "fragment", "target", "redirect", "location"}:
-        problem = "a token request is answered with no redirect"
+        problem = "a token request can't be answered with a redirect"
     elif isinstance(do.target, Target) and do.target.host and fault.redirect_targets is not None:
         problem = _outside(fault, do.target.host)
         key = "target"

@@ -32,7 +32,7 @@ class FaultVerdict(NamedTuple):
     fault: str
     verdict: Ending
     injected: int
-    """How often it was put in."""
+    """How often it was injected."""
     expected: str
     seen: str
     """What the app did next; for ``never matched``, nothing."""
@@ -49,7 +49,7 @@ class FaultVerdict(NamedTuple):
     @property
     def line(self) -> str:
         """The verdict in one line of text."""
-        times = "" if self.verdict == "never matched" else f" (put in {self.injected}x)"
+        times = "" if self.verdict == "never matched" else f" (injected {self.injected}x)"
         expected = f"; expected {self.expected}" if self.expected and self.severity == "error" else ""
         return f"{self.fault}: {self.verdict}{times}{f': {self.seen}' if self.seen else ''}{expected}"
 
@@ -65,7 +65,7 @@ class FaultVerdict(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Injection:
-    """A fault that was put in, and what followed. Codes are kept as digests."""
+    """A fault that was injected, and what followed. Codes are kept as digests."""
 
     fault: Fault
     flow: str
@@ -147,6 +147,15 @@ class _Tally:
         self.seen.setdefault(judged, seen)
 
 
+class _Callback(NamedTuple):
+    """What is remembered of a journey's last callback."""
+
+    status: int | None
+    answered: float
+    """Seconds since the epoch."""
+    browser: Browser
+
+
 class Watch:
     """Follows what comes after each injection."""
 
@@ -154,10 +163,10 @@ class Watch:
         self.limits = limits
         self._watched: deque[Injection] = deque()
         self._tallies: dict[str, _Tally] = {}
-        self._callbacks: Ageing[str, tuple[int | None, float, Browser]] = Ageing(_MOST_CALLBACKS)
-        """The last callback of each journey: status, when it was answered, and to whom."""
+        self._callbacks: Ageing[str, _Callback] = Ageing(_MOST_CALLBACKS)
+        """By journey."""
 
-    def put_in(self, injection: Injection) -> None:
+    def note_injection(self, injection: Injection) -> None:
         """Watch from now on."""
         self._watched.append(injection)
         if len(self._watched) > _MOST_WATCHED:
@@ -167,7 +176,7 @@ class Watch:
         """Take note of a judged exchange."""
         if verdict.hop == "callback" and verdict.journey:  # it may be answered before the token request is made
             answered = exchange.answered or exchange.started or 0.0
-            self._callbacks[verdict.journey] = exchange.status, answered, exchange.browser
+            self._callbacks[verdict.journey] = _Callback(exchange.status, answered, exchange.browser)
         if not self._watched:
             return
         for injection in self._watched:
@@ -188,9 +197,9 @@ class Watch:
         # The callback that a token request belongs to began before it, and may have been judged by now.
         earlier = self._callbacks.get(journey) if journey else None
         if earlier and injection.fault.at == "token":
-            injection.browser = earlier[2]
-            if earlier[1] >= injection.at:
-                injection.callbacks.append(earlier[0])
+            injection.browser = earlier.browser
+            if earlier.answered >= injection.at:
+                injection.callbacks.append(earlier.status)
 
     def _callback(self, exchange: Exchange, journey: str | None) -> None:
         answered = exchange.answered or exchange.started or 0.0

@@ -33,18 +33,21 @@ class Option(NamedTuple):
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 OPTIONS = (
-    Option("lp_config", "The project's config; if empty, lp-authorize.yaml in the working directory, if it is there."),
-    Option("lp_report", "Files to write a report to; the ending says in which format.", ()),
+    Option("lp_config", "The project's config; if empty, lp-authorize.yaml in the working directory, if it exists."),
+    Option("lp_report", "Files to write a report to; the ending selects the format.", ()),
     Option("lp_faults", "Fault plans to inject: files, or presets by name.", ()),
     Option(
-        "lp_fail_on", "The least severity that makes a batch run (-n -r) exit with 1.", NEVER, (*WORST_FIRST, NEVER)
+        "lp_fail_on",
+        "The lowest severity that makes a batch run (-n -r) or a client replay (-C) exit with status 1.",
+        NEVER,
+        (*WORST_FIRST, NEVER),
     ),
     Option("lp_redact", "Whether codes, states and other secrets are masked.", "on", ("on", "off")),
     Option(
         "lp_simulate", "Whether a simulated Sentinel answers for the hosts in sentinel_hosts.", "off", ("on", "off")
     ),
     Option("lp_page", "Host name of the live page, for a browser behind the proxy; empty: none.", "lp.authorize"),
-    Option("lp_show", "The least severity that is shown on the terminal.", "info", (*WORST_FIRST, NOTHING)),
+    Option("lp_show", "The lowest severity that is shown in the terminal.", "info", (*WORST_FIRST, NOTHING)),
 )
 
 
@@ -54,7 +57,7 @@ class Settings(NamedTuple):
     config: str
     project: Project
     plan: Plan
-    """The faults to inject: none, unless asked for."""
+    """The faults of lp_faults; others can be armed by command and on the live page."""
     reports: tuple[str, ...]
     fail_on: Severity | None
     """``None``: never."""
@@ -127,14 +130,14 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
 def _simulates(options: Any) -> bool:
     is_on = _chosen(options, "lp_simulate") == "on"
     if is_on and find_spec("authlib") is None:
-        raise ValueError("lp_simulate: authlib is not installed; pip install '.[simulate]' in a checkout brings it")
+        raise ValueError("authlib is not installed: lp_simulate needs pip install '.[simulate]' in a checkout")
     return is_on
 
 
 def _page(given: str) -> str:
     host = given.strip().lower()
     if host and not _HOST.fullmatch(host):
-        raise ValueError(f"lp_page: {quoted(given)} is no host name, such as lp.authorize")
+        raise ValueError(f"lp_page: {quoted(given)} is not a host name such as lp.authorize")
     return host
 
 

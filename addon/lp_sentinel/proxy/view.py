@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from mitmproxy import contentviews, http
@@ -47,10 +48,11 @@ class LoginView(contentviews.Contentview):
         flow, session = metadata.flow, self._session()
         if session is None or not isinstance(flow, http.HTTPFlow):
             return _NEVER
-        path = as_text(flow.request.data.path.partition(b"?")[0])
-        if not (session.knows(flow) or authorize_path(path) or token_path(path)):
-            return _NEVER
-        return _FIRST if metadata.http_message is flow.request else _OFFERED
+        with suppress(Exception):  # as below
+            path = as_text(flow.request.data.path.partition(b"?")[0])
+            if session.knows(flow) or authorize_path(path) or token_path(path):
+                return _FIRST if metadata.http_message is flow.request else _OFFERED
+        return _NEVER
 
     def prettify(self, data: bytes, metadata: contentviews.Metadata) -> str:  # noqa: ARG002
         flow, session = metadata.flow, self._session()

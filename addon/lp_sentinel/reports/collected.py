@@ -11,7 +11,7 @@ from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd
 from lp_sentinel.reports.files import ReportFile
-from lp_sentinel.reports.words import NOUNS
+from lp_sentinel.reports.words import of_severity
 from lp_sentinel.shelf import Shelf
 from lp_sentinel.wording import counted
 
@@ -154,6 +154,6 @@ def verdict(findings: Iterable[Finding]) -> str:
             counts[one.severity] += 1
         else:
             apart[one.excuse] += 1
-    parts = [counted(counts[severity], NOUNS[severity]) for severity in WORST_FIRST if counts[severity]]
+    parts = [of_severity(counts[severity], severity) for severity in WORST_FIRST if counts[severity]]
     remark = ", ".join(f"{count} {why}" for why, count in sorted(apart.items()))
     return (", ".join(parts) or "no findings") + (f" ({remark})" if remark else "")

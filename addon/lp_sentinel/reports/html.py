@@ -42,7 +42,7 @@ _MOST_OPEN = 12
 _MOST_FINDINGS = 100
 _LONGEST_VALUE = 300
 
-SIGNS: dict[Severity | str, str] = {"error": "✗", "warning": "▲", "info": "ℹ", "": "✓"}  # noqa: RUF001  (the sign for information)
+SIGNS: dict[Severity | str, str] = {"error": "✗", "warning": "▲", "info": "ℹ", "": "✓"}  # noqa: RUF001  (the sign for info)
 _FOLDER = Path(__file__).parent
 
 

@@ -59,7 +59,7 @@ def overview(rows: Iterable[Row]) -> Table:
     any_excused = any(one.excused for one in rows)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("capture", overflow="fold")
-    for title in ("exchanges", "journeys", "errors", "warnings", "infos", *(["excused"] if any_excused else [])):
+    for title in ("exchanges", "journeys", "errors", "warnings", "info", *(["excused"] if any_excused else [])):
         table.add_column(title, justify="right", no_wrap=True)
     for one in rows:
         name = Text(printable(one.capture.removeprefix(folder), _LONGEST_NAME))

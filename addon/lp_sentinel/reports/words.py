@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from lp_sentinel.finding import Finding, JourneyHop, Severity
+from lp_sentinel.wording import counted
 
-NOUNS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "information"}
-"""What a finding of each severity is called when they are counted."""
 _MINUTES = 600
 """Seconds from which on minutes tell more."""
+
+
+def of_severity(count: int, severity: Severity) -> str:
+    """``2 errors``, ``1 warning``, ``2 info``."""
+    return f"{count:,} {severity}" if severity == "info" else counted(count, severity)
 
 
 def gap(before: JourneyHop | None, hop: JourneyHop) -> str:

@@ -35,10 +35,10 @@ def clean_flow(flow: Flow, cleaner: Cleaner) -> None:
         _clean_http(flow, cleaner)
     elif isinstance(flow, tcp.TCPFlow | udp.UDPFlow):
         flow.messages = []
-        cleaner.leave_out("flows that are no HTTP")
+        cleaner.leave_out("flows that are not HTTP")
     elif isinstance(flow, dns.DNSFlow):
         flow.response = None
-        cleaner.leave_out("flows that are no HTTP")
+        cleaner.leave_out("flows that are not HTTP")
 
 
 def _clean_connection(conn: connection.Connection, cleaner: Cleaner) -> None:
