@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lp_sentinel import attribution
-from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.clues import Asked, read_asked
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, elapsed
@@ -20,6 +19,7 @@ from lp_sentinel.hops.token import judge_token
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import Judgement
 from lp_sentinel.landing import CALLBACK_NAMES, REDIRECTS, Target, location_target
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.token import read_token_request

@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from lp_sentinel.authorize import endpoint_facts, secret, told_apart
 from lp_sentinel.exchange import Exchange, header, header_values
 from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts
+from lp_sentinel.names import told_apart
 from lp_sentinel.taken_out import is_taken_out, known
-from lp_sentinel.texts import Url
+from lp_sentinel.texts import Url, secret
 from lp_sentinel.uri import (
     CACHED_LENGTH,
     Endpoint,
@@ -29,6 +29,7 @@ from lp_sentinel.uri import (
     sent_path,
     sent_query,
 )
+from lp_sentinel.uri_facts import endpoint_facts
 
 type LeadsTo = Literal["app", "login", "elsewhere"]
 type Via = Literal["location", "callback"]

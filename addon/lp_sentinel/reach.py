@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from lp_sentinel.authorize import authorize_path
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import REDIRECTS, Key, key_of
+from lp_sentinel.paths import authorize_path
 from lp_sentinel.relevance import carries_login
 from lp_sentinel.uri import Endpoint, Uri, endpoint_of, host_matches, parse_parameters, parse_uri, resolve, sent_path
 

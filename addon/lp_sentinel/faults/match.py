@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Browser, Exchange
 from lp_sentinel.faults.plan import Match
@@ -15,6 +14,7 @@ from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.finding import Hop
 from lp_sentinel.landing import CALLBACK_NAMES, LeadsTo, leads_to, redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, is_loopback, parse_parameters
 
