@@ -11,8 +11,9 @@ from lp_sentinel.config import Config
 from lp_sentinel.exchange import REDIRECTS, Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary
 from lp_sentinel.hops.authorize import judge_authorize
-from lp_sentinel.hops.callback import is_callback, judge_callback, judge_leak
+from lp_sentinel.hops.callback import is_callback, judge_callback
 from lp_sentinel.hops.closing import judge_closed, judge_renewal, summary
+from lp_sentinel.hops.code import judge_leak
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.login import judge_login
 from lp_sentinel.hops.token import judge_token

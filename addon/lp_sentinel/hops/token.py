@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.hops.callback import judge_late
+from lp_sentinel.hops.code import judge_late
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey
 from lp_sentinel.taken_out import is_taken_out
