@@ -76,11 +76,11 @@ class Lead:
         """
         if self.endpoint is None:
             return False
-        asked = journey.request
+        requested = journey.request
         return self.endpoint in journey.app_endpoints or (
             self.request is not None
-            and self.request == (asked.account, asked.client_id, asked.redirect_uri)
-            and self.state in (None, asked.state)
+            and self.request == (requested.account, requested.client_id, requested.redirect_uri)
+            and self.state in (None, requested.state)
         )
 
     def may_be_asked_by(self, journey: Journey) -> bool:

@@ -123,11 +123,11 @@ class History:
     def was_injected(self, code: str | None) -> bool:
         return code is not None and digest(code) in self._injected
 
-    def calls_back(self, code: str | None) -> bool:
+    def note_callback(self, code: str | None) -> bool:
         """Note a code in a callback request; whether an earlier one had it."""
         return code is not None and not is_taken_out(code) and self._seen(self._called_back, code)
 
-    def redeems(self, code: str | None) -> bool:
+    def note_redemption(self, code: str | None) -> bool:
         """Note a code in a token request; whether an earlier one had it."""
         return code is not None and not is_taken_out(code) and self._seen(self._redeemed, code)
 

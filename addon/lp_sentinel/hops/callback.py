@@ -41,7 +41,7 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
     journey = attribution.of_callback(docket.journeys, asked, trusted, redirected_elsewhere=redirected == "elsewhere")
     is_known = redirected is not None or exchange.from_cache or exchange.hides_redirects
     explained = is_known or _is_explained(docket, asked)
-    repeats = not exchange.from_cache and history.calls_back(code)  # going back in a browser brings nobody anything
+    repeats = not exchange.from_cache and history.note_callback(code)  # going back in a browser brings nobody anything
     altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
     if journey is None:

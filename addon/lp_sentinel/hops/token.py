@@ -22,7 +22,7 @@ def judge_token(
     history, code = docket.history, request.get("code")
     issued = history.issued(code)
     journey = docket.journeys.get(issued.journey) if issued and issued.journey else None
-    repeats = request.method == "POST" and history.redeems(code)
+    repeats = request.method == "POST" and history.note_redemption(code)
     hop = docket.judgement.hop(exchange, "token", redirect)
     if journey:
         docket.follow(journey, hop, asked.own)
