@@ -18,6 +18,7 @@ from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.parameters import MEANINGS, Given, given, given_in_json
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.redact import Redactor, printable
+from lp_sentinel.reports.words import answer_of
 from lp_sentinel.target import redirect_target
 from lp_sentinel.texts import Url
 from lp_sentinel.uri import parse_parameters
@@ -100,9 +101,7 @@ def _told(session: Session, exchange: Exchange, about: About) -> Iterator[str]:
 
 
 def _head(redactor: Redactor, exchange: Exchange, about: About, journey: JourneySummary | None) -> Iterator[str]:
-    answer = "answer not known" if exchange.status is None else f"answered {exchange.status}"
-    if exchange.no_answer:
-        answer = "no answer"
+    answer = answer_of(exchange) if exchange.status is None else f"answered {exchange.status}"
     of = f" of journey {journey.journey}" if journey else ""
     counted = ", ".join(dict.fromkeys(one.rule for one in about.findings)) or "in order"
     yield f"{about.hop}{of}: {answer}; {counted}"
@@ -206,9 +205,8 @@ def _hops(journey: JourneySummary, flow: str | None) -> Iterator[str]:
     yield f"Journey {journey.journey}: {journey.outcome}{' so far' if journey.open else ''}"
     for number, hop in enumerate(journey.hops[:_MOST_ROWS], 1):
         here = ">" if hop.flow is not None and hop.flow == flow else " "
-        status = "no answer" if hop.status is None and hop.error is not None else str(hop.status or "?")
         to = f" to {hop.leads_to.partition('?')[0]}" if hop.leads_to else ""
-        line = f"{here} {number}. {hop.hop:9} {hop.method} {hop.url.partition('?')[0]}  {status}{to}"
+        line = f"{here} {number}. {hop.hop:9} {hop.method} {hop.url.partition('?')[0]}  {answer_of(hop)}{to}"
         yield line + ("  (injected)" if hop.injected else "")
 
 

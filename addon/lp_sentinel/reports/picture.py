@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lp_sentinel.exchange import is_refusal
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.signs import SIGNS, STYLES
-from lp_sentinel.reports.words import gap
+from lp_sentinel.reports.words import answer_of, gap
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
@@ -67,12 +67,13 @@ def _picked(hops: Sequence[JourneyHop], broken: dict[int, Severity]) -> Iterator
 
 
 def _answer(hop: JourneyHop, width: int) -> Line:
+    said = answer_of(hop)
     if hop.status is not None:
-        said, style = str(hop.status), "red" if is_refusal(hop.status) else ""
+        style = "red" if is_refusal(hop.status) else ""
     elif hop.error is not None:
-        said, style = f"no answer: {printable(hop.error, _LONGEST_ERROR)}", "red"
+        said, style = f"{said}: {printable(hop.error, _LONGEST_ERROR)}", "red"
     else:
-        said, style = "answer not captured", "dim"
+        style = "dim"
     mark = "  injected" if hop.injected else ""
     room = width - len(said) - len(mark) - 3
     leads_to = ((" → ", "dim"), (shortened(hop.leads_to, room), "")) if hop.leads_to else ()
