@@ -18,6 +18,7 @@ from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.parameters import MEANINGS, Given, given, given_in_json
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.redact import Redactor, printable
+from lp_sentinel.reports.signs import SIGNS
 from lp_sentinel.reports.words import answer_of
 from lp_sentinel.target import redirect_target
 from lp_sentinel.texts import Url
@@ -32,7 +33,6 @@ _OFFERED, _NEVER = 0.0, -1.0
 _WIDTH = 100
 _LONGEST_VALUE = 90
 _MOST_ROWS = 60
-_SIGNS = {"error": "✗", "warning": "▲", "info": "·"}
 _ABSENT = "(absent)"
 
 
@@ -214,7 +214,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     for one in findings:
         remark = f" ({one.excuse})" if one.excuse else ""
         yield ""
-        yield f"{_SIGNS[one.severity]} {one.rule} {one.name} ({one.severity}){remark}"
+        yield f"{SIGNS[one.severity]} {one.rule} {one.name} ({one.severity}){remark}"
         for label, text in (
             ("seen", one.message),
             ("expected", one.expected),
