@@ -125,7 +125,13 @@ def lands_another(
 ) -> bool:
     """Whether the redirect hands something to another app.
 
-    To one that is registered, or that sent another state, or from a host where the login has not been.
+    The first of these that applies decides:
+
+    1. it leads nowhere, or to the journey's app: no;
+    2. to an endpoint that another app registered: yes;
+    3. to Sentinel or a login host, or with neither code nor error: no;
+    4. without a state, or with the journey's: yes, unless the login has been at the request's host or the Referer's;
+    5. with another state: yes, unless the Referer is a bare origin where the login has been.
     """
     if lead.endpoint is None or lead.endpoint in journey.app_endpoints:
         return False
