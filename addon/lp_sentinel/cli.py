@@ -16,7 +16,7 @@ from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all, size_of
 from lp_sentinel.command_line.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.command_line.progress import tracked
-from lp_sentinel.command_line.shell import FAILED, UNUSABLE, Commands, NamedPath, unusable
+from lp_sentinel.command_line.shell import FAILED, UNUSABLE, CommandGroup, NamedPath, unusable
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.judgement import utc_today
@@ -68,7 +68,7 @@ def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: b
         context.exit()
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

@@ -42,7 +42,7 @@ class Workers:
     def __init__(self, jobs: int, begin: Callable[..., object], *arguments: object) -> None:
         self._jobs, self._begin, self._arguments = jobs, begin, arguments
         self._pool: ProcessPoolExecutor | None = None
-        self._others: frozenset[BaseProcess] = frozenset()
+        self._others: frozenset[BaseProcess] | None = None
         """Children that there were before: they are not ours to end."""
         self._closing = ExitStack()
 
@@ -62,7 +62,8 @@ class Workers:
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
             from multiprocessing import active_children  # noqa: PLC0415  (likewise)
 
-            self._others = frozenset(active_children())
+            if self._others is None:
+                self._others = frozenset(active_children())
             self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, self._arguments))
         with _telling_of_death():
             return self._pool.submit(task, *arguments)
@@ -98,14 +99,13 @@ class Workers:
             self._end(failure)
 
     def _end(self, failure: object) -> None:
-        if self._pool is None:
-            return
-        if failure is not None:  # nobody waits for what is in hand
+        if failure is not None and self._others is not None:  # nobody waits for what is in hand
             from multiprocessing import active_children  # noqa: PLC0415  (loaded already)
 
             for process in frozenset(active_children()) - self._others:
                 process.terminate()
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 def result_of[R](future: Future[R]) -> R:

@@ -10,7 +10,7 @@ from mitmproxy.test import tflow
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.lineup import Lineup
-from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, Target, Times
+from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, TargetParts, Times
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from tests.faults.making import fault, plan
 
@@ -86,7 +86,7 @@ def test_statuses(text: str, ranges: tuple[tuple[int, int], ...]) -> None:
 
 def test_parts_of_a_target() -> None:
     do = fault("at: landing, do: {target: {host: B.example, port: 8443}}").do
-    assert do.target == Target(None, "b.example", 8443, None)
+    assert do.target == TargetParts(None, "b.example", 8443, None)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """The commands. What ends one is told in a line."""
 
     def main(self, *arguments: Any, **how: Any) -> Any:

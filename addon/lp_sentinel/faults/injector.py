@@ -155,16 +155,20 @@ class Injector:
 
     def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[_Chosen | None, tuple[Armed, ...]]:
         """The fault to inject now, and those that may be injected later: the order of the plan decides."""
-        chosen, later, waits = None, list[Armed](), bool(flow.request.stream)
+        chosen, later = None, list[Armed]()
+        is_gone = bool(flow.request.stream)
+        is_preceded = False  # by one that matches and waits for the answer
         for armed in self._lineup.faults:
-            fault = armed.fault
+            fault, must_wait = armed.fault, is_gone or is_preceded
             if fault.at == "landing":
                 later.append(armed)
-            elif fault.at != seen.hop or not (armed.is_on or waits):
+            elif fault.at != seen.hop or not (armed.is_on or must_wait):
                 continue
-            elif waits or (fault.needs_answer and chosen is None):
+            elif must_wait:
+                later.append(armed)
+            elif fault.needs_answer and chosen is None:
                 later.append(armed)  # its filter may ask for the answer, too
-                waits = waits or self._matches(fault, seen, flow)
+                is_preceded = self._matches(fault, seen, flow)
             elif chosen is None and self._matches(fault, seen, flow):
                 chosen = self._chosen(armed, seen, None, partial(at_request, fault, seen))
         return chosen, tuple(armed for armed in later if chosen is None or armed.fault.at == "landing")

@@ -12,7 +12,7 @@ from mitmproxy import flowfilter
 
 from lp_sentinel.documents.document import Document, DocumentError, Where, data_file, data_schema, load_document
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
-from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, Target, Times
+from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, TargetParts, Times
 from lp_sentinel.uri import host_matches, normal_host
 from lp_sentinel.wording import quoted, unknown
 
@@ -171,7 +171,7 @@ def _do(document: Document, where: Where) -> Do:
         host = target.get("host")
         if host and host.startswith("*."):
             raise document.error((*where, "target", "host"), "expected one host, not a pattern")
-        entry["target"] = Target(
+        entry["target"] = TargetParts(
             target.get("scheme"), host and normal_host(host), target.get("port"), target.get("path")
         )
     if isinstance(body, dict):
@@ -203,7 +203,7 @@ def _check_do(document: Document, where: Where, fault: Fault) -> None:
         key, problem = "code", "a code can only be kept beside an error"
     elif at == "token" and do.given & {"state", "code", "add", "fragment", "target", "redirect", "location"}:
         problem = "a token request can't be answered with a redirect"
-    elif isinstance(do.target, Target) and do.target.host and fault.redirect_targets is not None:
+    elif isinstance(do.target, TargetParts) and do.target.host and fault.redirect_targets is not None:
         problem = _outside(fault, do.target.host)
         key = "target"
     if problem:
