@@ -60,7 +60,7 @@ class Addon:
         self._session: Session | None = None
         self._reports: dict[str, Report] = {}
         self._injector: Injector | None = None
-        """``None``: nothing is ever changed."""
+        """``None``: no fault has been armed yet, by lp_faults, by command or on the live page."""
         self._timer: asyncio.TimerHandle | None = None
         self._sieve = Sieve(Config())
         """The session's, once there is one."""

@@ -36,6 +36,7 @@ _SECRET_WORDS = frozenset((
     "code", "state", "nonce", "pass", "pw", "key", "apikey", "sid", "otp", "pin", "auth", "authorization", "verifier",
     "challenge", "sig", "hint",
 ))  # fmt: skip
+_READABLE = re.compile(r"[^=?#&;@%]{1,40}")
 _HARMLESS_CODE = re.compile(r"(?i)(?:country|error|exit|http|lang|language|reason|response|result|status)[_.\-]?code")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -91,6 +92,11 @@ def holds_secret(name: str) -> bool:
     return _TELLING.search(name.lower()) is not None or any(
         word.lower() in _SECRET_WORDS for word in _WORD.findall(name)
     )
+
+
+def is_readable(name: str, value: str) -> bool:
+    """Whether a parameter of a redirect URI's own query may be shown: neither its name nor its look is a secret's."""
+    return not holds_secret(name) and _READABLE.fullmatch(value) is not None and not is_drawn(value)
 
 
 def has_joined_secret(text: str) -> bool:

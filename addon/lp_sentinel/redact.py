@@ -17,12 +17,12 @@ from lp_sentinel.names import (
     URLS,
     WORDS,
     encoded_too,
-    holds_secret,
     is_name,
     is_name_alone,
+    is_readable,
     joined_secrets,
 )
-from lp_sentinel.uri import CACHED_LENGTH, form_decode
+from lp_sentinel.uri import CACHED_LENGTH, ENCODED_QUERY, form_decode
 from lp_sentinel.wording import visible
 
 _SHOWN = 4
@@ -43,7 +43,6 @@ _URL = re.compile(
     r"(?P<authority>(?<=[/\\]{2})[^/\\?#]*)?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
 )
 _ENCODED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*%(?:25)*3[aA]")
-_ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
 _LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
 _LONG_PARAMETER = re.compile(rf"(?<=;)[^/\\;=]{{{SHORTEST},}}(?![^/\\;])")
 _SEPARATOR, _SLASH = encoded_too(r"/\;"), encoded_too("/\\")
@@ -61,10 +60,8 @@ _NOT_WORDS = re.compile(r"""((?:[\s;,&="'`<>()\[\]{}|\u2018-\u201f\u00ab\u00bb]|
 _ASCII = re.compile(r"[!-~]+")
 _MARKS = re.compile("[=:%]")
 """One of these stands in every text that has a parameter or a member joined to it."""
-_READABLE = re.compile(r"[^=?#&;@%]{1,40}")
-"""A value in a redirect URI's own query that may be shown unless it looks drawn."""
 _READABLE_ALONE = re.compile(r"!?/[A-Za-z][A-Za-z0-9_.\-/]{0,39}|[a-z][a-z0-9_.\-/]{0,39}")
-"""And what may stand there without a name, such as the fragment of a page's own router."""
+"""What may stand in a redirect URI's own query without a name, such as the fragment of a page's own router."""
 
 
 class Redactor:
@@ -181,7 +178,7 @@ class Redactor:
         if "@" in authority:
             userinfo, _, host = authority.rpartition("@")
             authority = f"{self.mask(userinfo, 0)}@{host}"  # a short password may begin early
-        encoded = _ENCODED_QUERY.search(path)
+        encoded = ENCODED_QUERY.search(path)
         path, behind = (path[: encoded.end()], path[encoded.end() :]) if encoded else (path, "")
         if is_redirect_uri and not (scheme or slashes or _ENCODED_SCHEME.match(path)):
             # No URI at all, but perhaps another parameter's value in the wrong place.
@@ -222,7 +219,7 @@ class Redactor:
 
     def _path_value(self, found: re.Match[str], *, is_redirect_uri: bool) -> str:
         name, value = found[2], found[3]
-        is_plain = is_redirect_uri and _is_readable(form_decode(name), form_decode(value))
+        is_plain = is_redirect_uri and is_readable(form_decode(name), form_decode(value))
         is_shown = is_plain or f"{name}={value}" in self._spared
         return value if is_shown else self.mask(value)
 
@@ -253,7 +250,7 @@ class Redactor:
         if piece in self._spared or (not equals and _READABLE_ALONE.fullmatch(piece) and not is_drawn(piece)):
             return piece
         name = form_decode(raw_name)
-        if raw_value.strip("=_") and is_name(name) and _is_readable(name, form_decode(raw_value)):
+        if raw_value.strip("=_") and is_name(name) and is_readable(name, form_decode(raw_value)):
             return piece
         return self._parameter(piece, depth)
 
@@ -271,11 +268,6 @@ class Redactor:
             return self.mask(value)
         shown = self._url(value, depth + 1, is_redirect_uri=name == "redirect_uri")
         return bounded(raw if shown == value else _encoded(shown))
-
-
-def _is_readable(name: str, value: str) -> bool:
-    """Whether a parameter of a redirect URI is no secret."""
-    return not holds_secret(name) and _READABLE.fullmatch(value) is not None and not is_drawn(value)
 
 
 def _is_shown(name: texts.Name) -> bool:

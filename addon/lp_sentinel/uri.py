@@ -27,6 +27,8 @@ _AUTHORITY = re.compile(
 )
 CACHED_LENGTH = 2048
 """Captured text is hostile: what is longer is not kept in a cache."""
+ENCODED_QUERY = re.compile(r"%(?:25)*(?:3[fF]|23)")
+"""In a path: what is behind it was meant to be a query or a fragment."""
 _LONGEST_NAME = 253
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ASCII = {f"%{code:{form}}": chr(code) for code in range(0x80) for form in ("02x", "02X")}

@@ -48,12 +48,17 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return plain[best] if best is not None and near(best)[0] >= _NEAR else None
 
 
-def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """``unknown key 'x', did you mean 'y'?``; where nothing comes near, the known ones are listed."""
+def unknown(what: str, word: str, known: Iterable[str], *, listed: str = "") -> str:
+    """``unknown key 'x', did you mean 'y'?``; where nothing comes near, the known ones are listed.
+
+    ``listed`` says instead where that is done, as they are too many for a message.
+    """
     names = list(known)
     near = nearest(word, names)
     if near is not None:
         return f"unknown {what} {quoted(word)}, did you mean {quoted(near)}?"
+    if listed:
+        return f"unknown {what} {quoted(word)}; {listed}"
     return f"unknown {what} {quoted(word)}" + (f" (known: {', '.join(names)})" if names else "")
 
 

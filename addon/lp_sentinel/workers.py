@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing.process import BaseProcess
 
 type Advance = Callable[[float], None]
 """Told how many more bytes are done."""
@@ -38,6 +39,8 @@ class Workers:
     def __init__(self, jobs: int, begin: Callable[..., object], *arguments: object) -> None:
         self._jobs, self._begin, self._arguments = jobs, begin, arguments
         self._pool: ProcessPoolExecutor | None = None
+        self._others: frozenset[BaseProcess] = frozenset()
+        """Children that there were before: they are not ours to end."""
 
     @property
     def ahead(self) -> int:
@@ -48,7 +51,9 @@ class Workers:
         """Begin a task. Raises WorkerError."""
         if self._pool is None:
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
+            from multiprocessing import active_children  # noqa: PLC0415  (likewise)
 
+            self._others = frozenset(active_children())
             self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, self._arguments))
         with _telling_of_death():
             return self._pool.submit(task, *arguments)
@@ -77,9 +82,9 @@ class Workers:
         if self._pool is None:
             return
         if failure is not None:  # nobody waits for what is in hand
-            import multiprocessing  # noqa: PLC0415  (loaded already)
+            from multiprocessing import active_children  # noqa: PLC0415  (loaded already)
 
-            for process in multiprocessing.active_children():
+            for process in frozenset(active_children()) - self._others:
                 process.terminate()
         self._pool.shutdown(cancel_futures=True)
 

@@ -96,6 +96,7 @@ def test_parts_of_a_target() -> None:
         ("at: token, doo: {close: true}", "doo", "unknown key 'doo', did you mean 'do'?"),
         ("at: token", "{name", "missing key 'do' (or a preset)"),
         ("do: {close: true}", "{name", "missing key 'at' (or a preset)"),
+        ("preset: zzz", "zzz", "unknown preset 'zzz'; docs/faults.md lists them"),
         ("preset: acess_denied", "acess_denied", "unknown preset 'acess_denied', did you mean 'access_denied'?"),
         ("at: token, do: {state: removed}", "state", "'state' makes no sense at token, only at authorize, login"),
         ("at: callback, do: {error: a}", "error", "makes no sense at callback"),
@@ -173,6 +174,10 @@ def test_sources_are_files_and_presets_in_their_order(tmp_path: Path, monkeypatc
     ("sources", "problem"),
     [
         (["state_lst"], "unknown preset 'state_lst', did you mean 'state-lost'?"),
+        (
+            ["zzz"],
+            r"^unknown preset 'zzz'; docs/faults\.md lists them, and the name of a plan file ends in \.yaml$",
+        ),
         (["slow", "slow"], "two faults are named 'slow'"),
     ],
 )

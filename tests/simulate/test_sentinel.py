@@ -13,6 +13,7 @@ from joserfc.jwk import KeySet
 
 from lp_sentinel.config import config_from
 from lp_sentinel.simulate.grants import Issued
+from lp_sentinel.simulate.checks import is_version
 from lp_sentinel.simulate.registry import APPS, USER, registry_of
 from lp_sentinel.simulate.sentinel import MARK, SESSION, Simulator
 from tests.simulate.conformance import ACCOUNT, API, registry
@@ -101,6 +102,17 @@ def test_refuses_a_token_request_of_another_form(browser: FlaskClient, how: str)
         "repeated": lambda: browser.post(f"{API}/token?v=2.0", data={"code": ["a", "b"], **CREDENTIALS}),
     }[how]()
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_right"),
+    [
+        *((version, True) for version in ("1", "1.0", "1.00", "01.0", "2.0", "2")),
+        *((version, False) for version in ("", "0", "3", "1.", ".1", "1e0", "1.0000000000000000000001", "12", "\u0661")),
+    ],
+)
+def test_versions_are_compared_as_text(version: str, is_right: bool) -> None:
+    assert is_version(version, {"1", "2"}) == is_right
 
 
 def test_authenticates_by_http_basic(browser: FlaskClient) -> None:

@@ -73,7 +73,7 @@ class Lineup:
         if armed is None:
             if name not in preset_index():
                 known = [*(other.fault.name for other in self.faults), *preset_index()]
-                raise PlanError(unknown("fault", name, known))
+                raise PlanError(unknown("fault", name, known, listed="docs/faults.md lists the presets"))
             armed = Armed(load_plan([name]).faults[0])
             self._besides, self.faults = (*self._besides, armed), (*self.faults, armed)
         armed.arm()

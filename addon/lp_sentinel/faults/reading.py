@@ -16,6 +16,8 @@ from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, 
 from lp_sentinel.uri import host_matches, normal_host
 from lp_sentinel.wording import quoted, unknown
 
+PRESETS_LISTED = "docs/faults.md lists them"
+"""For a message: they are some seventy."""
 _MOST_SEED = 100_000_000
 _DURATIONS = ("delay", "jitter", "hang")
 _STATUS_KEYS = frozenset({"body", "retry_after"})
@@ -55,7 +57,8 @@ def _preset(name: str, seed: int) -> Fault:
     document = presets()
     index = preset_index().get(name)
     if index is None:
-        raise PlanError(f"{unknown('preset', name, preset_index())} A plan file ends in .yaml.")
+        listed = f"{PRESETS_LISTED}, and the name of a plan file ends in .yaml"
+        raise PlanError(unknown("preset", name, preset_index(), listed=listed))
     return _fault(document, ("faults", index), seed)
 
 
@@ -94,7 +97,8 @@ def _fault(document: Document, where: Where, seed: int) -> Fault:
     if "preset" in entry:
         index = preset_index().get(entry["preset"])
         if index is None:
-            raise document.error((*where, "preset"), unknown("preset", entry["preset"], preset_index()))
+            problem = unknown("preset", entry["preset"], preset_index(), listed=PRESETS_LISTED)
+            raise document.error((*where, "preset"), problem)
         base, base_where = presets(), ("faults", index)
 
     def source(key: str) -> tuple[Document, Where]:

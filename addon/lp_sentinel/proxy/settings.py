@@ -37,14 +37,17 @@ OPTIONS = (
     Option("lp_report", "Files to write a report to; the ending says in which format.", ()),
     Option("lp_faults", "Fault plans to inject: files, or presets by name.", ()),
     Option(
-        "lp_fail_on", "The least severity that makes a batch run (-n -r) exit with 1.", NEVER, (*WORST_FIRST, NEVER)
+        "lp_fail_on",
+        "The lowest severity that makes a batch run (-n -r) or a client replay (-C) exit with status 1.",
+        NEVER,
+        (*WORST_FIRST, NEVER),
     ),
     Option("lp_redact", "Whether codes, states and other secrets are masked.", "on", ("on", "off")),
     Option(
         "lp_simulate", "Whether a simulated Sentinel answers for the hosts in sentinel_hosts.", "off", ("on", "off")
     ),
     Option("lp_page", "Host name of the live page, for a browser behind the proxy; empty: none.", "lp.authorize"),
-    Option("lp_show", "The least severity that is shown on the terminal.", "info", (*WORST_FIRST, NOTHING)),
+    Option("lp_show", "The lowest severity that is shown in the terminal.", "info", (*WORST_FIRST, NOTHING)),
 )
 
 
@@ -54,7 +57,7 @@ class Settings(NamedTuple):
     config: str
     project: Project
     plan: Plan
-    """The faults to inject: none, unless asked for."""
+    """The faults of lp_faults; others can be armed by command and on the live page."""
     reports: tuple[str, ...]
     fail_on: Severity | None
     """``None``: never."""

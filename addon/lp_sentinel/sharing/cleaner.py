@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,9 +11,13 @@ from typing import NamedTuple
 from lp_sentinel.config import Config
 from lp_sentinel.sharing.bodies import Bodies
 from lp_sentinel.sharing.headers import HeaderValues
+from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.sharing.urls import Urls
 from lp_sentinel.uri import parse_parameters, parse_uri
+
+_BETWEEN = re.compile(r"[/;=?#&]")
+"""What stands in a path between the pieces that are replaced."""
 
 
 class HarPage(NamedTuple):
@@ -86,5 +91,5 @@ def _registered(config: Config) -> Iterator[str]:
             for registered in app.redirect_uris:
                 yield registered
                 uri = parse_uri(registered)
-                yield from uri.endpoint.path.split("/") if uri else ()
+                yield from _BETWEEN.split(spell(uri.endpoint.path).plain) if uri else ()
                 yield from (value for _, value in parse_parameters(uri.query if uri else None).pairs)

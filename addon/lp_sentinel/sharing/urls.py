@@ -16,11 +16,12 @@ from lp_sentinel.names import (
     has_joined_secret,
     holds_secret,
     is_name_alone,
+    is_readable,
     joined_secrets,
 )
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
-from lp_sentinel.uri import scheme_of
+from lp_sentinel.uri import ENCODED_QUERY, scheme_of
 
 _DEEPEST = 3
 """A URL in a URL in a URL; what lies deeper is replaced as a whole."""
@@ -102,6 +103,15 @@ class Urls:
 
     def _path(self, path: str, forms: _Forms, depth: int, *, is_redirect_uri: bool, is_uri: bool) -> str:
         """``is_uri``: of what is none, the path may be another parameter's value in the wrong place."""
+        if encoded := ENCODED_QUERY.search(path):
+            before, behind = path[: encoded.start()], path[encoded.end() :]
+            return "".join(
+                (
+                    self._path(before, forms, depth, is_redirect_uri=is_redirect_uri, is_uri=is_uri),
+                    encoded[0],
+                    self.pairs(behind, "parameters", 1 + encoded[0].count("25")),
+                )
+            )
         pieces = forms.segment.split(path)
         shown = pieces.copy()
         for place in range(0, len(pieces), 2):
@@ -117,7 +127,7 @@ class Urls:
 
     def _path_value(self, name: str, raw: str, depth: int, *, is_redirect_uri: bool) -> str:
         """What stands behind a name in a path: ``/cb;sid=…``."""
-        if is_redirect_uri and not holds_secret(name) and not looks_like_token(spell(raw).plain):
+        if is_redirect_uri and _is_shown(name, spell(raw).plain):
             self._stand_ins.spare(raw)
         return self.value(name, raw, "path segments", depth)
 
@@ -157,7 +167,7 @@ class Urls:
         if not raw_value.strip("=_"):
             # A token may stand there without a name, and end in "=".
             return raw if is_name_alone(name, equals, raw_value) else self._stand_ins.secret(raw, kind)
-        if is_redirect_uri and not holds_secret(name) and not looks_like_token(value):
+        if is_redirect_uri and _is_shown(name, value):
             self._stand_ins.spare(raw_value)
         return self.name(raw_name, kind) + equals + self.value(name, raw_value, kind, depth + 1)
 
@@ -199,6 +209,11 @@ class Urls:
         forms = _forms(depth)
         start = forms.absolute.match(raw)
         return bool(start and start[1]) or (raw.startswith(("/", "%2F", "%2f")) and bool(forms.question.search(raw)))
+
+
+def _is_shown(name: str, value: str) -> bool:
+    """Whether a parameter of a redirect URI's own query stays: a report shows it, and it looks like no token."""
+    return is_readable(name, value) and not looks_like_token(value)
 
 
 def weight_of(raw: str) -> Weight:

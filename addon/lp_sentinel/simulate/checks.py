@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from lp_sentinel.simulate.registry import Installation, Registry
 
+_WHOLE = re.compile(r"0*([0-9]+)(?:\.0+)?")
 _PRINTABLE = re.compile(r"[\x20-\x7E]*")
 
 
@@ -62,7 +63,7 @@ def _problem(asked: MultiDict[str, str]) -> str | None:
         return f"there more than once: {repeated or 'a parameter'}"
     if not asked.get("v"):
         return "v is missing"
-    if not is_version(asked["v"], {1.0}):
+    if not is_version(asked["v"], {"1"}):
         return "v must be 1.0"
     if not asked.get("response_type"):
         return "response_type is missing"
@@ -76,7 +77,7 @@ def check_token(
     is_known: bool,  # noqa: FBT001  whether the account is
     asked: MultiDict[str, str],
     form: MultiDict[str, str],
-    versions: Collection[float],
+    versions: Collection[str],
 ) -> None:
     """Raises OAuth2Error if a token or revoke request is not as documented (RFC 6749 sections 2.3.1, 3.2)."""
     if method != "POST":
@@ -93,8 +94,10 @@ def check_token(
         raise InvalidRequestError("a parameter is there more than once")
 
 
-def is_version(value: str, versions: Collection[float]) -> bool:
-    return re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) is not None and float(value) in versions
+def is_version(value: str, versions: Collection[str]) -> bool:
+    """Whether it is one of these whole numbers; as text, since 1.0000000000000000000001 is another version."""
+    found = _WHOLE.fullmatch(value)
+    return found is not None and found[1] in versions
 
 
 def _is_plain(name: str) -> bool:

@@ -27,8 +27,8 @@ MARK = "LP-Simulated"
 """The response header that says where an answer comes from."""
 
 _API = "/sentinel/api/account/<account>"
-_REVOKE_VERSIONS = frozenset({1.0})
-_TOKEN_VERSIONS = frozenset({1.0, 2.0})
+_REVOKE_VERSIONS = frozenset({"1"})
+_TOKEN_VERSIONS = frozenset({"1", "2"})
 _SESSIONS = 10_000
 
 
@@ -179,7 +179,7 @@ class Simulator:
         )
 
     def _granted(
-        self, account: str, versions: frozenset[float], grant: Callable[[], Any], *, may_spell_v1: bool = False
+        self, account: str, versions: frozenset[str], grant: Callable[[], Any], *, may_spell_v1: bool = False
     ) -> flask.Response:
         asked = flask.request.args
         if may_spell_v1 and asked.to_dict(flat=False) == {"v1.0": [""]}:
@@ -198,7 +198,7 @@ class Simulator:
 
     def _base_uri(self, account: str) -> Any:
         """LivePerson's Domain API, for the service ``sentinel``."""
-        if account not in self.registry.accounts or not is_version(flask.request.args.get("version", ""), {1.0}):
+        if account not in self.registry.accounts or not is_version(flask.request.args.get("version", ""), {"1"}):
             return problem(404, "There is no such account, or version is not 1.0.")
         return {"service": "sentinel", "account": account, "baseURI": self.home or flask.request.host}
 
