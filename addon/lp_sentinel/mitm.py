@@ -35,6 +35,7 @@ from lp_sentinel.proxy.started import (
     spare_screen,
 )
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
+from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
@@ -149,11 +150,8 @@ class Addon:
     def _arm(self, settings: Settings) -> None:
         if self._injector:
             self._injector.take_over(settings.plan, settings.project.config)
-        elif settings.plan.sources:
-            self._injector = self._armed(settings)
-
-    def _armed(self, settings: Settings) -> Injector:
-        return Injector(settings.plan, settings.project.config, say=lambda line: _logger.info("lp-authorize: %s", line))
+        elif settings.plan.sources and self._session:
+            self._injector = _armed(settings, self._session.redactor)
 
     def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
         session = Session(
@@ -317,9 +315,9 @@ class Addon:
 
     def faults_arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset. Raises CommandError."""
-        self.active()
+        session = self.active()
         if self._injector is None and self._settings:
-            self._injector, self._may_answer = self._armed(self._settings), True
+            self._injector, self._may_answer = _armed(self._settings, session.redactor), True
         try:
             if self._injector:
                 self._injector.arm(name)
@@ -343,6 +341,13 @@ class _LastWord:
     def done(self) -> None:
         if self._has_failed():
             sys.exit(1)
+
+
+def _armed(settings: Settings, redactor: Redactor) -> Injector:
+    def say(line: str) -> None:
+        _logger.info("lp-authorize: %s", line)
+
+    return Injector(settings.plan, settings.project.config, redactor, say=say)
 
 
 def _abandon(reports: Iterable[Report]) -> None:

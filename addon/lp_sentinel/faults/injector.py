@@ -24,6 +24,7 @@ from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.memory import Ageing, digest
+from lp_sentinel.redact import Redactor, printable
 from lp_sentinel.sieve import glance
 from lp_sentinel.uri import endpoint_of, parse_parameters
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _MOST_PENDING = 10_000
 _TICK = 0.25
+_LONGEST_NAME, _LONGEST_STORY = 80, 300
+"""Characters of what comes from traffic, in a line of the log."""
 
 _logger = logging.getLogger(__name__)
 
@@ -56,8 +59,11 @@ class _Chosen(NamedTuple):
 class Injector:
     """The faults of a plan, armed. Only live flows are changed; what was replayed or saved never is."""
 
-    def __init__(self, plan: Plan, config: Config, *, say: Callable[[str], None] = _logger.info) -> None:
+    def __init__(
+        self, plan: Plan, config: Config, redactor: Redactor, *, say: Callable[[str], None] = _logger.info
+    ) -> None:
         """``say`` gets a line for each fault that is put in."""
+        self._redactor = redactor
         self._say = say
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
@@ -200,7 +206,7 @@ class Injector:
         except NotPossibleError as reason:
             if armed.could_not != str(reason):
                 armed.could_not = str(reason)
-                self._say(f"fault {armed.fault.name} is not put in: {reason}")
+                self._say(f"fault {armed.fault.name} is not put in: {printable(str(reason), _LONGEST_STORY)}")
             return None
         return _Chosen(armed, act, place, seen) if armed.is_turn(seen.client, place) else None
 
@@ -223,8 +229,10 @@ class Injector:
         armed, act = chosen.armed, chosen.act
         fault, number = armed.fault, armed.counted[chosen.seen.client]
         spent = "; the real code is spent" if act.spends else ""
-        done = f"{act.did}{spent}"
-        where = f"{fault.at} of client {chosen.seen.client_id or '?'}"
+        done = f"{printable(act.did, _LONGEST_STORY)}{spent}"
+        # Anybody may send any client_id: with a secret joined to it, or with what a terminal obeys.
+        client = printable(str(self._redactor.show(chosen.seen.client_id or "?")), _LONGEST_NAME)
+        where = f"{fault.at} of client {client}"
         if armed.is_dry:
             self._say(f"fault {fault.name} (n={number}) would be put in at {where}: {done}")
             return
