@@ -268,6 +268,7 @@ def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
         fault=chosen.armed.fault,
         flow=flow.id,
         at=time.time(),
+        account=seen.account,
         client_id=seen.client_id,
         browser=seen.exchange.browser if seen.hop != "token" else None,
         code=digest(code) if code else None,
