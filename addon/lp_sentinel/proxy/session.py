@@ -56,8 +56,8 @@ class Session:
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
         self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
-        self._early = Engine(*settings.project, self.redactor) if replay == "flows" else None
-        """Judges a replayed flow file in the order in which it lists its flows, for what is saved meanwhile."""
+        self._early = Engine(*settings.project, self.redactor) if replay != "har" else None
+        """Judges exchanges in the order in which they end, or a flow file lists them, for what is saved meanwhile."""
         self._is_replay = replay is not None
         self._capture = capture
         self._refresh = refresh
@@ -96,8 +96,8 @@ class Session:
         self._current = flow
         self._marks.begin(flow)
         exchange = self.live.response(flow)
-        if self._is_replay and (early := self._judge_early(exchange)):
-            # What is saved from a replay is saved before the replay is judged, at its end.
+        if (early := self._judge_early(exchange)) and self.live.holds(exchange):
+            # It is saved now, and judged later: in a replay at its end, live after those that started before it.
             self._marks.mark_for_now(flow, early.hop, early.seen, early.findings)
         if self._has_judged:
             self._settle()
@@ -132,9 +132,8 @@ class Session:
     def tick(self, *, is_reading: bool) -> None:
         """Time has passed. ``is_reading``: the file of a replay is still being read."""
         if self._is_replay and self._capture is None and not is_reading:
-            self._is_replay, self._early = False, None
+            self._is_replay = False
             self.live.go_live()
-            self._take_off()
         elif self.live.holds_back:
             self.live.release()
         self._settle()
@@ -144,6 +143,8 @@ class Session:
     def _take(self, exchange: Exchange, verdict: Verdict) -> None:
         self._has_judged = True
         journey = self._engine.journey(verdict.journey) if verdict.journey else None
+        if exchange.flow:
+            self._marks.judged(exchange.flow)
         if verdict.hop and exchange.flow:
             self._marks.tell(exchange.flow, verdict.hop, journey)
         self._hand_on(verdict, journey)
@@ -168,11 +169,6 @@ class Session:
             self._refresh(changed)
         self._blocks.show(self._screen)
 
-    def _take_off(self) -> None:
-        """All of a replay has been judged: what was of a login only so far is marked no more."""
-        if gone := self._marks.all_known():
-            self._refresh(gone)
-
     # The end
 
     def close(self, problem: Callable[[Config], str | None] = lambda _config: None) -> None:
@@ -182,7 +178,6 @@ class Session:
         """
         with ExitStack() as steps:
             steps.callback(self._tell_end, problem)
-            steps.callback(self._take_off)
             steps.callback(self._settle)
             steps.callback(self._report_capture)
             steps.callback(self._judge_open)
