@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from urllib.parse import urlencode
 
+import pytest
 from mitmproxy import http
+from mitmproxy.connection import ConnectionState
 from mitmproxy.test import tflow
 
 from lp_sentinel.config import Config
@@ -53,3 +56,13 @@ def test_why_a_fault_is_not_put_in_is_made_safe_in_the_log() -> None:
     (line,) = armed.said
     assert line.isprintable()
     assert len(line) < 400
+
+
+@pytest.mark.parametrize(("is_replay", "waits"), [(None, False), ("request", True)])
+def test_it_waits_for_no_client_that_has_gone_but_for_who_replays(is_replay: str | None, waits: bool) -> None:
+    armed, flow = Armed("at: authorize, do: {status: 500, delay: 300ms}"), authorize(client_id="a")
+    flow.client_conn.state, flow.is_replay = ConnectionState.CLOSED, is_replay
+    began = time.monotonic()
+    asyncio.run(armed.injector.request(flow))
+    assert (time.monotonic() - began >= 0.3) is waits
+    assert flow.response

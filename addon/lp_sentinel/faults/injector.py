@@ -277,7 +277,9 @@ def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
 
 
 async def _wait(flow: HTTPFlow, seconds: float) -> None:
-    """Wait, but for no client that has gone."""
+    """Wait, but for no client that has gone. In a client replay there is none, but who replays waits."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and flow.client_conn.connected:  # noqa: ASYNC110  no event tells of it
+    while (left := end - time.monotonic()) > 0:
+        if not (flow.client_conn.connected or flow.is_replay == "request"):
+            return
         await asyncio.sleep(min(_TICK, left))
