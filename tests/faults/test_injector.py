@@ -66,3 +66,11 @@ def test_it_waits_for_no_client_that_has_gone_but_for_who_replays(is_replay: str
     asyncio.run(armed.injector.request(flow))
     assert (time.monotonic() - began >= 0.3) is waits
     assert flow.response
+
+
+def test_each_reason_why_a_fault_is_not_put_in_is_told_once() -> None:
+    armed = Armed("at: authorize, do: {error: access_denied}")
+    for host in ("one.example", "two.example") * 3:
+        armed.ask(client_id="a", redirect_uri=f"https://{host}:port/cb")
+        armed.ask(client_id="a")
+    assert len(armed.said) == len(set(armed.said)) > 1

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lp_sentinel.engine import Verdict
 
 _MOST_PENDING = 10_000
+_MOST_REASONS = 100
 _TICK = 0.25
 _LONGEST_NAME, _LONGEST_STORY = 80, 300
 """Characters of what comes from traffic, in a line of the log."""
@@ -204,8 +205,8 @@ class Injector:
         try:
             act = work_out(self._known(armed.fault, seen, landing, place))
         except NotPossibleError as reason:
-            if armed.could_not != str(reason):
-                armed.could_not = str(reason)
+            if str(reason) not in armed.could_not and len(armed.could_not) < _MOST_REASONS:
+                armed.could_not.add(str(reason))
                 self._say(f"fault {armed.fault.name} is not put in: {printable(str(reason), _LONGEST_STORY)}")
             return None
         return _Chosen(armed, act, place, seen) if armed.is_turn(seen.client, place) else None
