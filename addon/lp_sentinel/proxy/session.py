@@ -96,7 +96,10 @@ class Session:
         self._current = flow
         self._marks.begin(flow)
         exchange = self.live.response(flow)
-        if (early := self._judge_early(exchange)) and self.live.holds(exchange):
+        if not self.live.holds(exchange):
+            if self._early:
+                self._early.feed(exchange)
+        elif early := self._judge_early(exchange):
             # It is saved now, and judged later: in a replay at its end, live after those that started before it.
             self._marks.mark_for_now(flow, early.hop, early.seen, early.findings)
         if self._has_judged:
