@@ -247,9 +247,9 @@ class Addon:
             if self._session:
                 self._session.live.leave_out()
             return
+        self._sieve.begin(flow)
         if self._injector:
             await self._injected(self._injector.request(flow))
-        self._sieve.begin(flow)
         if not (flow.response or flow.error or flow.live):
             self._ended(flow)  # it was loaded, and nothing else will come
         elif self._settings and self._settings.simulate:

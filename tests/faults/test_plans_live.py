@@ -26,7 +26,7 @@ from tests.faults.wire import (
     talk,
     undated,
 )
-from tests.ours import config_for
+from tests.ours import config_for, read_report
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import COMMANDS, Mitmdump, run_mitmdump
@@ -187,6 +187,21 @@ def test_a_delay_holds_up_no_other_flow(proxies: Proxies, port: int, tmp_path: P
     waiting.join()
     assert 5 <= took[0] < 6
     assert meanwhile < usual + 0.1
+
+
+def test_a_request_that_a_fault_delays_is_under_way(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    """What started behind it is judged behind it, as in the file that is saved."""
+    slow = {"name": "wait", "at": "authorize", "match": {"client_id": "slow"}, "do": {"status": 503, "delay": "1.5s"}}
+    report, plan = tmp_path / "report.jsonl", plan_file(tmp_path, slow)
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan, lp_report=report))
+    waiting = threading.Thread(target=talk, args=(proxy.port, plain_authorize(port, "slow")))
+    waiting.start()
+    time.sleep(0.5)
+    talk(proxy.port, plain_authorize(port, "other"))
+    waiting.join()
+    proxy.stop()
+    journeys = read_report(report).journeys
+    assert [(one["journey"], one["client_id"]) for one in journeys] == [("j1", "slow"), ("j2", "other")]
 
 
 VERDICTS = (
