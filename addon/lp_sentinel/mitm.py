@@ -8,8 +8,9 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import NoReturn
+from weakref import WeakSet
 
-from mitmproxy import ctx, exceptions, flow, hooks, http
+from mitmproxy import ctx, dns, exceptions, flow, hooks, http
 from mitmproxy.addonmanager import Loader
 
 from lp_sentinel.config import Config
@@ -65,6 +66,8 @@ class Addon:
         self._timer: asyncio.TimerHandle | None = None
         self._sieve = Sieve(Config())
         """The session's, once there is one."""
+        self._sockets: WeakSet[http.HTTPFlow] = WeakSet()
+        """Open WebSockets that have nothing to do with a login."""
         self._may_answer = False
         """Whether there is more to do with a request than to note it, even if it is not for the live page."""
         self._recent: Recent | None = None
@@ -198,6 +201,7 @@ class Addon:
         if self._timer:
             self._timer.cancel()
         session, self._session = self._session, None
+        self._sieve.ended += len(self._sockets)
         if session:
             self._failures.guard(lambda: session.close(self._replayed.problem))
             self._failures.guard(session.summarize)
@@ -278,18 +282,35 @@ class Addon:
 
     def _ended(self, flow: http.HTTPFlow) -> None:
         try:
-            if not self._sieve.lets_by(flow) and self._session and not self.is_page(flow):
+            if self._sieve.lets_by(flow):
+                if flow.websocket is not None:
+                    self._sieve.ended -= 1
+                    self._sockets.add(flow)
+            elif self._session and not self.is_page(flow):
                 self._session.response(flow)
                 self._wait()
         except Exception as error:  # noqa: BLE001  (the traffic passes)
             self._failures.report(error)
 
-    def tcp_start(self, _flow: flow.Flow) -> None:
+    # What is saved when it is closed takes its place in the capture only then
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        if flow in self._sockets:
+            self._sockets.discard(flow)
+            self._sieve.ended += 1
+
+    def tcp_end(self, _flow: flow.Flow) -> None:
         if self._session:
             self._session.live.count_other()
 
-    udp_start = tcp_start
-    dns_request = tcp_start
+    tcp_error = tcp_end
+    udp_end = tcp_end
+    udp_error = tcp_end
+    dns_response = tcp_end
+
+    def dns_error(self, flow: dns.DNSFlow) -> None:
+        if flow.response is None:
+            self.tcp_end(flow)
 
     def _wait(self) -> None:
         """Look again in a while, if anything waits for its time."""
