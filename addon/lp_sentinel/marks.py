@@ -75,6 +75,11 @@ class Marks:
         note = self._notes.get(flow)
         return About(note.hop, note.journey, tuple(note.findings)) if note and note.hop else None
 
+    def findings(self, flow: HTTPFlow) -> tuple[Finding, ...] | None:
+        """What was found on a flow since it was sent last; ``None``: it is not known here."""
+        note = self._notes.get(flow)
+        return tuple(note.findings) if note else None
+
     def mark_for_now(
         self, flow: HTTPFlow, hop: Hop | None, seen: JourneyHop | None, findings: Iterable[Finding]
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.memory import Ageing
@@ -38,9 +38,13 @@ class Record:
         """A journey that has ended."""
         return self._closed.get(journey)
 
-    def of_flows(self, flows: Collection[str]) -> list[Finding]:
-        """The findings on flows with these ids."""
-        return [finding for finding in self._findings if finding.flow in flows]
+    def by_flow(self, flows: Collection[str]) -> Mapping[str, Sequence[Finding]]:
+        """The findings on flows with these ids, by id."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self._findings:
+            if finding.flow is not None and finding.flow in flows:
+                found.setdefault(finding.flow, []).append(finding)
+        return found
 
     def write(self, report: Report, now: Callable[[str], JourneySummary | None] | None) -> None:
         """Hand it all to ``report``; ``now`` tells how an open journey stands, and without it they are left out."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.parts import as_text
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine, Verdict
@@ -118,6 +120,18 @@ class Session:
             return about
         alone = self._judge_alone(exchange_of(flow, 0))
         return About(alone.hop, None, alone.findings) if alone and alone.hop else None
+
+    def found(self, flows: Sequence[HTTPFlow]) -> Iterator[Finding]:
+        """What was found on these flows; on those that this session has not judged, what they show alone."""
+        known = {flow: self._marks.findings(flow) for flow in flows}
+        recorded = self.record.by_flow({flow.id for flow, findings in known.items() if findings is None})
+        for flow, findings in known.items():
+            yield from recorded.get(flow.id) or self._found_alone(flow) if findings is None else findings
+
+    def _found_alone(self, flow: HTTPFlow) -> tuple[Finding, ...]:
+        path = as_text(flow.request.data.path.partition(b"?")[0])
+        about = self.about(flow) if authorize_path(path) or token_path(path) else None
+        return about.findings if about else ()
 
     def knows(self, flow: HTTPFlow) -> bool:
         """Whether a flow is known to belong to a login."""
