@@ -44,7 +44,9 @@ class Lineup:
         try:
             plan = self._files.changed()
         except (DocumentError, PlanError) as error:
-            _logger.error("the fault plan has changed and is not taken over, the old one stays: %s", error)  # noqa: TRY400
+            _logger.error(  # noqa: TRY400
+                "lp-authorize: the fault plan has changed and is not taken over, the old one stays: %s", error
+            )
             return
         if plan is not None:
             self._take(plan)
