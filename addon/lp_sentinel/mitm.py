@@ -44,6 +44,8 @@ from lp_sentinel.simulate.inside import Simulated
 _TICK = 0.25
 """Seconds between looks at what waits."""
 
+_UNMASKED = "secrets are masked from now on; what was found before stays unmasked in reports and on the live page"
+
 _logger = logging.getLogger(__name__)
 
 
@@ -136,6 +138,8 @@ class Addon:
         if self._settings is None or settings.project is not self._settings.project:
             for note in settings.project.expired(utc_today()):
                 _logger.warning("lp-authorize: %s", note)
+        if self._settings and not self._settings.redact and settings.redact:
+            _logger.warning("lp-authorize: %s", _UNMASKED)
         if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
                 self._failures.guard(partial(self._session.write, reports[path], is_whole=False))
