@@ -143,6 +143,8 @@ class Addon:
         if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
                 self._failures.guard(partial(self._session.write, reports[path], is_whole=False))
+            for path in self._reports.keys() - reports.keys():
+                self._failures.guard(partial(self._session.finish, self._reports[path]))
             self._session.change(settings, reports.values())
             self._recent.book = settings.project.book
         else:

@@ -53,3 +53,9 @@ class Record:
         for name in self._journeys:
             if journey := self._closed.get(name) or (now(name) if now else None):
                 report.journey(journey)
+
+    def write_open(self, report: Report, now: Callable[[str], JourneySummary | None]) -> None:
+        """Hand the journeys that go on to ``report``, as they stand."""
+        for name in self._journeys:
+            if journey := now(name):
+                report.journey(journey)

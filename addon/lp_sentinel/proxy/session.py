@@ -250,6 +250,11 @@ class Session:
         if is_whole:
             report.capture(self._end)
 
+    def finish(self, report: Report) -> None:
+        """Hand a report that was told of each finding what it still lacks: journeys that go on, and the end."""
+        self.record.write_open(report, self._engine.journey)
+        report.capture(self._end)
+
     @property
     def _end(self) -> CaptureEnd:
         return CaptureEnd(self._capture, self.live.exchanges, faults=self._faults())
