@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 from weakref import WeakSet
@@ -16,11 +17,12 @@ from mitmproxy.addonmanager import Loader
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.faults import FaultVerdict, Injector, PlanError
 from lp_sentinel.faults.notes import forget
 from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
+from lp_sentinel.proxy.legacy import LEFT, Legacy
 from lp_sentinel.proxy.page import Page
 from lp_sentinel.proxy.recent import Recent
 from lp_sentinel.proxy.replayed import Replayed
@@ -44,6 +46,7 @@ from lp_sentinel.simulate.inside import Simulated
 _TICK = 0.25
 """Seconds between looks at what waits."""
 
+_RELOADED = "loaded anew: reports go on with what was found before, and logins that were under way have ended"
 _UNMASKED = "secrets are masked from now on; what was found before stays unmasked in reports and on the live page"
 
 _logger = logging.getLogger(__name__)
@@ -54,7 +57,9 @@ class Addon:
 
     name = "lp-authorize"
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Legacy | None = None) -> None:
+        """``earlier``: what is left of the addon that was here before the script was reloaded."""
+        self._earlier = earlier
         self._is_start = False
         """Whether mitmproxy starts with it: later a mistake must not end what is running."""
         self._settings: Settings | None = None
@@ -140,6 +145,7 @@ class Addon:
                 _logger.warning("lp-authorize: %s", note)
         if self._settings and not self._settings.redact and settings.redact:
             _logger.warning("lp-authorize: %s", _UNMASKED)
+        is_first = self._session is None
         if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
                 self._failures.guard(partial(self._session.write, reports[path], is_whole=False))
@@ -149,10 +155,14 @@ class Addon:
             self._recent.book = settings.project.book
         else:
             self._session = self._begin(settings, reports.values())
+            if self._earlier:
+                self._go_on_from(self._session, self._earlier)
         for path in self._reports.keys() - reports.keys():
             self._failures.guard(self._reports[path].close)
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
         self._arm(settings)
+        if self._earlier and is_first:
+            self._arm_again(self._earlier)
         self._simulated.switch(on=settings.simulate)
         self._may_answer = settings.simulate or self._injector is not None or is_replay()
 
@@ -170,12 +180,33 @@ class Addon:
             capture=batch_capture(),
             refresh=self._refresh,
             observe=self._observe,
-            faults=lambda: self._injector.verdicts() if self._injector else (),
+            faults=self._verdicts,
             guard=self._failures.guard,
         )
         self._recent = Recent(settings.project.book, session.journey)
         self._sieve = session.live.sieve
         return session
+
+    def _go_on_from(self, session: Session, earlier: Legacy) -> None:
+        self._failures.guard(partial(session.go_on_from, earlier))
+        if self._recent:
+            self._failures.guard(partial(self._recent.take_on, earlier.findings, earlier.journeys))
+        _logger.warning("lp-authorize: %s", _RELOADED)
+
+    def _arm_again(self, earlier: Legacy) -> None:
+        for name, is_on in earlier.asked:
+            # The plan may not have it any more.
+            with suppress(exceptions.CommandError, PlanError):
+                if is_on:
+                    self.faults_arm(name)
+                elif self._injector:
+                    self._injector.off(name)
+
+    def _verdicts(self) -> tuple[FaultVerdict, ...]:
+        now = self._injector.verdicts() if self._injector else ()
+        before = self._earlier.faults if self._earlier else ()
+        matched = {one.fault for one in before}
+        return (*before, *(one for one in now if one.injected or one.fault not in matched))
 
     def _refresh(self, flows: list[http.HTTPFlow]) -> None:
         ctx.master.addons.trigger(hooks.UpdateHook(flows))
@@ -213,9 +244,16 @@ class Addon:
             self._failures.guard(session.summarize)
         for report in self._reports.values():
             self._failures.guard(report.close)
+        LEFT[:] = self._legacy(session)
         self._has_failed = bool(session and self._settings and session.fails(self._settings.fail_on))
         self._replayed.close()
         self._reports, self._settings, self._injector, self._recent = {}, None, None, None
+
+    def _legacy(self, session: Session | None) -> list[Legacy]:
+        if session is None:
+            return [self._earlier] if self._earlier else []
+        faults = tuple(one for one in self._verdicts() if one.injected)
+        return [session.legacy()._replace(faults=faults, asked=self._injector.asked() if self._injector else ())]
 
     def has_failed(self) -> bool:
         """Whether the run, now over, is to end with status 1."""

@@ -95,6 +95,10 @@ class Injector:
         """Every fault of the plan, and every preset that was armed besides."""
         return tuple(armed.row for armed in self._lineup.faults)
 
+    def asked(self) -> tuple[tuple[str, bool], ...]:
+        """The faults that somebody has armed (true) or turned off, whatever the plan says."""
+        return tuple((armed.fault.name, armed.is_on) for armed in self._lineup.faults if armed.is_asked)
+
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How each fault has ended, or stands. One that only was told of (dry-run) or never was on has none."""
         verdicts = [

@@ -65,6 +65,15 @@ class LiveSession:
         """Whether exchanges wait for an earlier one to end: call :meth:`release` from time to time."""
         return bool(self._held) and not self._is_replay
 
+    @property
+    def places(self) -> tuple[int, int]:
+        """How many flows have ended, and how many of them, or under way, are no exchanges of the session."""
+        return self.sieve.ended, self._others
+
+    def go_on_from(self, ended: int, others: int) -> None:
+        """Count on from what another session has come to."""
+        self.sieve.ended, self._others = ended, others
+
     def leave_out(self) -> None:
         """A flow under way is no exchange of the session: when it ends, it only takes a place in the capture."""
         self._others += 1

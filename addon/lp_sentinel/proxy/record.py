@@ -38,6 +38,16 @@ class Record:
         """A journey that has ended."""
         return self._closed.get(journey)
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The latest."""
+        return tuple(self._findings)
+
+    @property
+    def journeys(self) -> tuple[JourneySummary, ...]:
+        """The latest of those that have ended."""
+        return tuple(journey for name in self._journeys if (journey := self._closed.get(name)))
+
     def by_flow(self, flows: Collection[str]) -> Mapping[str, Sequence[Finding]]:
         """The findings on flows with these ids, by id."""
         found: dict[str, list[Finding]] = {}

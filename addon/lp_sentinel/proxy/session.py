@@ -19,6 +19,7 @@ from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
 from lp_sentinel.marks import About, Marks
 from lp_sentinel.proxy.blocks import Blocks
 from lp_sentinel.proxy.early import Early, judge_after, judge_alone
+from lp_sentinel.proxy.legacy import Legacy
 from lp_sentinel.proxy.live import LiveSession
 from lp_sentinel.proxy.record import Record
 from lp_sentinel.proxy.settings import Settings
@@ -90,6 +91,18 @@ class Session:
         # A report on standard output has it for itself.
         output = sys.stderr if STANDARD_OUTPUT in settings.reports else sys.stdout
         self._screen = Terminal(output, least=settings.show) if settings.show else None
+
+    def go_on_from(self, earlier: Legacy) -> None:
+        """Take on what was found by a session that has ended in this one's favour."""
+        self._engine.begun = earlier.begun
+        self.live.go_on_from(earlier.ended, earlier.others)
+        for journey in earlier.journeys:
+            self.record.see(journey.journey)
+        self._report(earlier.findings, earlier.journeys)
+
+    def legacy(self) -> Legacy:
+        """What another session may go on from, once this one is closed."""
+        return Legacy(self.record.findings, self.record.journeys, self._engine.begun, *self.live.places)
 
     # Traffic
 
