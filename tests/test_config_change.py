@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import yaml
 
-from tests.faults.wire import plan_file, talk
+from tests.faults.wire import plain, plain_authorize, plan_file, talk
 from tests.ours import SCRIPT, Proxies, config_for, read_report, sign_in
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import COMMANDS, Mitmdump, Options
 from tests.world.sentinel import Sentinel
+from tests.world.serving import serving
 from tests.world.visitor import Visitor
 
 
@@ -105,3 +107,40 @@ def test_a_fault_is_armed_where_the_new_config_knows_the_app(app: App, proxies: 
     assert b"LP-Authorize-Fault" not in talk(proxy.port, url)
     proxy.command(f"set lp_config={known}")
     assert b"LP-Authorize-Fault: access_denied; n=1" in talk(proxy.port, url)
+
+
+def test_nothing_that_was_found_is_lost_when_the_script_is_reloaded(proxies: Proxies, tmp_path: Path) -> None:
+    script, lines, document = (tmp_path / name for name in ("lp_authorize.py", "lines.jsonl", "document.json"))
+    script.write_text(SCRIPT.read_text("utf-8"))
+    options: Options = {"lp_report": [lines, document], "flow_detail": "0"}
+    with serving(plain) as port:
+        proxy = proxies("-s", COMMANDS, "-s", script, options=options)
+        talk(proxy.port, plain_authorize(port, "one"))
+        proxy.command("lp.faults.arm access_denied")
+        talk(proxy.port, plain_authorize(port, "one"))
+        time.sleep(1.1)
+        script.touch()
+        proxy.wait_for("loaded anew: reports go on with what was found before")
+        before = read_report(lines)
+        assert [(one["journey"], one["outcome"]) for one in before.journeys] == [
+            ("j1", "code"),
+            ("j2", "error:access_denied"),
+        ]
+        assert proxy.command("lp.faults.list")[0].startswith("access_denied: armed")
+        assert b"access_denied" in talk(proxy.port, plain_authorize(port, "two"))
+        assert set(re.findall(r"Journey (j\d+)", talk(proxy.port, "http://lp.authorize/").decode())) == {
+            "j1",
+            "j2",
+            "j3",
+        }
+        said = proxy.stop().stdout
+    findings, journeys = read_report(lines)
+    assert findings[: len(before.findings)] == before.findings
+    assert [one["journey"] for one in journeys] == ["j1", "j2", "j3"]
+    places = [place for one in journeys for place in one["exchanges"]]
+    assert places == sorted(set(places))
+    whole = json.loads(document.read_text("utf-8"))
+    assert (whole["findings"], [one["journey"] for one in whole["journeys"]]) == (findings, ["j1", "j2", "j3"])
+    assert len(whole["faults"]) == 2
+    assert "3 journeys" in said
+    assert "never matched" not in said

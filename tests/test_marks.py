@@ -142,9 +142,10 @@ def test_what_was_of_a_login_only_so_far_is_marked_no_more_in_the_end() -> None:
         marks.begin(flow)
         marks.mark_for_now(flow, "callback", None, [])
         assert (flow.marked, flow.comment) == (":white_check_mark:", "callback; in order so far")
+    for flow in flows:
+        marks.judged(flow.id)
     marks.tell(flows[0].id, "callback", None)
-    marks.apply()
-    assert marks.all_known() == [flows[1]]
+    assert set(marks.apply()) == set(flows)
     assert [(flow.marked, flow.comment) for flow in flows] == [(":white_check_mark:", "callback; in order"), ("", "")]
 
 

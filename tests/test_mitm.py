@@ -159,7 +159,7 @@ def _only(found: list[dict[str, Any]], keys: tuple[str, ...]) -> list[list[str]]
     return [[str(one[key]) for key in keys] for one in found]
 
 
-def test_a_fault_that_nothing_is_put_into_fails_no_replay() -> None:
+def test_a_fault_that_is_never_injected_fails_no_replay() -> None:
     ended = replayed(CAPTURES / "in-order.flow", lp_fail_on="info", lp_faults="access_denied")
     assert ended.status == 0, ended
 

@@ -52,6 +52,15 @@ class Engine:
         self._judgement.change(config, book)
         self._docket.change(config)
 
+    @property
+    def begun(self) -> int:
+        """How many journeys there were so far. Set before the first, it lets their names go on behind others'."""
+        return self._docket.begun
+
+    @begun.setter
+    def begun(self, journeys: int) -> None:
+        self._docket.begun = journeys
+
     def feed(self, exchange: Exchange) -> Verdict:
         """Judge one exchange."""
         docket = self._docket

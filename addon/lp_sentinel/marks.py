@@ -76,6 +76,11 @@ class Marks:
         note = self._notes.get(flow)
         return About(note.hop, note.journey, tuple(note.findings)) if note and note.hop else None
 
+    def findings(self, flow: HTTPFlow) -> tuple[Finding, ...] | None:
+        """What was found on a flow since it was sent last; ``None``: it is not known here."""
+        note = self._notes.get(flow)
+        return tuple(note.findings) if note else None
+
     def mark_for_now(
         self, flow: HTTPFlow, hop: Hop | None, seen: JourneyHop | None, findings: Iterable[Finding]
     ) -> None:
@@ -87,13 +92,11 @@ class Marks:
         _write(flow, note)
         self._for_now.add(flow)
 
-    def all_known(self) -> list[HTTPFlow]:
-        """All is known: take the marks off flows that in the end are of no login; these flows."""
-        gone = [flow for flow in self._for_now if flow not in self._notes]
-        self._for_now.clear()
-        for flow in gone:
-            put_on(flow, INJECTED if FAULT_KEY in flow.metadata else "", fault_story(flow))
-        return gone
+    def judged(self, flow: str) -> None:
+        """The flow with this id has been judged, so that a mark for now goes: in the end it may be of no login."""
+        if (known := self._flows.get(flow)) is not None and known in self._for_now:
+            self._for_now.discard(known)
+            self._touched.add(flow)
 
     def finding(self, finding: Finding) -> None:
         """Something was found on a flow."""
@@ -111,7 +114,12 @@ class Marks:
         """Write what is new onto the flows; those that have changed."""
         touched = [flow for name in self._touched if (flow := self._flows.get(name)) is not None]
         self._touched.clear()
-        return [flow for flow in touched if _write(flow, self._notes[flow])]
+        return [flow for flow in touched if self._mark(flow)]
+
+    def _mark(self, flow: HTTPFlow) -> bool:
+        if note := self._notes.get(flow):
+            return _write(flow, note)
+        return put_on(flow, INJECTED if FAULT_KEY in flow.metadata else "", fault_story(flow))
 
 
 def _story(hop: Hop, journey: str | None, seen: JourneyHop | None) -> str:

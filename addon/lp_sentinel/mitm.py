@@ -6,20 +6,23 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import NoReturn
+from weakref import WeakSet
 
-from mitmproxy import ctx, exceptions, flow, hooks, http
+from mitmproxy import ctx, dns, exceptions, flow, hooks, http
 from mitmproxy.addonmanager import Loader
 
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.faults import Injector, PlanError
+from lp_sentinel.faults import FaultVerdict, Injector, PlanError
 from lp_sentinel.faults.notes import forget
 from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
+from lp_sentinel.proxy.legacy import LEFT, Legacy
 from lp_sentinel.proxy.page import Page
 from lp_sentinel.proxy.recent import Recent
 from lp_sentinel.proxy.replayed import Replayed
@@ -35,12 +38,16 @@ from lp_sentinel.proxy.started import (
     spare_screen,
 )
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
+from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
 
 _TICK = 0.25
 """Seconds between looks at what waits."""
+
+_RELOADED = "loaded anew: reports go on with what was found before, and logins that were under way have ended"
+_UNMASKED = "secrets are masked from now on; what was found before stays unmasked in reports and on the live page"
 
 _logger = logging.getLogger(__name__)
 
@@ -50,7 +57,9 @@ class Addon:
 
     name = "lp-authorize"
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Legacy | None = None) -> None:
+        """``earlier``: what is left of the addon that was here before the script was reloaded."""
+        self._earlier = earlier
         self._is_start = False
         """Whether mitmproxy starts with it: later a mistake must not end what is running."""
         self._settings: Settings | None = None
@@ -64,6 +73,8 @@ class Addon:
         self._timer: asyncio.TimerHandle | None = None
         self._sieve = Sieve(Config())
         """The session's, once there is one."""
+        self._sockets: WeakSet[http.HTTPFlow] = WeakSet()
+        """Open WebSockets that have nothing to do with a login."""
         self._may_answer = False
         """Whether there is more to do with a request than to note it, even if it is not for the live page."""
         self._recent: Recent | None = None
@@ -132,28 +143,34 @@ class Addon:
         if self._settings is None or settings.project is not self._settings.project:
             for note in settings.project.expired(utc_today()):
                 _logger.warning("lp-authorize: %s", note)
+        if self._settings and not self._settings.redact and settings.redact:
+            _logger.warning("lp-authorize: %s", _UNMASKED)
+        is_first = self._session is None
         if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
                 self._failures.guard(partial(self._session.write, reports[path], is_whole=False))
+            for path in self._reports.keys() - reports.keys():
+                self._failures.guard(partial(self._session.finish, self._reports[path]))
             self._session.change(settings, reports.values())
             self._recent.book = settings.project.book
         else:
             self._session = self._begin(settings, reports.values())
+            if self._earlier:
+                self._go_on_from(self._session, self._earlier)
         for path in self._reports.keys() - reports.keys():
             self._failures.guard(self._reports[path].close)
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
         self._arm(settings)
+        if self._earlier and is_first:
+            self._arm_again(self._earlier)
         self._simulated.switch(on=settings.simulate)
         self._may_answer = settings.simulate or self._injector is not None or is_replay()
 
     def _arm(self, settings: Settings) -> None:
         if self._injector:
             self._injector.take_over(settings.plan, settings.project.config)
-        elif settings.plan.sources:
-            self._injector = self._armed(settings)
-
-    def _armed(self, settings: Settings) -> Injector:
-        return Injector(settings.plan, settings.project.config, say=lambda line: _logger.info("lp-authorize: %s", line))
+        elif settings.plan.sources and self._session:
+            self._injector = _armed(settings, self._session.redactor)
 
     def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
         session = Session(
@@ -163,12 +180,33 @@ class Addon:
             capture=batch_capture(),
             refresh=self._refresh,
             observe=self._observe,
-            faults=lambda: self._injector.verdicts() if self._injector else (),
+            faults=self._verdicts,
             guard=self._failures.guard,
         )
         self._recent = Recent(settings.project.book, session.journey)
         self._sieve = session.live.sieve
         return session
+
+    def _go_on_from(self, session: Session, earlier: Legacy) -> None:
+        self._failures.guard(partial(session.go_on_from, earlier))
+        if self._recent:
+            self._failures.guard(partial(self._recent.take_on, earlier.findings, earlier.journeys))
+        _logger.warning("lp-authorize: %s", _RELOADED)
+
+    def _arm_again(self, earlier: Legacy) -> None:
+        for name, is_on in earlier.asked:
+            # The plan may not have it any more.
+            with suppress(exceptions.CommandError, PlanError):
+                if is_on:
+                    self.faults_arm(name)
+                elif self._injector:
+                    self._injector.off(name)
+
+    def _verdicts(self) -> tuple[FaultVerdict, ...]:
+        now = self._injector.verdicts() if self._injector else ()
+        before = self._earlier.faults if self._earlier else ()
+        matched = {one.fault for one in before}
+        return (*before, *(one for one in now if one.injected or one.fault not in matched))
 
     def _refresh(self, flows: list[http.HTTPFlow]) -> None:
         ctx.master.addons.trigger(hooks.UpdateHook(flows))
@@ -200,14 +238,22 @@ class Addon:
         if self._timer:
             self._timer.cancel()
         session, self._session = self._session, None
+        self._sieve.ended += len(self._sockets)
         if session:
             self._failures.guard(lambda: session.close(self._replayed.problem))
             self._failures.guard(session.summarize)
         for report in self._reports.values():
             self._failures.guard(report.close)
+        LEFT[:] = self._legacy(session)
         self._has_failed = bool(session and self._settings and session.fails(self._settings.fail_on))
         self._replayed.close()
         self._reports, self._settings, self._injector, self._recent = {}, None, None, None
+
+    def _legacy(self, session: Session | None) -> list[Legacy]:
+        if session is None:
+            return [self._earlier] if self._earlier else []
+        faults = tuple(one for one in self._verdicts() if one.injected)
+        return [session.legacy()._replace(faults=faults, asked=self._injector.asked() if self._injector else ())]
 
     def has_failed(self) -> bool:
         """Whether the run, now over, is to end with status 1."""
@@ -249,9 +295,9 @@ class Addon:
             if self._session:
                 self._session.live.leave_out()
             return
+        self._sieve.begin(flow)
         if self._injector:
             await self._injected(self._injector.request(flow))
-        self._sieve.begin(flow)
         if not (flow.response or flow.error or flow.live):
             self._ended(flow)  # it was loaded, and nothing else will come
         elif self._settings and self._settings.simulate:
@@ -280,18 +326,35 @@ class Addon:
 
     def _ended(self, flow: http.HTTPFlow) -> None:
         try:
-            if not self._sieve.lets_by(flow) and self._session and not self.is_page(flow):
+            if self._sieve.lets_by(flow):
+                if flow.websocket is not None:
+                    self._sieve.ended -= 1
+                    self._sockets.add(flow)
+            elif self._session and not self.is_page(flow):
                 self._session.response(flow)
                 self._wait()
         except Exception as error:  # noqa: BLE001  (the traffic passes)
             self._failures.report(error)
 
-    def tcp_start(self, _flow: flow.Flow) -> None:
+    # What is saved when it is closed takes its place in the capture only then
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        if flow in self._sockets:
+            self._sockets.discard(flow)
+            self._sieve.ended += 1
+
+    def tcp_end(self, _flow: flow.Flow) -> None:
         if self._session:
             self._session.live.count_other()
 
-    udp_start = tcp_start
-    dns_request = tcp_start
+    tcp_error = tcp_end
+    udp_end = tcp_end
+    udp_error = tcp_end
+    dns_response = tcp_end
+
+    def dns_error(self, flow: dns.DNSFlow) -> None:
+        if flow.response is None:
+            self.tcp_end(flow)
 
     def _wait(self) -> None:
         """Look again in a while, if anything waits for its time."""
@@ -317,9 +380,9 @@ class Addon:
 
     def faults_arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset. Raises CommandError."""
-        self.active()
+        session = self.active()
         if self._injector is None and self._settings:
-            self._injector, self._may_answer = self._armed(self._settings), True
+            self._injector, self._may_answer = _armed(self._settings, session.redactor), True
         try:
             if self._injector:
                 self._injector.arm(name)
@@ -343,6 +406,13 @@ class _LastWord:
     def done(self) -> None:
         if self._has_failed():
             sys.exit(1)
+
+
+def _armed(settings: Settings, redactor: Redactor) -> Injector:
+    def say(line: str) -> None:
+        _logger.info("lp-authorize: %s", line)
+
+    return Injector(settings.plan, settings.project.config, redactor, say=say)
 
 
 def _abandon(reports: Iterable[Report]) -> None:

@@ -116,6 +116,18 @@ def test_parts_of_a_target() -> None:
         ("at: token, do: {close: true}, times: {percent: 120}", "120", "expected 100 or less, not 120"),
         ('at: token, do: {close: true}, match: {filter: "~q & ("}', "", "not a mitmproxy filter: '~q & ('"),
         ("at: token, do: {close: true}, match: {outcome: codes}", "codes", "did you mean 'code'?"),
+        ("preset: token-401, match: {state: x}", "state: x", "a token request has no state"),
+        (
+            "at: token, do: {close: true}, match: {outcome: code}",
+            "outcome",
+            "the outcome 'code' makes no sense at token, only refused, other",
+        ),
+        (
+            "at: callback, do: {close: true}, match: {outcome: login}",
+            "outcome",
+            "the outcome 'login' makes no sense at callback",
+        ),
+        ("at: landing, do: {code: empty}, match: {outcome: refused}", "outcome", "at landing, only code, error, other"),
         ("preset: slow, expect: {callback: '2xx, 5xx-3xx'}", "5xx-3xx", "the range '5xx-3xx' is empty"),
         ("preset: slow, expect: {callback: 6xx}", "6xx", "expected none, or statuses such as 2xx-4xx or 302"),
         (

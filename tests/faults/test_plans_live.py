@@ -26,7 +26,7 @@ from tests.faults.wire import (
     talk,
     undated,
 )
-from tests.ours import config_for
+from tests.ours import config_for, read_report
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import COMMANDS, Mitmdump, run_mitmdump
@@ -189,6 +189,21 @@ def test_a_delay_holds_up_no_other_flow(proxies: Proxies, port: int, tmp_path: P
     assert meanwhile < usual + 0.1
 
 
+def test_a_request_that_a_fault_delays_is_under_way(proxies: Proxies, port: int, tmp_path: Path) -> None:
+    """What started behind it is judged behind it, as in the file that is saved."""
+    slow = {"name": "wait", "at": "authorize", "match": {"client_id": "slow"}, "do": {"status": 503, "delay": "1.5s"}}
+    report, plan = tmp_path / "report.jsonl", plan_file(tmp_path, slow)
+    proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan, lp_report=report))
+    waiting = threading.Thread(target=talk, args=(proxy.port, plain_authorize(port, "slow")))
+    waiting.start()
+    time.sleep(0.5)
+    talk(proxy.port, plain_authorize(port, "other"))
+    waiting.join()
+    proxy.stop()
+    journeys = read_report(report).journeys
+    assert [(one["journey"], one["client_id"]) for one in journeys] == [("j1", "slow"), ("j2", "other")]
+
+
 VERDICTS = (
     ("access_denied", Habits(), "access_denied: as expected (injected 1x): callback 403, 0 token requests"),
     (
@@ -259,6 +274,7 @@ def test_a_changed_plan_is_taken_over_whole_or_not_at_all(proxies: Proxies, port
     plan.write_text("faults:\n- preset: refused-400\n- preset: refused-x\n")
     time.sleep(1.1)
     assert b"access_denied; n=2" in talk(proxy.port, url)
+    assert "lp-authorize: the fault plan has changed and is not taken over, the old one stays: " in proxy.stdout
     assert "plan.yaml:3:11: unknown preset 'refused-x'" in proxy.stdout
     plan_file(tmp_path, {"preset": "refused-400"}, {"preset": "access_denied"})
     time.sleep(1.1)

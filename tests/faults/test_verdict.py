@@ -31,6 +31,13 @@ def token(journey: str | None = "j1", code: str = "c", client_id: str = "my-app"
     return exchange(TOKEN, method="POST", request_body=body, started=AT + 1.5, flow="f3"), journey, "token"
 
 
+def token_as(
+    body: bytes | None, query: str = "", *, path: str = TOKEN, started: float = AT + 1.5
+) -> tuple[Exchange, str | None, Hop]:
+    """A token request that belongs to no journey, since its code does not stand where it should."""
+    return exchange(path + query, method="POST", request_body=body, started=started, flow="f3"), None, "token"
+
+
 def authorize(after: float = 3, journey: str = "j2", client_id: str = "my-app") -> tuple[Exchange, str | None, Hop]:
     return exchange(f"{AUTHORIZE}?client_id={client_id}", started=AT + after, flow=f"f{after}"), journey, "authorize"
 
@@ -43,7 +50,15 @@ def verdict(
     for count in range(times):
         browser = None if at == "token" else BROWSER
         watch.note_injection(
-            Injection(fault=one, flow=f"f{count}", at=AT, client_id="my-app", browser=browser, code=digest("c"))
+            Injection(
+                fault=one,
+                flow=f"f{count}",
+                at=AT,
+                account="12345678",
+                client_id="my-app",
+                browser=browser,
+                code=digest("c"),
+            )
         )
     path = TOKEN if at == "token" else AUTHORIZE
     for count in range(times):
@@ -97,6 +112,37 @@ def test_verdicts(expect: str, followed: Sequence[tuple[Exchange, str | None, Ho
     assert (found.verdict, found.seen, found.injected) == (judged, seen, 1)
 
 
+UNSURE = "callback 403, 0 token requests, 1 more that may be another login's"
+
+
+@pytest.mark.parametrize(
+    ("request_", "of_none", "of_sent", "seen"),
+    [
+        (token_as(b"", "?code=c&client_id=my-app"), "not as expected", "as expected", "callback 403, 1 token request"),
+        (token_as(b'{"code": "c"}'), "not as expected", "as expected", "callback 403, 1 token request"),
+        (token_as(b'{"code": null, "client_id": "my-app"}'), "not as expected", "as expected",
+         "callback 403, 1 token request"),
+        (token_as(b"client_id=other"), "as expected", "not as expected", "callback 403, 0 token requests"),
+        (token_as(b'{"grant_type": "refresh_token"}'), "as expected", "not as expected",
+         "callback 403, 0 token requests"),
+        (token_as(None), "not seen", "not seen", UNSURE),
+        (token_as(b'["my-app"]'), "not seen", "not seen", UNSURE),
+        (token_as(None, "?client_id=other"), "as expected", "not as expected", "callback 403, 0 token requests"),
+        (token_as(None, path=TOKEN.replace("12345678", "9")), "as expected", "not as expected",
+         "callback 403, 0 token requests"),
+        (token_as(None, started=AT + 5000), "as expected", "not as expected", "callback 403, 0 token requests"),
+    ],
+)  # fmt: skip
+def test_a_token_request_that_can_hardly_be_read_makes_no_app_good_or_bad(
+    request_: tuple[Exchange, str | None, Hop], of_none: str, of_sent: str, seen: str
+) -> None:
+    found = verdict("callback: 4xx, token: none", callback(403), request_)
+    assert (found.verdict, found.seen) == (of_none, seen)
+    assert verdict("token: sent", callback(403), request_).verdict == of_sent
+    assert verdict("callback: 2xx, token: none", callback(403), request_).verdict == "not as expected"
+    assert verdict("callback: 4xx", callback(403), request_).verdict == "as expected"
+
+
 @pytest.mark.parametrize("callback_first", [True, False])
 def test_the_callback_of_a_token_request_ends_after_it(callback_first: bool) -> None:
     one = fault("at: token, do: {status: 500}, expect: {callback: 4xx, token: none}")
@@ -133,7 +179,7 @@ def test_one_bad_end_is_the_faults_verdict() -> None:
     assert found.line == "it: not as expected (injected 3x): callback 200, 0 token requests; expected callback: 4xx"
 
 
-def test_what_was_never_put_in_is_a_warning() -> None:
+def test_what_was_never_injected_is_a_warning() -> None:
     found = Watch(Limits()).verdict("it", fault("preset: slow").expect)
     assert (found.verdict, found.severity) == ("never matched", "warning")
     assert found.line == "it: never matched"

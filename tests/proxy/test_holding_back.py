@@ -12,6 +12,7 @@ from lp_sentinel.engine import Engine
 from lp_sentinel.proxy.live import PATIENCE, LiveSession
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
+from tests.proxy.test_view import session_of
 from tests.test_long_texts import took
 from tests.test_sieve import AUTHORIZE, asked
 
@@ -69,6 +70,42 @@ def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     assert live.judged == [AUTHORIZE]
     live.end(slow)
     assert live.judged == [AUTHORIZE, f"{AUTHORIZE}-slow"]
+
+
+def test_what_waits_is_marked_by_what_is_known_so_far_and_anew_when_it_is_judged() -> None:
+    session, now = session_of(), time.time()
+    host, query = (
+        "va.sentinel.liveperson.net",
+        "v=1.0&response_type=code&client_id=a&redirect_uri=https://app.example/cb",
+    )
+    slow = asked(host, AUTHORIZE, location="https://login.liveperson.net/")
+    landed = asked(
+        host,
+        f"{AUTHORIZE.partition('?')[0]}?{query}",
+        "10.0.0.2",
+        location="https://app.example/cb?code=C0dexxxxxxxxxxxxx",
+    )
+    callback = asked("app.example", "/cb?code=C0dexxxxxxxxxxxxx", "10.0.0.2")
+    callback.request.scheme, callback.request.port = "https", 443
+    for age, flow in ((3, slow), (2, landed), (1, callback)):
+        assert flow.response
+        flow.request.timestamp_start = now - age
+        flow.response.timestamp_start = flow.response.timestamp_end = now - age + 0.5
+        flow.response, answer = None, flow.response
+        session.live.sieve.begin(flow)
+        flow.response = answer
+    for flow in (landed, callback):
+        assert not session.live.sieve.lets_by(flow)
+        session.response(flow)
+    assert landed.marked == ":red_circle:"
+    assert landed.comment.startswith("authorize: 302 to https://app.example/cb?code=C0de…(17)#")
+    assert "LPA130" in landed.comment
+    assert callback.comment == "callback: 200; in order so far"
+    session.live.sieve.lets_by(slow)
+    session.response(slow)
+    assert slow.comment.startswith("authorize (j1): ")
+    assert landed.comment.startswith("authorize (j2): 302 to https://app.example/cb?code=C0de…(17)#")
+    assert callback.comment == "callback (j2): 200; in order"
 
 
 @pytest.mark.alone

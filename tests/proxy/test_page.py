@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from mitmproxy import http as mitm_http
 from mitmproxy import io
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
@@ -24,6 +25,7 @@ from tests.ours import Proxies, config_for, sign_in, watched
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.browser import Browser
+from tests.world.names import at_home
 from tests.world.proxy import Mitmdump
 from tests.world.sentinel import Sentinel
 from tests.world.visitor import Visitor
@@ -239,6 +241,16 @@ def test_only_the_page_itself_may_arm(app: App, proxies: Proxies, tmp_path: Path
     assert wish(proxy, token, off="access_denied")[0] == 204
     assert "none armed" in asked(proxy)[2]
     assert wish(proxy, token, off=True)[0] == 204
+
+
+def test_over_https_it_may_arm_too(app: App, proxies: Proxies, tmp_path: Path) -> None:
+    proxy = watched(proxies, config_for(app, tmp_path), connection_strategy="lazy")
+    with at_home(requests.Session()) as client:
+        client.proxies, client.verify = {"https": proxy.url}, str(proxy.ca)
+        wanted = {"token": token_of(client.get("https://lp.authorize/").text), "arm": "access_denied"}
+        for origin, status in (("http://lp.authorize", 403), ("https://lp.authorize", 204)):
+            answer = client.post("https://lp.authorize/faults", json=wanted, headers={"Origin": origin})
+            assert answer.status_code == status
 
 
 def test_headers_and_addresses(app: App, proxies: Proxies, tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_a_capture_whose_name_is_not_utf8_is_valid_utf8(tmp_path: Path) -> None:
     assert json.loads(line)["capture"] == "caf\udce9.har"
 
 
+@pytest.mark.parametrize("name", ["report.jsonl", "report.html"])
+def test_of_a_report_that_was_deleted_it_is_said_that_it_is_lost(tmp_path: Path, name: str) -> None:
+    report = open_report(str(tmp_path / name), lambda: ASKED)
+    report.finding(finding())
+    (tmp_path / name).unlink()
+    with pytest.raises(ReportError, match=f"{name}: is lost: the file was deleted while it was written"):
+        report.close()
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from mitmproxy.test import taddons
+from mitmproxy import http
+from mitmproxy.test import taddons, tflow
 
 from lp_sentinel.config import App
 from lp_sentinel.mitm import Addon
+from lp_sentinel.proxy.settings import OPTIONS, read_settings
 from lp_sentinel.simulate.inside import Simulated
 from lp_sentinel.simulate.registry import APPS, USER
 from tests.world.names import at_home
@@ -98,6 +103,29 @@ def test_takes_the_apps_of_the_config_and_of_a_later_one(proxies: Callable[..., 
     assert "/login?" in visitor.open("https://sso.example" + asked.format("a")).url
     assert visitor.open("https://sso.example" + asked.format("b")).status == 401
     assert is_dialled(visitor, SENTINEL + asked.format("a"))
+
+
+def test_a_login_goes_on_when_the_config_is_set_again() -> None:
+    given = {option.name: option.default for option in OPTIONS} | {"lp_simulate": "on"}
+    simulated = Simulated(lambda: read_settings(SimpleNamespace(**given), None))  # another config each time
+
+    def asked(path: str, **form: str) -> http.Response:
+        request = http.Request.make("POST" if form else "GET", SENTINEL + path)
+        if form:
+            request.urlencoded_form = list(form.items())
+        flow = tflow.tflow(req=request)
+        flow.live = True
+        asyncio.run(simulated.answer(flow))
+        assert flow.response
+        return flow.response
+
+    keys = asked(f"{API}/keys").json()
+    landed = asked(ASKED.replace("/authorize", "/login"), user=USER.name, password=USER.password)
+    code = parse_qs(urlsplit(landed.headers["Location"]).query)["code"][0]
+    redeems = {"grant_type": "authorization_code", "code": code, "client_id": ONE.client_id}
+    token = asked(f"{API}/token?v=2.0", **redeems, client_secret=ONE.client_secret or "")
+    assert token.status_code == 200, token.text
+    assert asked(f"{API}/keys").json() == keys
 
 
 def test_refuses_a_value_that_is_none(proxies: Callable[..., Mitmdump]) -> None:

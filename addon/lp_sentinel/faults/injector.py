@@ -24,6 +24,7 @@ from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.memory import Ageing, digest
+from lp_sentinel.redact import Redactor, printable
 from lp_sentinel.sieve import glance
 from lp_sentinel.uri import endpoint_of, parse_parameters
 
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from lp_sentinel.engine import Verdict
 
 _MOST_PENDING = 10_000
+_MOST_REASONS = 100
 _TICK = 0.25
+_LONGEST_NAME, _LONGEST_STORY = 80, 300
+"""Characters of what comes from traffic, in a line of the log."""
 
 _logger = logging.getLogger(__name__)
 
@@ -56,8 +60,11 @@ class _Chosen(NamedTuple):
 class Injector:
     """The faults of a plan, armed. Only live flows are changed; what was replayed or saved never is."""
 
-    def __init__(self, plan: Plan, config: Config, *, say: Callable[[str], None] = _logger.info) -> None:
+    def __init__(
+        self, plan: Plan, config: Config, redactor: Redactor, *, say: Callable[[str], None] = _logger.info
+    ) -> None:
         """``say`` gets a line for each fault that is injected."""
+        self._redactor = redactor
         self._say = say
         self._hops = Hops(config)
         self._watch = Watch(config.limits)
@@ -87,6 +94,10 @@ class Injector:
     def list(self) -> tuple[Row, ...]:
         """Every fault of the plan, and every preset that was armed besides."""
         return tuple(armed.row for armed in self._lineup.faults)
+
+    def asked(self) -> tuple[tuple[str, bool], ...]:
+        """The faults that somebody has armed (true) or turned off, whatever the plan says."""
+        return tuple((armed.fault.name, armed.is_on) for armed in self._lineup.faults if armed.is_asked)
 
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How each fault has ended, or stands. One that only was told of (dry-run) or never was on has none."""
@@ -202,9 +213,9 @@ class Injector:
         try:
             act = work_out(self._known(armed.fault, seen, landing, place))
         except NotPossibleError as reason:
-            if armed.could_not != str(reason):
-                armed.could_not = str(reason)
-                self._say(f"fault {armed.fault.name} was not injected: {reason}")
+            if str(reason) not in armed.could_not and len(armed.could_not) < _MOST_REASONS:
+                armed.could_not.add(str(reason))
+                self._say(f"fault {armed.fault.name} was not injected: {printable(str(reason), _LONGEST_STORY)}")
             return None
         return _Chosen(armed, act, place, seen) if armed.is_turn(seen.client, place) else None
 
@@ -227,8 +238,10 @@ class Injector:
         armed, act = chosen.armed, chosen.act
         fault, number = armed.fault, armed.counted[chosen.seen.client]
         spent = "; the real code is spent" if act.spends else ""
-        done = f"{act.did}{spent}"
-        where = f"{fault.at} of client {chosen.seen.client_id or '?'}"
+        done = f"{printable(act.did, _LONGEST_STORY)}{spent}"
+        # Anybody may send any client_id: with a secret joined to it, or with what a terminal obeys.
+        client = printable(str(self._redactor.show(chosen.seen.client_id or "?")), _LONGEST_NAME)
+        where = f"{fault.at} of client {client}"
         if armed.is_dry:
             self._say(f"fault {fault.name} (n={number}) would be injected at {where}: {done}")
             return
@@ -264,6 +277,7 @@ def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
         fault=chosen.armed.fault,
         flow=flow.id,
         at=time.time(),
+        account=seen.account,
         client_id=seen.client_id,
         browser=seen.exchange.browser if seen.hop != "token" else None,
         code=digest(code) if code else None,
@@ -272,7 +286,9 @@ def _injection(flow: HTTPFlow, chosen: _Chosen) -> Injection:
 
 
 async def _wait(flow: HTTPFlow, seconds: float) -> None:
-    """Wait, but for no client that has gone."""
+    """Wait, but for no client that has gone. In a client replay there is none, but who replays waits."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and flow.client_conn.connected:  # noqa: ASYNC110  no event tells of it
+    while (left := end - time.monotonic()) > 0:
+        if not (flow.client_conn.connected or flow.is_replay == "request"):
+            return
         await asyncio.sleep(min(_TICK, left))

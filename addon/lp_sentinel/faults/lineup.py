@@ -44,7 +44,9 @@ class Lineup:
         try:
             plan = self._files.changed()
         except (DocumentError, PlanError) as error:
-            _logger.error("the changed fault plan can't be used, the old one stays in force: %s", error)  # noqa: TRY400
+            _logger.error(  # noqa: TRY400
+                "lp-authorize: the changed fault plan can't be used, the old one stays in force: %s", error
+            )
             return
         if plan is not None:
             self._take(plan)

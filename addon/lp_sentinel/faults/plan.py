@@ -52,6 +52,13 @@ HOPS: Mapping[Family, tuple[Hop, ...]] = {
 }
 """Where each family makes sense."""
 
+OUTCOMES: Mapping[Hop, tuple[str, ...]] = {
+    "landing": ("code", "error", "other"),
+    "callback": ("refused", "other"),
+    "token": ("refused", "other"),
+}
+"""Those that there can be, where not all can."""
+
 _NEEDS_ANSWER = frozenset({"truncate", "token", "delay"})
 _NONE: Mapping[str, str] = MappingProxyType({})
 

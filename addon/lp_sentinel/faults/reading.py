@@ -12,7 +12,7 @@ from mitmproxy import flowfilter
 
 from lp_sentinel.documents.document import Document, DocumentError, Where, data_file, data_schema, load_document
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
-from lp_sentinel.faults.plan import HOPS, Body, Do, Expect, Fault, Match, Plan, TargetParts, Times
+from lp_sentinel.faults.plan import HOPS, OUTCOMES, Body, Do, Expect, Fault, Match, Plan, TargetParts, Times
 from lp_sentinel.uri import host_matches, normal_host
 from lp_sentinel.wording import quoted, unknown
 
@@ -122,6 +122,7 @@ def _fault(document: Document, where: Where, seed: int) -> Fault:
         mode=plan.get("mode", "arm") or "off",
         redirect_targets=None if targets is None else tuple(normal_host(host) for host in targets),
     )
+    _check_match(document, (*where, "match"), fault)
     try:
         _check_do(*source("do"), fault)
     except DocumentError as error:
@@ -138,6 +139,16 @@ def _match(document: Document, where: Where) -> Match:
     texts = {key: document.spelling((*where, key)) for key in entry}
     passes = _filter(document, (*where, "filter")) if "filter" in entry else None
     return Match(**texts, passes=passes)
+
+
+def _check_match(document: Document, where: Where, fault: Fault) -> None:
+    """Refuse what can never match."""
+    at, match, possible = fault.at, fault.match, OUTCOMES.get(fault.at)
+    if at == "token" and match.state is not None:
+        raise document.error((*where, "state"), "a token request has no state", of_key=True)
+    if possible and match.outcome not in (None, *possible):
+        problem = f"the outcome {quoted(match.outcome)} makes no sense at {at}, only {', '.join(possible)}"
+        raise document.error((*where, "outcome"), problem, of_key=True)
 
 
 def _filter(document: Document, where: Where) -> Callable[..., bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from lp_sentinel.exchange import Browser, Exchange, elapsed
 from lp_sentinel.faults.plan import Expect, Fault
 from lp_sentinel.finding import Severity, is_at_least
 from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.paths import token_path
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, parse_parameters
 
@@ -71,6 +73,7 @@ class Injection:
     flow: str
     at: float
     """Seconds since the epoch."""
+    account: str | None = None
     client_id: str | None
     browser: Browser | None
     """At the token hop that of the callback that redeems, ``None`` until it is seen."""
@@ -81,6 +84,8 @@ class Injection:
     callbacks: list[int | None] = field(default_factory=list)
     """Statuses; ``None`` for no answer."""
     tokens: int = 0
+    tokens_unsure: int = 0
+    """Those that may be another login's: nobody could read whose code they redeem."""
     authorizes: int = 0
     authorizes_soon: int = 0
     """Those within ``loop_window``."""
@@ -89,7 +94,9 @@ class Injection:
         """Whether all was as expected; ``None`` if nothing followed that tells."""
         clauses = [self._callback(), self._token(), self._again(), self._loop(limits)]
         known = [clause for clause in clauses if clause is not None]
-        return all(known) if known else None
+        if False in known:
+            return False
+        return True if known and not self._is_unsure else None
 
     @property
     def _followed(self) -> bool:
@@ -106,9 +113,14 @@ class Injection:
 
     def _token(self) -> bool | None:
         expected = self.fault.expect.token
-        if expected is None or (not self._followed and expected.holds(0)):
-            return None
-        return expected.holds(self.tokens) if self._followed else None
+        return expected.holds(self.tokens) if expected and self._followed and not self._is_unsure else None
+
+    @property
+    def _is_unsure(self) -> bool:
+        """Whether it depends on token requests that may be another login's."""
+        expected = self.fault.expect.token
+        most = self.tokens + self.tokens_unsure
+        return expected is not None and expected.holds(self.tokens) is not expected.holds(most)
 
     def _again(self) -> bool | None:
         expected = self.fault.expect.authorize_again
@@ -130,6 +142,8 @@ class Injection:
         answered = ", ".join("no answer" if status is None else str(status) for status in self.callbacks)
         parts = [f"callback {answered}" if self.callbacks else "no callback"]
         parts.append(f"{self.tokens} token request{'' if self.tokens == 1 else 's'}")
+        if self.tokens_unsure:
+            parts.append(f"{self.tokens_unsure} more that may be another login's")
         if self.authorizes:
             parts.append(f"authorize again {self.authorizes}x" + (", a loop" if self.loops(limits) else ""))
         return ", ".join(parts)
@@ -154,6 +168,48 @@ class _Callback(NamedTuple):
     answered: float
     """Seconds since the epoch."""
     browser: Browser
+
+
+class _Redeems(NamedTuple):
+    """What a token request says of the login whose code it redeems, in the wrong place or form, too."""
+
+    account: str | None
+    client_id: str | None
+    code: str | None
+    is_other: bool
+    """It redeems no code."""
+    is_unread: bool
+    """It may say more than could be read."""
+
+    def may_follow(self, injection: Injection) -> bool:
+        """Whether it may be what an app did after a fault, by what is known of both."""
+        known = ((self.account, injection.account), (self.client_id, injection.client_id))
+        return all(one == other or None in (one, other) for one, other in known)
+
+
+def _read(exchange: Exchange) -> _Redeems:
+    request, account, said = read_token_request(exchange), token_path(exchange.path), _json(exchange)
+
+    def get(name: str) -> str | None:
+        return request.get(name) or request.query.get(name) or said.get(name)
+
+    code, client_id = get("code"), request.client_id or get("client_id")
+    return _Redeems(
+        account=account[0] if account else None,
+        client_id=client_id,
+        code=code,
+        is_other=request.method == "OPTIONS" or get("grant_type") == "refresh_token",
+        is_unread=not code and (request.form is None or client_id is None),
+    )
+
+
+def _json(exchange: Exchange) -> dict[str, str]:
+    """The texts of a body that is a JSON object, which none should be."""
+    try:
+        said = json.loads(exchange.request_body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return {name: value for name, value in said.items() if isinstance(value, str)} if isinstance(said, dict) else {}
 
 
 class Watch:
@@ -220,19 +276,22 @@ class Watch:
                 return
 
     def _token(self, exchange: Exchange, journey: str | None) -> None:
-        request = read_token_request(exchange)
-        if request.get("grant_type") == "refresh_token":
+        request = _read(exchange)
+        if request.is_other:
             return
         started = exchange.started or 0.0
         after = [one for one in self._watched if one.flow != exchange.flow and started >= one.at]
         # A code that comes a second time still counts for the journey that it first came in: ask for the code first.
-        found = self._with_code(after, request.get("code"))
+        found = self._with_code(after, request.code)
         found = found or [one for one in after if journey is not None and one.journey == journey][-1:]
-        if not found and journey is None:
+        if not found and journey is None and not request.is_unread:
             # A code that nobody saw land, such as a literal "undefined": the app made it of the last landing.
             found = [one for one in after if one.client_id == request.client_id][-1:]
         for injection in found:
             injection.tokens += 1
+        if not found and journey is None and request.is_unread:
+            for injection in filter(request.may_follow, after):
+                injection.tokens_unsure += elapsed(injection.at, started) <= self.limits.journey_timeout
 
     @staticmethod
     def _with_code(injections: list[Injection], code: str | None) -> list[Injection]:

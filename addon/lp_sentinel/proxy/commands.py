@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mitmproxy.types
-from mitmproxy import command, exceptions, flow
+from mitmproxy import command, exceptions, flow, http
 
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import preset_index
@@ -32,7 +32,7 @@ class Commands:
     @command.command("lp.findings")  # type: ignore[untyped-decorator]
     def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
         """What was found on these flows."""
-        found = self._addon.active().record.of_flows({one.id for one in flows})
+        found = self._addon.active().found([one for one in flows if isinstance(one, http.HTTPFlow)])
         # mitmproxy's window for what a command tells breaks on an empty list.
         return [f"{one.severity}: {one.rule} {one.name}: {one.message}" for one in found] or ["no findings"]
 

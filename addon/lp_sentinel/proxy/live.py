@@ -65,6 +65,15 @@ class LiveSession:
         """Whether exchanges wait for an earlier one to end: call :meth:`release` from time to time."""
         return bool(self._held) and not self._is_replay
 
+    @property
+    def places(self) -> tuple[int, int]:
+        """How many flows have ended, and how many of them, or under way, are no exchanges of the session."""
+        return self.sieve.ended, self._others
+
+    def go_on_from(self, ended: int, others: int) -> None:
+        """Count on from what another session has come to."""
+        self.sieve.ended, self._others = ended, others
+
     def leave_out(self) -> None:
         """A flow under way is no exchange of the session: when it ends, it only takes a place in the capture."""
         self._others += 1
@@ -81,11 +90,15 @@ class LiveSession:
         if not self.sieve.learn(exchange):
             self._unexplained.add(exchange.index)
         self._engine.announce(exchange)
-        heapq.heappush(self._held, (exchange.started or 0.0, exchange.index, exchange))
+        heapq.heappush(self._held, (*_turn(exchange), exchange))
         self._awaited.discard(flow.id)
         if not self._is_replay:
             self.release()
         return exchange
+
+    def holds(self, exchange: Exchange) -> bool:
+        """Whether an exchange that has ended waits for its turn, in which they are judged one by one."""
+        return bool(self._held) and self._held[0][:2] <= _turn(exchange)
 
     def release(self) -> None:
         """Judge what no earlier request holds back any more."""
@@ -123,6 +136,10 @@ class LiveSession:
             if verdict.journey:
                 self.sieve.learn_step(exchange)
         self._sink(exchange, verdict)
+
+
+def _turn(exchange: Exchange) -> tuple[float, int]:
+    return exchange.started or 0.0, exchange.index
 
 
 def _names_login(flow: HTTPFlow) -> bool:

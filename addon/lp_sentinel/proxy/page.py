@@ -129,8 +129,8 @@ class Page:
 
     def _wish(self, request: http.Request) -> http.Response:
         """Arm a fault, or one or all off; only for a script of the page itself."""
-        port = "" if request.port == DEFAULT_PORTS["http"] else f":{request.port}"
-        if request.headers.get("origin") != f"http://{request.host}{port}":
+        port = "" if request.port == DEFAULT_PORTS.get(request.scheme) else f":{request.port}"
+        if request.headers.get("origin") != f"{request.scheme}://{request.host}{port}":
             return _text(403, "Only the page itself may do this.")
         wish = _wish_in(request)
         if wish is None or not secrets.compare_digest(str(wish.get("token")).encode(), self._token.encode()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
 
@@ -64,6 +64,12 @@ class Recent:
             if known := self._entries.get(journey.journey):
                 self._changed[journey.journey] = known
                 known.closed = journey
+
+    def take_on(self, findings: Sequence[Finding], journeys: Sequence[JourneySummary]) -> None:
+        """Note what another session has come to."""
+        for journey in journeys[-MOST:]:
+            self._of(journey.journey, journey.journey)
+        self.take(Verdict(None, None, tuple(findings), tuple(journeys)))
 
     def _of(self, key: str, journey: str | None) -> _Entry:
         if (entry := self._entries.get(key)) is None:

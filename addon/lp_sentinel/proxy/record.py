@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.memory import Ageing
@@ -38,9 +38,23 @@ class Record:
         """A journey that has ended."""
         return self._closed.get(journey)
 
-    def of_flows(self, flows: Collection[str]) -> list[Finding]:
-        """The findings on flows with these ids."""
-        return [finding for finding in self._findings if finding.flow in flows]
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The latest."""
+        return tuple(self._findings)
+
+    @property
+    def journeys(self) -> tuple[JourneySummary, ...]:
+        """The latest of those that have ended."""
+        return tuple(journey for name in self._journeys if (journey := self._closed.get(name)))
+
+    def by_flow(self, flows: Collection[str]) -> Mapping[str, Sequence[Finding]]:
+        """The findings on flows with these ids, by id."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self._findings:
+            if finding.flow is not None and finding.flow in flows:
+                found.setdefault(finding.flow, []).append(finding)
+        return found
 
     def write(self, report: Report, now: Callable[[str], JourneySummary | None] | None) -> None:
         """Hand it all to ``report``; ``now`` tells how an open journey stands, and without it they are left out."""
@@ -48,4 +62,10 @@ class Record:
             report.finding(finding)
         for name in self._journeys:
             if journey := self._closed.get(name) or (now(name) if now else None):
+                report.journey(journey)
+
+    def write_open(self, report: Report, now: Callable[[str], JourneySummary | None]) -> None:
+        """Hand the journeys that go on to ``report``, as they stand."""
+        for name in self._journeys:
+            if journey := now(name):
                 report.journey(journey)

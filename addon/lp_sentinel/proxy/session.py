@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.parts import as_text
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
 from lp_sentinel.marks import About, Marks
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.blocks import Blocks
 from lp_sentinel.proxy.early import Early, judge_after, judge_alone
+from lp_sentinel.proxy.legacy import Legacy
 from lp_sentinel.proxy.live import LiveSession
 from lp_sentinel.proxy.record import Record
 from lp_sentinel.proxy.settings import Settings
@@ -56,8 +59,8 @@ class Session:
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
         self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
-        self._early = Engine(*settings.project, self.redactor) if replay == "flows" else None
-        """Judges a replayed flow file in the order in which it lists its flows, for what is saved meanwhile."""
+        self._early = Engine(*settings.project, self.redactor) if replay != "har" else None
+        """Judges exchanges in the order in which they end, or a flow file lists them, for what is saved meanwhile."""
         self._is_replay = replay is not None
         self._capture = capture
         self._refresh = refresh
@@ -89,6 +92,18 @@ class Session:
         output = sys.stderr if STANDARD_OUTPUT in settings.reports else sys.stdout
         self._screen = Terminal(output, least=settings.show) if settings.show else None
 
+    def go_on_from(self, earlier: Legacy) -> None:
+        """Take on what was found by a session that has ended in this one's favour."""
+        self._engine.begun = earlier.begun
+        self.live.go_on_from(earlier.ended, earlier.others)
+        for journey in earlier.journeys:
+            self.record.see(journey.journey)
+        self._report(earlier.findings, earlier.journeys)
+
+    def legacy(self) -> Legacy:
+        """What another session may go on from, once this one is closed."""
+        return Legacy(self.record.findings, self.record.journeys, self._engine.begun, *self.live.places)
+
     # Traffic
 
     def response(self, flow: HTTPFlow) -> None:
@@ -96,8 +111,11 @@ class Session:
         self._current = flow
         self._marks.begin(flow)
         exchange = self.live.response(flow)
-        if self._is_replay and (early := self._judge_early(exchange)):
-            # What is saved from a replay is saved before the replay is judged, at its end.
+        if not self.live.holds(exchange):
+            if self._early:
+                self._early.feed(exchange)
+        elif early := self._judge_early(exchange):
+            # It is saved now, and judged later: in a replay at its end, live after those that started before it.
             self._marks.mark_for_now(flow, early.hop, early.seen, early.findings)
         if self._has_judged:
             self._settle()
@@ -116,6 +134,18 @@ class Session:
         alone = self._judge_alone(exchange_of(flow, 0))
         return About(alone.hop, None, alone.findings) if alone and alone.hop else None
 
+    def found(self, flows: Sequence[HTTPFlow]) -> Iterator[Finding]:
+        """What was found on these flows; on those that this session has not judged, what they show alone."""
+        known = {flow: self._marks.findings(flow) for flow in flows}
+        recorded = self.record.by_flow({flow.id for flow, findings in known.items() if findings is None})
+        for flow, findings in known.items():
+            yield from recorded.get(flow.id) or self._found_alone(flow) if findings is None else findings
+
+    def _found_alone(self, flow: HTTPFlow) -> tuple[Finding, ...]:
+        path = as_text(flow.request.data.path.partition(b"?")[0])
+        about = self.about(flow) if authorize_path(path) or token_path(path) else None
+        return about.findings if about else ()
+
     def knows(self, flow: HTTPFlow) -> bool:
         """Whether a flow is known to belong to a login."""
         return self._marks.about(flow) is not None
@@ -132,9 +162,8 @@ class Session:
     def tick(self, *, is_reading: bool) -> None:
         """Time has passed. ``is_reading``: the file of a replay is still being read."""
         if self._is_replay and self._capture is None and not is_reading:
-            self._is_replay, self._early = False, None
+            self._is_replay = False
             self.live.go_live()
-            self._take_off()
         elif self.live.holds_back:
             self.live.release()
         self._settle()
@@ -144,6 +173,8 @@ class Session:
     def _take(self, exchange: Exchange, verdict: Verdict) -> None:
         self._has_judged = True
         journey = self._engine.journey(verdict.journey) if verdict.journey else None
+        if exchange.flow:
+            self._marks.judged(exchange.flow)
         if verdict.hop and exchange.flow:
             self._marks.tell(exchange.flow, verdict.hop, journey)
         self._hand_on(verdict, journey)
@@ -168,11 +199,6 @@ class Session:
             self._refresh(changed)
         self._blocks.show(self._screen)
 
-    def _take_off(self) -> None:
-        """All of a replay has been judged: what was of a login only so far is marked no more."""
-        if gone := self._marks.all_known():
-            self._refresh(gone)
-
     # The end
 
     def close(self, problem: Callable[[Config], str | None] = lambda _config: None) -> None:
@@ -182,7 +208,6 @@ class Session:
         """
         with ExitStack() as steps:
             steps.callback(self._tell_end, problem)
-            steps.callback(self._take_off)
             steps.callback(self._settle)
             steps.callback(self._report_capture)
             steps.callback(self._judge_open)
@@ -237,6 +262,11 @@ class Session:
         self.record.write(report, self._engine.journey if is_whole else None)
         if is_whole:
             report.capture(self._end)
+
+    def finish(self, report: Report) -> None:
+        """Hand a report that was told of each finding what it still lacks: journeys that go on, and the end."""
+        self.record.write_open(report, self._engine.journey)
+        report.capture(self._end)
 
     @property
     def _end(self) -> CaptureEnd:

@@ -65,9 +65,12 @@ class ReportFile:
         """Close it, but for standard output, which belongs to the program."""
         try:
             self._empty()
+            was_deleted = self._is_on_disk() and os.fstat(self._file.fileno()).st_nlink == 0
             self._close()
         except OSError as error:
             self._refuse(error)
+        if was_deleted:
+            raise ReportError(f"report {visible(self._named)}: is lost: the file was deleted while it was written")
 
     def abandon(self) -> None:
         """Close it with what it holds; one that is new, and holds nothing, was never there."""

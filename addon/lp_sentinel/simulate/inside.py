@@ -97,21 +97,23 @@ class Simulated:
         return self._is_sentinel(host) or bool(settings and settings.simulate and host == DOMAIN_API)
 
     def _current(self) -> Simulator | None:
-        """The simulator of the config that is in force; with another config another one."""
+        """The simulator, by the config that is in force. With another one, sessions, codes and tokens stay."""
         settings = self._settings()
         if settings is None or not settings.simulate:
             return None
         config = settings.project.config
-        if self._simulator is None or self._config is not config:
-            self._config, self._simulator = config, _simulator(config)
+        if self._config is not config:
+            self._config, self._simulator = config, _simulator(config, self._simulator)
         return self._simulator
 
 
-def _simulator(config: Config) -> Simulator:
+def _simulator(config: Config, earlier: Simulator | None) -> Simulator:
     from lp_sentinel.simulate.registry import registry_of  # noqa: PLC0415  (an extra brings what it needs)
     from lp_sentinel.simulate.sentinel import Simulator  # noqa: PLC0415
 
-    simulator = Simulator(registry_of(config))
+    registry = registry_of(config)
+    simulator = earlier or Simulator(registry)
+    simulator.registry = registry
     first = next(iter(config.sentinel_hosts), DOMAIN_API)
     simulator.home = first.replace("*.", "va.", 1)
     return simulator

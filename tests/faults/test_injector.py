@@ -1,0 +1,76 @@
+"""Faults put into flows in this process: what is said of them, how often, and who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from urllib.parse import urlencode
+
+import pytest
+from mitmproxy import http
+from mitmproxy.connection import ConnectionState
+from mitmproxy.test import tflow
+
+from lp_sentinel.config import Config
+from lp_sentinel.faults import Injector, Plan
+from lp_sentinel.redact import Redactor
+from tests.faults.making import AUTHORIZE, fault
+
+
+class Armed:
+    """An injector with one fault, and what it says."""
+
+    def __init__(self, entry: str) -> None:
+        self.said: list[str] = []
+        self.injector = Injector(Plan((fault(entry),)), Config(), Redactor(), say=self.said.append)
+        self.said.clear()
+
+    def ask(self, **query: str) -> http.HTTPFlow:
+        """An authorize request, and what becomes of it."""
+        flow = authorize(**query)
+        asyncio.run(self.injector.request(flow))
+        return flow
+
+
+def authorize(**query: str) -> http.HTTPFlow:
+    flow = tflow.tflow()
+    flow.request.url = f"https://sentinel.example{AUTHORIZE}?{urlencode(query)}"
+    flow.live = True
+    return flow
+
+
+def test_what_anybody_may_send_is_masked_and_made_safe_in_the_log() -> None:
+    armed = Armed("at: authorize, do: {status: 500}")
+    client_id = "app1;state=S3cretS3cretS3cret\r\n\x1b[2J\u202e" + "x" * 3000
+    armed.ask(client_id=client_id)
+    (line,) = armed.said
+    assert line.startswith("fault it (n=1) injected at authorize of client app1;state=S3cr…(")
+    assert "S3cretS3cret" not in line
+    assert line.isprintable()
+    assert len(line) < 200
+
+
+def test_why_a_fault_was_not_injected_is_made_safe_in_the_log() -> None:
+    armed = Armed("at: authorize, do: {error: access_denied}")
+    armed.ask(client_id="a", redirect_uri=f"https://{'long.' * 1000}example/cb")
+    (line,) = armed.said
+    assert line.isprintable()
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize(("is_replay", "waits"), [(None, False), ("request", True)])
+def test_it_waits_for_no_client_that_has_gone_but_for_who_replays(is_replay: str | None, waits: bool) -> None:
+    armed, flow = Armed("at: authorize, do: {status: 500, delay: 300ms}"), authorize(client_id="a")
+    flow.client_conn.state, flow.is_replay = ConnectionState.CLOSED, is_replay
+    began = time.monotonic()
+    asyncio.run(armed.injector.request(flow))
+    assert (time.monotonic() - began >= 0.3) is waits
+    assert flow.response
+
+
+def test_each_reason_why_a_fault_was_not_injected_is_told_once() -> None:
+    armed = Armed("at: authorize, do: {error: access_denied}")
+    for host in ("one.example", "two.example") * 3:
+        armed.ask(client_id="a", redirect_uri=f"https://{host}:port/cb")
+        armed.ask(client_id="a")
+    assert len(armed.said) == len(set(armed.said)) > 1

@@ -1,0 +1,51 @@
+"""The command ``lp.findings``, of flows that were sent again or never judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from mitmproxy import http
+from mitmproxy.command import CommandManager
+from mitmproxy.eventsequence import iterate
+from mitmproxy.flow import Flow
+from mitmproxy.test import taddons
+
+from lp_sentinel.mitm import Addon
+from lp_sentinel.proxy.commands import Commands
+from tests.proxy.test_view import AUTHORIZE, flow_of
+
+
+async def _told() -> list[list[str]]:
+    addon = Addon()
+    told: list[list[str]] = []
+    with taddons.context(addon, Commands(addon)) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon, lp_show="none")
+
+        def rules(*flows: Flow) -> None:
+            found: Sequence[str] = CommandManager.call(context.master.commands, "lp.findings", flows)
+            told.append([line.split()[1] for line in found])
+
+        sent = flow_of(f"{AUTHORIZE}?v=1.0", "https://app.example/cb?code=c")
+        rules(sent)
+        for _ in range(2):
+            for hook in iterate(sent):
+                context.master.addons.trigger(hook)
+            rules(sent)
+        sent.request.path = f"{AUTHORIZE}?v=1.0&response_type=code&state=af0ifjsldkjFvB2Xq9ZwTg&client_id=a"
+        sent.response, sent.request.headers["x"] = http.Response.make(400), "y"
+        for hook in iterate(sent):
+            context.master.addons.trigger(hook)
+        rules(sent)
+        rules(flow_of("/"))
+        addon.done()
+    return told
+
+
+def test_what_was_found_since_a_flow_was_sent_last() -> None:
+    loaded, once, twice, mended, other = asyncio.run(_told())
+    assert "LPA130" in loaded
+    assert "LPA130" in once
+    assert twice.count("LPA130") == 1
+    assert "LPA130" not in mended
+    assert other == ["findings"], "that there are none"

@@ -1,0 +1,62 @@
+"""The place of an exchange in a live session is the one that it has in the file that mitmproxy saves meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from mitmproxy import http
+from mitmproxy.addons.save import Save
+from mitmproxy.eventsequence import iterate
+from mitmproxy.flow import Flow
+from mitmproxy.hooks import Hook
+from mitmproxy.test import taddons, tflow
+
+from lp_sentinel.mitm import Addon
+from tests.captures.reading import read_capture
+from tests.proxy.test_view import AUTHORIZE, flow_of
+
+
+def test_what_is_open_while_a_login_passes_comes_behind_it(tmp_path: Path) -> None:
+    saved, report = tmp_path / "saved.flow", tmp_path / "report.json"
+    asyncio.run(_pass(saved, report))
+    told = json.loads(report.read_text("utf-8"))
+    # HTTP in its places: the login first, then what was open.
+    places = {exchange.flow: exchange.index for exchange in read_capture(saved)}
+    assert {one["flow"]: one["index"] for one in told["findings"]}.items() <= places.items()
+    assert told["captures"][0]["exchanges"] == len(places) == 3
+
+
+async def _pass(saved: Path, report: Path) -> None:
+    def opened(flow: Flow) -> None:
+        hooks[flow] = iterate(flow)
+        for hook in hooks[flow]:
+            if hook.name in ("websocket_start", "tcp_start", "udp_start", "dns_request"):
+                return
+            context.master.addons.trigger(hook)
+
+    hooks: dict[Flow, Iterator[Hook]] = {}
+    addon, save = Addon(), Save()
+    with taddons.context(addon, save) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon, lp_report=[str(report)], lp_show="none")
+        context.configure(save, save_stream_file=str(saved))
+        for open_flow in (
+            tflow.twebsocketflow(),
+            tflow.ttcpflow(),
+            tflow.ttcpflow(err=True),
+            tflow.tudpflow(),
+            tflow.tdnsflow(resp=True),
+            tflow.tdnsflow(resp=True, err=True),
+        ):
+            opened(open_flow)
+        for number in range(2):
+            login: http.HTTPFlow = flow_of(f"{AUTHORIZE}?client_id={number}", "https://app.example/cb?code=c")
+            for hook in iterate(login):
+                context.master.addons.trigger(hook)
+            for flow in list(hooks)[number::2]:
+                for hook in hooks[flow]:
+                    context.master.addons.trigger(hook)
+        save.done()
+        addon.done()
