@@ -21,7 +21,7 @@ from lp_sentinel.clues import (
     shares_parameter,
 )
 from lp_sentinel.journey import Journey, Journeys
-from lp_sentinel.landing import Target
+from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
 
 _MOST_WAITING = 200

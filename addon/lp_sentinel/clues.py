@@ -6,11 +6,11 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import NamedTuple
 
-from lp_sentinel.authorize import authorize_path
 from lp_sentinel.exchange import Browser, Exchange, header
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import Key, Target, key_of, request_target
+from lp_sentinel.paths import authorize_path
 from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.target import Key, Target, key_of, request_target
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
 
 

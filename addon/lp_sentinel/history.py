@@ -12,9 +12,9 @@ from msgspec import Struct, field
 from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Browser, elapsed
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import Key, Target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.taken_out import is_taken_out, known
+from lp_sentinel.target import Key, Target
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
 

@@ -9,18 +9,18 @@ from typing import Literal
 from msgspec import Struct, field
 
 from lp_sentinel.chain import Chain
-from lp_sentinel.exchange import Browser
+from lp_sentinel.exchange import Browser, is_refusal
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
-from lp_sentinel.landing import Key, LeadsTo, Target, Via
+from lp_sentinel.landing import LeadsTo, Via
 from lp_sentinel.memory import Digest
 from lp_sentinel.rules import Fired
 from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.target import Key, Target
 from lp_sentinel.uri import Endpoint
 
 type HostPort = tuple[str, int | None]
 
-_REFUSED = 400
 _MOST_FINISHED = 2_500
 """Landed journeys that are kept; of those before them only their codes and states are remembered."""
 _SHOWN_HOPS = 200
@@ -118,7 +118,7 @@ class Journey(Struct, kw_only=True):
 
     @property
     def refused(self) -> bool:
-        return self.status is not None and self.status >= _REFUSED
+        return is_refusal(self.status)
 
     @property
     def waits(self) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from lp_sentinel.authorize import endpoint_facts
 from lp_sentinel.faults.plan import Do, Target
 from lp_sentinel.faults.raw_url import RawUrl, name_of, pair
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, endpoint_of
+from lp_sentinel.uri_facts import endpoint_facts
 
 _ERRORS = ("error", "error_description", "error_uri")
 _PROTOCOL = frozenset({*_ERRORS, "code", "state", "iss"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.authorize import PathForm, read_request
+from lp_sentinel.authorize import read_request
 from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import AppFacts, BegunFacts, Facts, RenewalFacts, RequestFacts
@@ -12,8 +12,10 @@ from lp_sentinel.hops.docket import Docket, Renewal
 from lp_sentinel.hops.landing import land
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import PREFLIGHT
-from lp_sentinel.landing import Target, is_upgrade, read_answer
+from lp_sentinel.landing import is_upgrade, read_answer
+from lp_sentinel.paths import PathForm
 from lp_sentinel.registered import read_app, registered_endpoints
+from lp_sentinel.target import Target
 from lp_sentinel.uri import endpoint_of
 
 

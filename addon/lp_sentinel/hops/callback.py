@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.authorize import endpoint_facts, secret
 from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange, elapsed
 from lp_sentinel.facts import CallbackFacts, Facts, LateFacts, LeakFacts
@@ -11,11 +10,13 @@ from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import issue, land
 from lp_sentinel.journey import Journey, Landing
-from lp_sentinel.landing import CALLBACK_NAMES, Target
+from lp_sentinel.landing import CALLBACK_NAMES
 from lp_sentinel.taken_out import is_taken_out
-from lp_sentinel.texts import Secret
+from lp_sentinel.target import Target
+from lp_sentinel.texts import Secret, secret
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_parameters, parse_uri
+from lp_sentinel.uri_facts import endpoint_facts
 
 _NOT_A_CALLBACK = frozenset({"OPTIONS", "HEAD"})
 

@@ -7,9 +7,10 @@ from lp_sentinel.facts import Facts
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey, Landing
-from lp_sentinel.landing import CALLBACK_NAMES, Target, Via, read_landing
+from lp_sentinel.landing import CALLBACK_NAMES, Via, read_landing
 from lp_sentinel.registered import registered_endpoints
 from lp_sentinel.taken_out import known
+from lp_sentinel.target import Target
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint, Parameters, form_decode, parse_parameters, parse_uri
 

@@ -7,8 +7,8 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.callback import judge_late
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import Target
 from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.target import Target
 from lp_sentinel.token import expires_in, read_token, read_token_request
 
 

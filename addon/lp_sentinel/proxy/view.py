@@ -8,16 +8,17 @@ from typing import NamedTuple
 
 from mitmproxy import contentviews, http
 
-from lp_sentinel.authorize import DOCUMENTED, authorize_path, token_path
+from lp_sentinel.authorize import DOCUMENTED
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.captures.parts import as_text
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
-from lp_sentinel.landing import redirect_target
 from lp_sentinel.marks import About
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.parameters import MEANINGS, Given, given, given_in_json
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.redact import Redactor, printable
+from lp_sentinel.target import redirect_target
 from lp_sentinel.texts import Url
 from lp_sentinel.uri import parse_parameters
 

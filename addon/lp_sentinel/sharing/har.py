@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lp_sentinel.authorize import token_path
 from lp_sentinel.captures.har_types import CACHES, text_of
+from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.cleaner import Cleaner
 
 _METHOD = re.compile(r"[A-Za-z\-]{1,20}")
