@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from lp_sentinel.taken_out import known
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, sent_path
 
 type Headers = tuple[tuple[str, str], ...]
@@ -114,7 +115,7 @@ class Exchange(Struct, frozen=True, gc=False):
     @property
     def is_navigation(self) -> bool:
         """Whether the browser goes there itself, as far as it said so (Sec-Fetch-Mode)."""
-        return header(self.request_headers, "sec-fetch-mode") in (None, "navigate")
+        return known(header(self.request_headers, "sec-fetch-mode")) in (None, "navigate")
 
 
 def is_refusal(status: int | None) -> bool:

@@ -123,7 +123,7 @@ def read_token(
         method=request.method,
         has_body=bool(body) if body is not None else None,
         content_type=media_type,
-        is_form=media_type == "application/x-www-form-urlencoded",
+        is_form=None if is_taken_out(request.content_type) else media_type == "application/x-www-form-urlencoded",
         grant_type=request.get("grant_type"),
         grant_type_known=request.form is not None,
         code=secret(request.get("code")),
@@ -147,7 +147,8 @@ def _missing(request: TokenRequest) -> tuple[str, ...]:
     form = request.form
     if form is None:
         return ()
-    needed = _NEEDED.get(form.get("grant_type") or "", _NEEDED_TO_REDEEM)
+    grant_type = form.get("grant_type")
+    needed = _BY_BASIC if is_taken_out(grant_type) else _NEEDED.get(grant_type or "", _NEEDED_TO_REDEEM)
     return tuple(name for name in needed if not form.get(name) and name not in request.by_basic)
 
 

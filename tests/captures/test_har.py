@@ -169,7 +169,11 @@ def test_where_a_redirect_led_is_not_known_without_headers(response: dict[str, A
 
 @pytest.mark.parametrize(
     ("headers", "kind"),
-    [([["Host", "x"]], "a/b"), ([{"name": "content-type", "value": "c/d"}], "c/d")],
+    [
+        ([["Host", "x"]], "a/b"),
+        ([{"name": "content-type", "value": "c/d"}], "c/d"),
+        ([["Host", "x"], ["Content-Type", "[Content-Type redacted]"]], "a/b"),
+    ],
 )
 def test_the_kind_of_what_was_posted_stands_in_for_a_header_that_was_left_out(headers: list[object], kind: str) -> None:
     found = one({"headers": headers, "postData": {"mimeType": "a/b", "text": "x"}})
@@ -286,6 +290,12 @@ def test_a_redirect_url_stands_in_for_a_missing_location_only() -> None:
     given_too = {"status": 302, "redirectURL": "https://x.example/", "headers": [{"name": "location", "value": ""}]}
     assert one(None, {"status": 302, "redirectURL": "/x"}).response_headers == (("location", "/x"),)
     assert one(None, given_too).response_headers == (("location", ""),)
+
+
+def test_a_redirect_url_stands_in_for_a_location_that_was_taken_out() -> None:
+    taken_out = {"name": "Location", "value": "[Location redacted]"}
+    cleaned = {"status": 302, "redirectURL": "/x", "headers": [taken_out, {"name": "a", "value": "b"}, taken_out]}
+    assert one(None, cleaned).response_headers == (("location", "/x"), ("a", "b"), ("location", "[Location redacted]"))
 
 
 def test_injected() -> None:

@@ -45,7 +45,7 @@ from lp_sentinel.captures.parts import (
 from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
-from lp_sentinel.taken_out import NOT_RECORDED
+from lp_sentinel.taken_out import NOT_RECORDED, known
 from lp_sentinel.uri import DEFAULT_PORTS
 
 _PORTS = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
@@ -93,7 +93,7 @@ class Found(NamedTuple):
         if response is None:
             return None
         location = first(response.headers, "location")
-        return text_of(response.redirect).strip(" \t") if location is None and response.redirect else location
+        return text_of(response.redirect).strip(" \t") if response.redirect and known(location) is None else location
 
 
 def find_exchanges(stream: Stream) -> Iterator[Found]:
@@ -109,17 +109,18 @@ def exchange_of(found: Found) -> Exchange:
     request, response = entry.request or Request(), entry.response or Response()
     status = _status(response)
     headers, answer = _headers(request.headers), _headers(response.headers)
-    if header(answer, "location") is None and (response.redirect or response.headers is None):
-        # A redirect of which nothing was recorded led somewhere, too.
-        led = text_of(response.redirect).strip(" \t") if response.redirect else NOT_RECORDED
-        answer = (*answer, ("location", led))
+    location = found.location
+    if location is None and response.headers is None:
+        location = NOT_RECORDED  # a redirect of which nothing was recorded led somewhere, too
+    if location is not None:
+        answer = _with(answer, "location", location)
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
     has_headers = bool(headers)
     if not _tells_who_asks(entry, bodies.request, headers):
         headers = (*headers, ("authorization", NOT_RECORDED))
-    if posted and posted.kind and header(headers, "content-type") is None:  # tools leave headers out
-        headers = (*headers, ("content-type", text_of(posted.kind).strip(" \t")))
+    if posted and posted.kind and known(header(headers, "content-type")) is None:  # tools leave headers out
+        headers = _with(headers, "content-type", text_of(posted.kind).strip(" \t"))
     is_told = has_headers or header(headers, "content-type") is not None  # else what the body is, is not known
     return Exchange(
         index=found.place,
@@ -235,6 +236,13 @@ def _headers(pairs: Pairs) -> Headers:
     """Without HTTP/2's pseudo-headers, which say again what stands in the URL."""
     texts = ((name.lower(), value.strip(" \t")) for name, value in fields_of(pairs))
     return tuple((name, value) for name, value in texts if not name.startswith(":"))
+
+
+def _with(headers: Headers, name: str, value: str) -> Headers:
+    """With another value in the first header of this name, or, where there is none, with one."""
+    names = [own for own, _ in headers]
+    place = names.index(name) if name in names else len(names)
+    return (*headers[:place], (name, value), *headers[place + 1 :])
 
 
 def _answered(started: float | None, entry: Entry) -> float | None:
