@@ -260,13 +260,13 @@ def _sent(request: RequestBody | None, headers: Headers) -> bytes | None:
     if request is None:
         return None
     data = request.data
-    if data is None:
-        return _empty(request.size, headers) if request.size == 0 else None
-    if data.params and not (isinstance(data.text, str) and data.text):
+    if data and data.params and not (isinstance(data.text, str) and data.text):
         return encoded(data.params).encode("utf-8", "surrogatepass")
-    if isinstance(data.text, msgspec.UnsetType):
-        return _empty(request.size, headers) if request.size == 0 else None
-    if data.text is None:
+    if data is None or isinstance(data.text, msgspec.UnsetType):
+        # A tool that holds no bodies may give 0 for all sizes: that what was sent was of some kind tells of one.
+        is_told = header(headers, "content-type") is None or header(headers, "content-length") is not None
+        return _empty(request.size, headers) if request.size == 0 and is_told else None
+    if data.text is None or (not data.text and (data.file or data.digest)):
         return None
     return _body(data.text, data.encoding) if data.text else _empty(request.size, headers)
 
@@ -276,7 +276,7 @@ def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
     if content is None:
         return None
     if content.text is None:
-        return _empty(content.size, headers) if content.size == 0 else None
+        return _empty(content.size, headers)
     return _body(content.text, content.encoding) if content.text else _empty(content.size, headers)
 
 
@@ -286,5 +286,7 @@ def _body(text: Scalar, encoding: Scalar) -> bytes | None:
 
 
 def _empty(size: Scalar, headers: Headers) -> bytes | None:
-    """No body, unless a size says that there was one: then a tool has taken it out."""
-    return None if (moment(size) or 0) > 0 or was_taken_out(headers) else b""
+    """No body, if a size says so, and none that there was one: else a tool may have taken it out."""
+    length = header(headers, "content-length") or ""
+    is_told = size == 0 or (length != "" and not length.strip("0"))
+    return None if not is_told or (moment(size) or 0) > 0 or was_taken_out(headers) else b""

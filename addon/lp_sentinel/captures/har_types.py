@@ -79,6 +79,10 @@ class PostData(msgspec.Struct, omit_defaults=True):
     text: Scalar | msgspec.UnsetType = msgspec.UNSET
     encoding: Scalar = None
     params: list[Pair] | None = None
+    file: Any = msgspec.field(default=None, name="_file")
+    """Playwright's; where the text stands that is left out here,"""
+    digest: Any = msgspec.field(default=None, name="_sha1")
+    """and what that is called there."""
 
 
 class RequestBody(msgspec.Struct, omit_defaults=True):

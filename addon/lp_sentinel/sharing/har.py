@@ -162,7 +162,9 @@ class _Entry:
             _beside_body(data),
             {"mimeType": self._short, "params": lambda params: self._parameters(params, "form fields")},
         )
-        if "text" in data:
+        if not data.get("text") and (data.get("_file") or data.get("_sha1")):
+            clean["text"] = None  # it stands elsewhere, so what it is is not known
+        elif "text" in data:
             clean |= self._body(data, text_of(data.get("mimeType"))) or {"text": ""}
         return clean
 
