@@ -49,6 +49,9 @@ def found_in(tmp_path: Path, *entries: dict[str, Any], config: str | None = None
         (BY_WORKER, PLAIN),
         ({"_fetchType": "Service Worker"}, PLAIN),
         (INTERNAL, PLAIN),
+        (PLAIN, {"response": {"fromDiskCache": True}}),
+        ({"response": {"fromServiceWorker": True}}, PLAIN),
+        ({"response": {"fromPrefetchCache": True}}, PLAIN),
     ],
 )
 def test_a_callback_that_is_there_twice_but_was_sent_once(
@@ -64,7 +67,15 @@ def test_what_a_service_worker_answered_was_answered_by_nobody(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "second", [PLAIN, {"_fromCache": ""}, {"_fetchType": "Network Load"}, {"_fromCache": {"of": ["disk"]}}]
+    "second",
+    [
+        PLAIN,
+        {"_fromCache": ""},
+        {"_fetchType": "Network Load"},
+        {"_fromCache": {"of": ["disk"]}},
+        {"response": {"fromDiskCache": False}},
+        {"response": {"fromDiskCache": ["odd"]}},
+    ],
 )
 def test_a_callback_that_was_sent_twice(second: dict[str, Any], tmp_path: Path) -> None:
     assert judged(tmp_path, entry(CALLBACK, 1), entry(CALLBACK, 2, **second)) == ["LPA406"]

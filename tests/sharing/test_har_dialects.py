@@ -10,7 +10,7 @@ import pytest
 
 from lp_sentinel.config import Config
 from lp_sentinel.sharing import redact_capture
-from tests.captures.hars import TARGET
+from tests.captures.hars import CALLBACK, TARGET
 from tests.captures.reading import read_capture
 from tests.sharing.same import verdict
 
@@ -30,6 +30,7 @@ def posted(**request: Any) -> dict[str, Any]:
         posted(postData=STORED),
         posted(postData=STORED, bodySize=-1),
         posted(),
+        {"request": {"url": CALLBACK, "headers": []}, "response": {"status": 500, "fromDiskCache": True}},
     ],
 )
 def test_redacted_as_read(entry: dict[str, Any], tmp_path: Path) -> None:
@@ -47,5 +48,6 @@ def check(folder: Path, entry: dict[str, Any], **log: Any) -> None:
         copy.response_body is None,
     )
     assert [name for name, _ in original.request_headers] == [name for name, _ in copy.request_headers]
+    assert original.from_cache == copy.from_cache
     assert [name for name, _ in original.response_headers] == [name for name, _ in copy.response_headers]
     assert verdict(target, Config()) == verdict(source, Config())

@@ -155,7 +155,8 @@ def _tells_who_asks(entry: Entry, sent: RequestBody | None, headers: Headers) ->
 
 
 def _is_from_cache(entry: Entry, response: Response, answer: Headers) -> bool:
-    is_from_store = response.by_worker is True or entry.cache in CACHES or entry.fetched in CACHES
+    marks = (response.by_worker, response.from_disk, response.from_worker, response.from_prefetch)
+    is_from_store = True in marks or entry.cache in CACHES or entry.fetched in CACHES
     # Chrome goes to https by itself where it knows that a host wants that, and says so like a server.
     return is_from_store or header(answer, "non-authoritative-reason") is not None
 

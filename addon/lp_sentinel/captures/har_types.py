@@ -44,6 +44,10 @@ class Response(msgspec.Struct, gc=False, omit_defaults=True):
     """Playwright's; a text."""
     by_worker: Any = msgspec.field(default=None, name="_fetchedViaServiceWorker")
     """Chrome's; ``True`` where a service worker answered."""
+    from_disk: Any = msgspec.field(default=None, name="fromDiskCache")
+    """chrome-har's, like the next two."""
+    from_worker: Any = msgspec.field(default=None, name="fromServiceWorker")
+    from_prefetch: Any = msgspec.field(default=None, name="fromPrefetchCache")
 
 
 class Timings(msgspec.Struct, gc=False, omit_defaults=True):

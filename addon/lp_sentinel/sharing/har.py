@@ -114,6 +114,10 @@ class _Entry:
                 # Chrome's
                 "_transferSize": _number,
                 "_fetchedViaServiceWorker": _number,
+                # chrome-har's
+                "fromDiskCache": _number,
+                "fromServiceWorker": _number,
+                "fromPrefetchCache": _number,
             },
         )
 
