@@ -301,6 +301,7 @@ def test_a_redirect_url_stands_in_for_a_missing_location_only() -> None:
     given_too = {"status": 302, "redirectURL": "https://x.example/", "headers": [{"name": "location", "value": ""}]}
     assert one(None, {"status": 302, "redirectURL": "/x"}).response_headers == (("location", "/x"),)
     assert one(None, given_too).response_headers == (("location", ""),)
+    assert one(None, {"status": 302, "redirectURL": "null"}).response_headers == (), "what Logger++ writes for none"
 
 
 def test_a_redirect_url_stands_in_for_a_location_that_was_taken_out() -> None:

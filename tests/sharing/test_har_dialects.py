@@ -10,7 +10,7 @@ import pytest
 
 from lp_sentinel.config import Config
 from lp_sentinel.sharing import redact_capture
-from tests.captures.hars import CALLBACK, TARGET
+from tests.captures.hars import AUTHORIZE, CALLBACK, SENTINEL, TARGET
 from tests.captures.reading import read_capture
 from tests.sharing.same import verdict
 
@@ -30,6 +30,7 @@ def posted(**request: Any) -> dict[str, Any]:
         posted(postData=STORED),
         posted(postData=STORED, bodySize=-1),
         posted(),
+        {"request": {"url": SENTINEL + AUTHORIZE}, "response": {"status": 302, "headers": [], "redirectURL": "null"}},
         {"request": {"url": CALLBACK, "headers": []}, "response": {"status": 500, "fromDiskCache": True}},
     ],
 )

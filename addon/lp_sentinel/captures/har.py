@@ -92,8 +92,9 @@ class Found(NamedTuple):
         response = self.entry.response
         if response is None:
             return None
-        location = first(response.headers, "location")
-        return text_of(response.redirect).strip(" \t") if response.redirect and known(location) is None else location
+        location, redirect = first(response.headers, "location"), text_of(response.redirect).strip(" \t")
+        # Logger++ writes the text "null" for none.
+        return redirect if redirect not in ("", "null") and known(location) is None else location
 
 
 def find_exchanges(stream: Stream) -> Iterator[Found]:
