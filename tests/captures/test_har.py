@@ -177,6 +177,18 @@ def test_where_a_redirect_led_is_not_known_without_headers(response: dict[str, A
     assert header(answer, "location") == location
 
 
+@pytest.mark.parametrize(("redirect", "location"), [("", NOT_RECORDED), (None, NOT_RECORDED), ("/x", "/x")])
+def test_where_a_redirect_led_is_not_known_without_any_headers(redirect: str | None, location: str) -> None:
+    answer = one({"headers": []}, {"status": 302, "headers": [], "redirectURL": redirect}).response_headers
+    assert answer == (("location", location),)
+
+
+@pytest.mark.parametrize("headers", [None, [], [{"name": ":authority", "value": "a.example"}]])
+def test_a_request_without_headers_may_have_had_any(headers: object) -> None:
+    found = one({"headers": headers}).request_headers
+    assert found == (("referer", NOT_RECORDED), ("authorization", NOT_RECORDED))
+
+
 @pytest.mark.parametrize(
     ("headers", "kind"),
     [

@@ -19,9 +19,11 @@ PLAIN: dict[str, Any] = {}
 
 
 def entry(url: str, second: int, *, status: int = 200, referer: str = "", **more: Any) -> dict[str, Any]:
+    headers = {"Accept": "*/*"} | ({"Referer": referer} if referer else {})
+    pairs = [{"name": name, "value": value} for name, value in headers.items()]
     return {
         "startedDateTime": f"2026-11-23T10:00:{second:02}Z",
-        "request": {"method": "GET", "url": url, "headers": [{"name": "Referer", "value": referer}] if referer else []},
+        "request": {"method": "GET", "url": url, "headers": pairs},
         **more,
         "response": {"status": status, "headers": [], **more.get("response", {})},
     }
@@ -118,11 +120,18 @@ def test_where_an_answer_leads_counts_wherever_it_came_from(how: dict[str, Any],
     assert [finding.rule for finding in found.findings] == ["LPA213"]
 
 
-@pytest.mark.parametrize(("kind", "finds"), [({"_fetchType": "Network Load"}, []), (PLAIN, ["LPA405"])])
-def test_a_browser_that_tells_only_where_redirects_ended(
+@pytest.mark.parametrize(
+    ("kind", "finds"),
+    [
+        ({"_fetchType": "Network Load"}, []),
+        (PLAIN, ["LPA405"]),
+        ({"request": {"url": CALLBACK, "headers": []}}, []),
+        ({"request": {"url": CALLBACK}}, []),
+    ],
+)
+def test_a_callback_of_which_it_is_not_known_where_it_came_from(
     kind: dict[str, Any], finds: list[str], tmp_path: Path
 ) -> None:
     config = tmp_path / "lp-authorize.yaml"
     config.write_text("accounts: {'1': {apps: [{client_id: a, redirect_uris: ['https://app.example/cb']}]}}")
-    opened = entry("https://app.example/", 0, **kind)
-    assert found_in(tmp_path, opened, entry(CALLBACK, 1, **kind), config=str(config)) == finds
+    assert found_in(tmp_path, entry("https://app.example/", 0), entry(CALLBACK, 1, **kind), config=str(config)) == finds

@@ -110,15 +110,16 @@ def exchange_of(found: Found) -> Exchange:
     request, response = entry.request or Request(), entry.response or Response()
     status = _status(response)
     headers, answer = _headers(request.headers), _headers(response.headers)
-    location = found.location
-    if location is None and response.headers is None:
+    has_headers, location = bool(headers), found.location
+    if location is None and (response.headers is None or not (headers or answer)):
         location = NOT_RECORDED  # a redirect of which nothing was recorded led somewhere, too
     if location is not None:
         answer = _with(answer, "location", location)
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
-    has_headers = bool(headers)
-    if not _tells_who_asks(entry, bodies.request, headers):
+    if not headers:  # every request has some
+        headers = (("referer", NOT_RECORDED),)
+    if not has_headers or not _tells_who_asks(entry, bodies.request, headers):
         headers = (*headers, ("authorization", NOT_RECORDED))
     if posted and posted.kind and known(header(headers, "content-type")) is None:  # tools leave headers out
         headers = _with(headers, "content-type", text_of(posted.kind).strip(" \t"))
@@ -145,12 +146,10 @@ def exchange_of(found: Found) -> Exchange:
 
 
 def _tells_who_asks(entry: Entry, sent: RequestBody | None, headers: Headers) -> bool:
-    """Whether what an app authenticated itself with would be known. Every request has some headers.
+    """Whether what an app authenticated itself with would be known.
 
     Chrome leaves out Authorization and cookies unless it is told not to; a secret that was sent may tell even so.
     """
-    if not headers:
-        return False
     is_whole = entry.kind is None or any(name in ("authorization", "cookie") for name, _ in headers)
     return is_whole or sent is None or _HAS_SECRET.search(_sent(sent, headers) or b"") is not None
 
