@@ -309,6 +309,48 @@ def test_headers_as_pairs() -> None:
     assert one({"headers": [["A", "b"], ["C"], [], {"value": "x"}]}).request_headers == (("a", "b"), ("c", ""))
 
 
+ODD: dict[str, Any] = {"of": ["another", "kind"]}
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        ({"postData": {"params": [{"name": "a", "value": ODD}, {"name": "c", "value": "d"}]}}, b"a=%5Bremoved%5D&c=d"),
+        ({"postData": {"params": "REMOVED", "text": "a=b"}}, b"a=b"),
+        ({"postData": {"params": {"a": "b"}}, "bodySize": 3}, None),
+        ({"postData": {"text": ODD}, "bodySize": 0}, None),
+        ({"postData": "a=b", "bodySize": 0}, None),
+        ({"postData": {"text": "a=b", "mimeType": ODD}, "bodySize": ODD}, b"a=b"),
+        ({"postData": {"text": "a=b"}, "queryString": ODD}, b"a=b"),
+        ({"postData": {"text": "a=b"}, "queryString": "v=2.0"}, b"a=b"),
+    ],
+)
+def test_the_rest_is_read_of_what_holds_an_odd_body(request_: dict[str, Any], body: bytes | None) -> None:
+    assert one(request_).request_body == body
+
+
+def test_the_rest_is_read_of_what_has_odd_headers() -> None:
+    listed = {"name": "Location", "value": ["/a", "/b"]}
+    odd = [{"name": "A", "value": ODD}, ["B", ODD], {"name": ODD, "value": "c"}, 7, None, ["D", "e"]]
+    found = one({"headers": odd}, {"status": 302, "headers": [listed]})
+    assert found.request_headers == (("a", NOT_RECORDED), ("b", NOT_RECORDED), ("d", "e"))
+    assert found.response_headers == (("location", "/a"), ("location", "/b"))
+    unknown = one({"headers": {"Host": "x"}}, {"status": 302, "headers": {"Location": "/a"}})
+    assert header(unknown.request_headers, "referer") == NOT_RECORDED
+    assert unknown.response_headers == (("location", NOT_RECORDED),)
+
+
+def test_the_rest_is_read_of_what_has_an_odd_answer() -> None:
+    assert one(None, {"content": "{}"}).response_body is None
+    assert one(None, {"content": {"text": ODD, "size": 2}}).response_body is None
+    assert one(None, {"status": ODD, "_error": ODD, "redirectURL": ODD}).status is None
+    timed = one(startedDateTime="2026-11-23T10:00:00Z", time=ODD, timings={"wait": 500, "send": ODD})
+    assert timed.answered == pytest.approx(NOON + 0.5)
+    assert one(startedDateTime="2026-11-23T10:00:00Z", timings=[ODD], time=ODD).answered is None
+    [cut], problem = read(har({"request": {"url": "https://a.example/"}, "response": "none"}))
+    assert (cut.status, problem) == (None, None)
+
+
 def test_a_redirect_url_stands_in_for_a_missing_location_only() -> None:
     given_too = {"status": 302, "redirectURL": "https://x.example/", "headers": [{"name": "location", "value": ""}]}
     assert one(None, {"status": 302, "redirectURL": "/x"}).response_headers == (("location", "/x"),)
