@@ -46,7 +46,7 @@ from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
 from lp_sentinel.taken_out import NOT_RECORDED, known
-from lp_sentinel.uri import DEFAULT_PORTS
+from lp_sentinel.uri import DEFAULT_PORTS, parse_parameters
 
 _PORTS = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
@@ -76,6 +76,8 @@ class Found(NamedTuple):
     """``None`` unless it may be a token exchange."""
     plain: bool
     """Whether it is JSON by the book."""
+    client: str | None
+    """Which of ``CLIENTS`` (entries.py) made the HAR."""
 
     @property
     def started(self) -> float | None:
@@ -140,7 +142,8 @@ def exchange_of(found: Found) -> Exchange:
         response_body=_received(bodies.response, answer) if status else None,
         error=text_of(response.error or _failure(response)) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
-        hides_redirects=entry.fetched is not None,
+        hides_redirects=entry.fetched is not None or found.client is not None,
+        is_last_answer=found.client is not None,
         from_cache=_is_from_cache(entry, response, answer),
     )
 
@@ -167,14 +170,14 @@ def pack(found: Found) -> bytes:
     return entry if found.bodies is None else b"\n".join((entry, encode(found.bodies, plain=found.plain)))
 
 
-def unpack(record: bytes, place: int) -> Found:
+def unpack(record: bytes, place: int, client: str | None) -> Found:
     """What :func:`pack` made a record of."""
     first, _, second = record.partition(b"\n")
     entry = decode(ENTRY, first)
-    asked = _asked(entry.request)
+    asked = _asked(entry.request, client)
     if asked is None:
         raise AssertionError(first)
-    return Found(place, asked, entry, decode(BODIES, second) if second else None, plain=False)
+    return Found(place, asked, entry, decode(BODIES, second) if second else None, plain=False, client=client)
 
 
 def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
@@ -184,7 +187,7 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
         one = _decoded(ENTRY, bytes(run.text), index, stream)
         entries = [one] if one else []
     for place, entry in enumerate(entries, index):
-        asked, bodies = _asked(entry.request), None
+        asked, bodies = _asked(entry.request, stream.client), None
         if asked is None:
             continue
         if may_have_token(asked.target):
@@ -192,7 +195,7 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
             bodies = _decoded(BODIES, bytes(texts[place - index]), place, stream)
             if bodies is None:
                 continue
-        yield Found(place, asked, entry, bodies, plain)
+        yield Found(place, asked, entry, bodies, plain, stream.client)
 
 
 def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, stream: Stream) -> T | None:
@@ -203,7 +206,7 @@ def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, strea
         return None
 
 
-def _asked(request: Request | None) -> Asked | None:
+def _asked(request: Request | None, client: str | None) -> Asked | None:
     """``None`` if the URL is none of http (``data:``, ``about:blank``, an extension's)."""
     url = _URL.fullmatch(text_of(request.url)) if request else None
     if request is None or url is None or (scheme := url[1].lower()) not in _PORTS:
@@ -213,9 +216,20 @@ def _asked(request: Request | None) -> Asked | None:
         return None
     method = text_of(request.method)
     target = origin_form(url[3], method)
-    if "?" not in target and (query := encoded(request.query)):  # some tools keep it apart
+    if client is not None:
+        target = _with_query(target, request.query)
+    elif "?" not in target and (query := encoded(request.query)):  # some tools keep it apart
         target = f"{target}?{query}"
     return Asked(method, scheme, named[0], named[1] or _PORTS[scheme], target)
+
+
+def _with_query(target: str, pairs: Pairs) -> str:
+    """With the parameters that stand apart: what is typed into a client's table is not in the URL it was given."""
+    path, _, query = target.partition("?")
+    named = parse_parameters(query).names()
+    apart = encoded([pair for pair in pairs or () if not any(name in named for name, _ in fields_of([pair]))])
+    whole = "&".join(filter(None, (query, apart)))
+    return f"{path}?{whole}" if whole else target
 
 
 def _status(response: Response) -> int | None:
