@@ -34,6 +34,9 @@ BODY = "grant_type=authorization_code&code=SplxlOBeZQQYbYS6WxSbIA&redirect_uri=h
         (SECRET, None),
         ("REDACTED", None),
         (f"my-app:{SECRET}", None),
+        (base64.b64encode("my-äpp:s3crét".encode()).decode(), ("my-äpp", ":", "s3crét")),
+        (base64.b64encode("my-äpp:s3crét".encode("latin-1")).decode(), None),
+        (base64.b64encode(b"my-app:\x00").decode(), None),
     ],
 )
 def test_basic_credentials(value: str, is_read: tuple[str, str, str] | None) -> None:

@@ -71,6 +71,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
     explained = {*DOCUMENTED, *(m.name for m in misspelt), *secrets}
     spilled = tuple(name for name in _after_open_question_mark(exchange.query) if name not in DOCUMENTED)
     told_of = explained.union(spilled)
+    taken_out = tuple(name for name, value in values.items() if is_taken_out(value))
     headers = exchange.request_headers
     return RequestFacts(
         method=exchange.method.upper(),
@@ -87,11 +88,11 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         client_id=values["client_id"],
         redirect_uri=redirect_uri,
         redirect=redirect,
-        redirect_uri_has_scheme=redirect_uri is not None and scheme_of(redirect_uri) is not None,
+        redirect_uri_has_scheme=None if "redirect_uri" in taken_out else scheme_of(redirect_uri or "") is not None,
         redirect_uri_is_insecure=_is_insecure(redirect, redirect_uri or ""),
         redirect_uri_without_value=redirect_uri is None and "redirect_uri" in names,
         state=secret(state),
-        state_bits=_bits(state) if state and not is_taken_out(state) else None,
+        state_bits=_bits(state) if state and "state" not in taken_out else None,
         code_challenge=secret(parameters.get("code_challenge")),
         nonce=secret(parameters.get("nonce")),
         fetch_mode=header(headers, "sec-fetch-mode"),
@@ -105,6 +106,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         spilled=told_apart(spilled, exchange.query),
         spilled_unexplained=told_apart([name for name in spilled if name not in explained], exchange.query),
         undocumented=told_apart([name for name in names if name not in told_of], exchange.query),
+        taken_out=taken_out,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from lp_sentinel.taken_out import known
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, sent_path
 
 type Headers = tuple[tuple[str, str], ...]
@@ -30,6 +31,7 @@ RESPONSE_HEADERS = frozenset({"location", FAULT_HEADER})
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses at which browsers follow a ``Location``."""
+_SUCCESSES = range(200, 300)
 _LEAST_REFUSAL = 400
 
 _SUBRESOURCES = frozenset({"style", "script", "image", "font", "audio", "video", "track", "manifest"})
@@ -70,7 +72,9 @@ class Exchange(Struct, frozen=True, gc=False):
     injected: bool = False
     """Whether a fault plan of ours altered the response."""
     hides_redirects: bool = False
-    """Whether its tool records of a chain of redirects only the last request, as Safari's inspector does."""
+    """Whether its tool records of a chain of redirects only one request, as Safari's inspector does."""
+    is_last_answer: bool = False
+    """Whether its client follows redirects by itself and gives the last answer under the first URL."""
     from_cache: bool = False
     """Whether the browser is known to have answered it itself: from a cache, by a service worker, going to https."""
 
@@ -103,8 +107,9 @@ class Exchange(Struct, frozen=True, gc=False):
 
     @property
     def served_status(self) -> int | None:
-        """The status that a server answered with; ``None``, too, where the browser answered itself."""
-        return None if self.from_cache else self.status
+        """The status that the server answered with; ``None``, too, where it may be another's or the browser's own."""
+        is_others = self.is_last_answer and self.status in _SUCCESSES
+        return None if self.from_cache or is_others else self.status
 
     @property
     def is_subresource(self) -> bool:
@@ -114,7 +119,7 @@ class Exchange(Struct, frozen=True, gc=False):
     @property
     def is_navigation(self) -> bool:
         """Whether the browser goes there itself, as far as it said so (Sec-Fetch-Mode)."""
-        return header(self.request_headers, "sec-fetch-mode") in (None, "navigate")
+        return known(header(self.request_headers, "sec-fetch-mode")) in (None, "navigate")
 
 
 def is_refusal(status: int | None) -> bool:

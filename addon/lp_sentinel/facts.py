@@ -1,7 +1,8 @@
 """The named facts that rules may speak of. Rules judge; these only say what happened.
 
 ``None`` in a field that can be absent means "absent" (a parameter) or "not known" (all else), as its text says. In an
-expression an attribute of ``None`` is not known either, and no rule fires on what is not known.
+expression an attribute of ``None`` is not known either, and no rule fires on what is not known. A text that a tool took
+out of the capture (``[code redacted]``) is there, but what it says is not known.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class RequestFacts(Struct, frozen=True):
     redirect_uri: ARedirectUri | None
     redirect: UriFacts | None
     """``redirect_uri`` in its parts; ``None`` when it is absent or not an absolute URI."""
-    redirect_uri_has_scheme: bool
+    redirect_uri_has_scheme: bool | None
+    """``None``: it was taken out of the capture."""
     redirect_uri_is_insecure: bool
     """``redirect_uri`` is http on a host that is not loopback, be the rest of it in order or not."""
     redirect_uri_without_value: bool
@@ -93,6 +95,8 @@ class RequestFacts(Struct, frozen=True):
     """Those of ``spilled`` that are neither misspelt nor secrets."""
     undocumented: tuple[AName, ...]
     """Undocumented names that are neither spilled nor misspelt nor secrets."""
+    taken_out: tuple[str, ...]
+    """Documented parameters whose value was taken out of the capture: no rule can say whether that is in order."""
 
 
 class AppFacts(Struct, frozen=True):
@@ -152,7 +156,10 @@ class LandingFacts(Struct, frozen=True):
     on_requested: bool | None
     """Whether its endpoint is the requested one's; ``None``: none was requested, or one of them is no absolute URI."""
     on_registered: bool | None
-    """Whether its endpoint is one of the known app's; ``None``: the app is not known, or registered none."""
+    """Whether its endpoint is one of the known app's; ``None``: the app is not known, or registered none.
+
+    ``None``, too, where it is none of them, but perhaps the requested one's, which was taken out of the capture.
+    """
     lost_query: tuple[AName, ...]
     """Query parameters of the requested ``redirect_uri`` that are gone or changed."""
     state_is_own_query: bool
@@ -168,7 +175,7 @@ class LandingFacts(Struct, frozen=True):
     descriptions: tuple[str, ...]
     """Those of ``error_description``, ``error_code``, ``error_message`` that stand without ``error``."""
     error_registered: bool | None
-    """Whether ``error`` is one of the codes of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6."""
+    """Whether ``error`` is one of the codes of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6; ``None``: not known."""
     undocumented: tuple[AName, ...]
     """Names that neither the documentation, the redirect URI's own query, ``tokens`` nor ``descriptions`` explain."""
     code_landed_before: bool
@@ -186,7 +193,7 @@ class CallbackFacts(Struct, frozen=True):
     in_journey: bool
     """It belongs to a journey that was seen."""
     explained: bool
-    """It is the ``Location`` of an earlier response, or comes from a login host: no sign of a forged request."""
+    """It is the ``Location`` of an earlier response, or may come from a login host: no sign of a forged request."""
     altered: tuple[str, ...]
     """Those of ``code``, ``state``, ``error`` that differ from the landing's ``Location``."""
     repeats_code: bool
@@ -259,7 +266,7 @@ class TokenFacts(Struct, frozen=True):
     """``None``: the capture does not say."""
     content_type: str | None
     is_form: bool | None
-    """Content-Type is application/x-www-form-urlencoded."""
+    """Content-Type is application/x-www-form-urlencoded; ``None``: it was taken out of the capture."""
     grant_type: AWord | None
     grant_type_known: bool
     """The capture holds the body: a ``grant_type`` of ``None`` is absent."""

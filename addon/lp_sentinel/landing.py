@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from lp_sentinel.exchange import REDIRECTS, Exchange, header_values
 from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts
 from lp_sentinel.names import told_apart
-from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.target import Target
 from lp_sentinel.texts import Url, secret
 from lp_sentinel.uri import (
@@ -134,6 +134,9 @@ def read_landing(
     requested = parse_uri(request.redirect_uri) if request.redirect_uri else None
     on_requested = endpoint == requested.endpoint if requested and endpoint else None
     state, error = query.get("state"), query.get("error")
+    on_registered = endpoint in registered if registered and endpoint else None
+    if is_taken_out(request.redirect_uri):
+        on_registered = on_registered or None
     tokens = tuple(name for name in _TOKENS if query.has(name) or fragment.has(name))
     descriptions = tuple(name for name in _DESCRIPTIONS if query.has(name)) if error is None else ()
     # Where it is not known what belongs to the redirect URI, all may.
@@ -150,7 +153,7 @@ def read_landing(
         error=error,
         error_description=query.get("error_description"),
         on_requested=on_requested,
-        on_registered=endpoint in registered if registered and endpoint else None,
+        on_registered=on_registered,
         lost_query=_lost(requested, query) if requested and on_requested else (),
         state_is_own_query=own_state is not None and own_state == state,
         state_change=state_change(request.state, state, is_state_of_other=is_state_of_other),
@@ -158,7 +161,7 @@ def read_landing(
         in_fragment=tuple(name for name in CALLBACK_NAMES if fragment.has(name)),
         tokens=tokens,
         descriptions=descriptions,
-        error_registered=error in ERROR_CODES if error else None,
+        error_registered=error in ERROR_CODES if known(error) else None,
         undocumented=told_apart(
             [name for name in query.names() if name not in explained], target.uri.query if target.uri else None
         ),

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from lp_sentinel.config import App, Config
 from lp_sentinel.facts import AppFacts
-from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.uri import Endpoint, endpoint_of, is_loopback_ip, normal_host, parse_uri
 
 _PORT = re.compile(r"(http://(?:\[[^\]]*\]|[^:/?#\[\]]*))(?::[0-9]*)?(?=[/?#]|\Z)", re.IGNORECASE)
@@ -25,6 +25,7 @@ def read_app(config: Config, account: str | None, client_id: str | None, redirec
     account_known = account in config.accounts and not is_taken_out(client_id)
     app = config.app(account, client_id)
     elsewhere = config.accounts_of(client_id) if client_id is not None and app is None else frozenset()
+    redirect_uri = known(redirect_uri)
     registers = registers_redirect_uri(app, redirect_uri) if app and app.redirect_uris and redirect_uri else None
     nearest = nearest_uri(redirect_uri, app.redirect_uris) if app and redirect_uri and registers is False else None
     return AppFacts(

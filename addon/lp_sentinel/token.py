@@ -21,6 +21,8 @@ from lp_sentinel.uri import Parameters, parse_parameters
 _OK = 200
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _BY_BASIC = ("client_id", "client_secret")
+_NOT_IN_BASIC = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Neither a user nor a password has these (RFC 7617 section 2): what is decoded to them was no base64 of the two."""
 _IN_URL = ("client_secret", "code", "refresh_token")
 _NEEDED = {"refresh_token": ("refresh_token", "client_id", "client_secret")}
 _NEEDED_TO_REDEEM = ("code", "client_id", "client_secret")
@@ -87,10 +89,11 @@ def _basic(authorization: str | None) -> Mapping[str, str | None]:
 def basic_credentials(value: str) -> tuple[str, str, str] | None:
     """User, colon and password of HTTP Basic, with or without padding; ``None`` if it is no base64 of these.
 
-    What has no colon (RFC 7617 section 2) may be a secret that was sent alone, or sent without base64.
+    What has no colon (RFC 7617 section 2) may be a secret that was sent alone, or sent without base64. Some tools leave
+    a hash of it, in hex digits, which are base64 by their look.
     """
     text = _decoded(value)
-    return text.partition(":") if text is not None and ":" in text else None
+    return text.partition(":") if text is not None and ":" in text and not _NOT_IN_BASIC.search(text) else None
 
 
 def basic_alone(value: str) -> str | None:
@@ -120,7 +123,7 @@ def read_token(
         method=request.method,
         has_body=bool(body) if body is not None else None,
         content_type=media_type,
-        is_form=media_type == "application/x-www-form-urlencoded",
+        is_form=None if is_taken_out(request.content_type) else media_type == "application/x-www-form-urlencoded",
         grant_type=request.get("grant_type"),
         grant_type_known=request.form is not None,
         code=secret(request.get("code")),
@@ -144,7 +147,8 @@ def _missing(request: TokenRequest) -> tuple[str, ...]:
     form = request.form
     if form is None:
         return ()
-    needed = _NEEDED.get(form.get("grant_type") or "", _NEEDED_TO_REDEEM)
+    grant_type = form.get("grant_type")
+    needed = _BY_BASIC if is_taken_out(grant_type) else _NEEDED.get(grant_type or "", _NEEDED_TO_REDEEM)
     return tuple(name for name in needed if not form.get(name) and name not in request.by_basic)
 
 

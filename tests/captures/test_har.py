@@ -122,7 +122,17 @@ def test_mitmproxy() -> None:
         ({"postData": {"text": "\u00fc"}}, b"\xc3\xbc"),
         ({"postData": {"text": ""}, "bodySize": 0}, b""),
         ({"postData": {"text": ""}, "bodySize": 5}, None),
+        ({"postData": {"text": ""}, "bodySize": -1}, None),
+        ({"postData": {"text": ""}}, None),
+        ({"postData": {"text": ""}, "headers": [["Content-Length", "0"]]}, b""),
+        ({"postData": {"text": ""}, "bodySize": -1, "headers": [["Content-Length", "0"]]}, b""),
+        ({"postData": {"text": "", "_file": "0a.dat"}, "bodySize": 0}, None),
+        ({"postData": {"text": "", "_sha1": "0a.dat"}, "bodySize": 0}, None),
+        ({"postData": {"text": "a=b", "_file": "0a.dat"}, "bodySize": 0}, b"a=b"),
         ({"postData": {"text": None}, "bodySize": 0}, None),
+        ({"bodySize": 0, "headers": [["Content-Type", "a/b"]]}, None),
+        ({"bodySize": 0, "headers": [["Content-Type", "a/b"], ["Content-Length", "0"]]}, b""),
+        ({"postData": {"mimeType": "a/b"}, "bodySize": 0}, None),
         ({"postData": {"params": [{"name": "a b", "value": "c&d"}]}}, b"a+b=c%26d"),
         ({"postData": {"params": [{"name": "a", "value": "b"}], "text": ""}}, b"a=b"),
         ({"postData": {"params": [{"name": "u%5B%5D", "value": "https%3A%2F%2Fa"}]}}, b"u%5B%5D=https%3A%2F%2Fa"),
@@ -167,9 +177,25 @@ def test_where_a_redirect_led_is_not_known_without_headers(response: dict[str, A
     assert header(answer, "location") == location
 
 
+@pytest.mark.parametrize(("redirect", "location"), [("", NOT_RECORDED), (None, NOT_RECORDED), ("/x", "/x")])
+def test_where_a_redirect_led_is_not_known_without_any_headers(redirect: str | None, location: str) -> None:
+    answer = one({"headers": []}, {"status": 302, "headers": [], "redirectURL": redirect}).response_headers
+    assert answer == (("location", location),)
+
+
+@pytest.mark.parametrize("headers", [None, [], [{"name": ":authority", "value": "a.example"}]])
+def test_a_request_without_headers_may_have_had_any(headers: object) -> None:
+    found = one({"headers": headers}).request_headers
+    assert found == (("referer", NOT_RECORDED), ("authorization", NOT_RECORDED))
+
+
 @pytest.mark.parametrize(
     ("headers", "kind"),
-    [([["Host", "x"]], "a/b"), ([{"name": "content-type", "value": "c/d"}], "c/d")],
+    [
+        ([["Host", "x"]], "a/b"),
+        ([{"name": "content-type", "value": "c/d"}], "c/d"),
+        ([["Host", "x"], ["Content-Type", "[Content-Type redacted]"]], "a/b"),
+    ],
 )
 def test_the_kind_of_what_was_posted_stands_in_for_a_header_that_was_left_out(headers: list[object], kind: str) -> None:
     found = one({"headers": headers, "postData": {"mimeType": "a/b", "text": "x"}})
@@ -185,6 +211,7 @@ def test_the_kind_of_what_was_posted_stands_in_for_a_header_that_was_left_out(he
         ({"size": 10}, None),
         ({"size": 10, "text": ""}, None),
         ({"size": 0, "text": ""}, b""),
+        ({"text": ""}, None),
         ({"size": 2, "text": "{}"}, b"{}"),
         ({"size": 2, "text": "e30=", "encoding": "base64"}, b"{}"),
         ({"size": 2, "text": "e", "encoding": "base64"}, None),
@@ -282,10 +309,59 @@ def test_headers_as_pairs() -> None:
     assert one({"headers": [["A", "b"], ["C"], [], {"value": "x"}]}).request_headers == (("a", "b"), ("c", ""))
 
 
+ODD: dict[str, Any] = {"of": ["another", "kind"]}
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        ({"postData": {"params": [{"name": "a", "value": ODD}, {"name": "c", "value": "d"}]}}, b"a=%5Bremoved%5D&c=d"),
+        ({"postData": {"params": "REMOVED", "text": "a=b"}}, b"a=b"),
+        ({"postData": {"params": {"a": "b"}}, "bodySize": 3}, None),
+        ({"postData": {"text": ODD}, "bodySize": 0}, None),
+        ({"postData": "a=b", "bodySize": 0}, None),
+        ({"postData": {"text": "a=b", "mimeType": ODD}, "bodySize": ODD}, b"a=b"),
+        ({"postData": {"text": "a=b"}, "queryString": ODD}, b"a=b"),
+        ({"postData": {"text": "a=b"}, "queryString": "v=2.0"}, b"a=b"),
+    ],
+)
+def test_the_rest_is_read_of_what_holds_an_odd_body(request_: dict[str, Any], body: bytes | None) -> None:
+    assert one(request_).request_body == body
+
+
+def test_the_rest_is_read_of_what_has_odd_headers() -> None:
+    listed = {"name": "Location", "value": ["/a", "/b"]}
+    odd = [{"name": "A", "value": ODD}, ["B", ODD], {"name": ODD, "value": "c"}, 7, None, ["D", "e"]]
+    found = one({"headers": odd}, {"status": 302, "headers": [listed]})
+    assert found.request_headers == (("a", NOT_RECORDED), ("b", NOT_RECORDED), ("d", "e"))
+    assert found.response_headers == (("location", "/a"), ("location", "/b"))
+    unknown = one({"headers": {"Host": "x"}}, {"status": 302, "headers": {"Location": "/a"}})
+    assert header(unknown.request_headers, "referer") == NOT_RECORDED
+    assert unknown.response_headers == (("location", NOT_RECORDED),)
+
+
+def test_the_rest_is_read_of_what_has_an_odd_answer() -> None:
+    assert one(None, {"content": "{}"}).response_body is None
+    assert one(None, {"content": {"text": ODD, "size": 2}}).response_body is None
+    assert one(None, {"status": ODD, "_error": ODD, "redirectURL": ODD}).status is None
+    timed = one(startedDateTime="2026-11-23T10:00:00Z", time=ODD, timings={"wait": 500, "send": ODD})
+    assert timed.answered == pytest.approx(NOON + 0.5)
+    assert one(startedDateTime="2026-11-23T10:00:00Z", timings=[ODD], time=ODD).answered is None
+    [cut], problem = read(har({"request": {"url": "https://a.example/"}, "response": "none"}))
+    assert (cut.status, problem) == (None, None)
+
+
 def test_a_redirect_url_stands_in_for_a_missing_location_only() -> None:
     given_too = {"status": 302, "redirectURL": "https://x.example/", "headers": [{"name": "location", "value": ""}]}
     assert one(None, {"status": 302, "redirectURL": "/x"}).response_headers == (("location", "/x"),)
     assert one(None, given_too).response_headers == (("location", ""),)
+    assert one(None, {"status": 302, "redirectURL": "null"}).response_headers == (), "what Logger++ writes for none"
+
+
+def test_a_redirect_url_stands_in_for_a_location_that_was_taken_out() -> None:
+    taken_out = {"name": "Location", "value": "[Location redacted]"}
+    cleaned = {"status": 302, "redirectURL": "/x", "headers": [taken_out, {"name": "a", "value": "b"}, taken_out]}
+    assert one(None, cleaned).response_headers == (("location", "/x"), ("a", "b"), ("location", "[Location redacted]"))
 
 
 def test_injected() -> None:

@@ -19,9 +19,11 @@ PLAIN: dict[str, Any] = {}
 
 
 def entry(url: str, second: int, *, status: int = 200, referer: str = "", **more: Any) -> dict[str, Any]:
+    headers = {"Accept": "*/*"} | ({"Referer": referer} if referer else {})
+    pairs = [{"name": name, "value": value} for name, value in headers.items()]
     return {
         "startedDateTime": f"2026-11-23T10:00:{second:02}Z",
-        "request": {"method": "GET", "url": url, "headers": [{"name": "Referer", "value": referer}] if referer else []},
+        "request": {"method": "GET", "url": url, "headers": pairs},
         **more,
         "response": {"status": status, "headers": [], **more.get("response", {})},
     }
@@ -49,6 +51,9 @@ def found_in(tmp_path: Path, *entries: dict[str, Any], config: str | None = None
         (BY_WORKER, PLAIN),
         ({"_fetchType": "Service Worker"}, PLAIN),
         (INTERNAL, PLAIN),
+        (PLAIN, {"response": {"fromDiskCache": True}}),
+        ({"response": {"fromServiceWorker": True}}, PLAIN),
+        ({"response": {"fromPrefetchCache": True}}, PLAIN),
     ],
 )
 def test_a_callback_that_is_there_twice_but_was_sent_once(
@@ -64,7 +69,15 @@ def test_what_a_service_worker_answered_was_answered_by_nobody(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "second", [PLAIN, {"_fromCache": ""}, {"_fetchType": "Network Load"}, {"_fromCache": {"of": ["disk"]}}]
+    "second",
+    [
+        PLAIN,
+        {"_fromCache": ""},
+        {"_fetchType": "Network Load"},
+        {"_fromCache": {"of": ["disk"]}},
+        {"response": {"fromDiskCache": False}},
+        {"response": {"fromDiskCache": ["odd"]}},
+    ],
 )
 def test_a_callback_that_was_sent_twice(second: dict[str, Any], tmp_path: Path) -> None:
     assert judged(tmp_path, entry(CALLBACK, 1), entry(CALLBACK, 2, **second)) == ["LPA406"]
@@ -107,11 +120,18 @@ def test_where_an_answer_leads_counts_wherever_it_came_from(how: dict[str, Any],
     assert [finding.rule for finding in found.findings] == ["LPA213"]
 
 
-@pytest.mark.parametrize(("kind", "finds"), [({"_fetchType": "Network Load"}, []), (PLAIN, ["LPA405"])])
-def test_a_browser_that_tells_only_where_redirects_ended(
+@pytest.mark.parametrize(
+    ("kind", "finds"),
+    [
+        ({"_fetchType": "Network Load"}, []),
+        (PLAIN, ["LPA405"]),
+        ({"request": {"url": CALLBACK, "headers": []}}, []),
+        ({"request": {"url": CALLBACK}}, []),
+    ],
+)
+def test_a_callback_of_which_it_is_not_known_where_it_came_from(
     kind: dict[str, Any], finds: list[str], tmp_path: Path
 ) -> None:
     config = tmp_path / "lp-authorize.yaml"
     config.write_text("accounts: {'1': {apps: [{client_id: a, redirect_uris: ['https://app.example/cb']}]}}")
-    opened = entry("https://app.example/", 0, **kind)
-    assert found_in(tmp_path, opened, entry(CALLBACK, 1, **kind), config=str(config)) == finds
+    assert found_in(tmp_path, entry("https://app.example/", 0), entry(CALLBACK, 1, **kind), config=str(config)) == finds

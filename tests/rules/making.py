@@ -40,6 +40,7 @@ REQUEST = made(
     v_number=1.0,
     client_id="My-App",
     state=Secret("AbC"),
+    nonce=Secret("[nonce redacted]"),
     redirect=UriFacts("https", "a.example", "https://a.example", "https://a.example/cb", is_loopback=False),
     repeated=("v", "state"),
     undocumented=("scope", Rest("dG9rZW4")),

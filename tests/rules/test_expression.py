@@ -50,7 +50,7 @@ def shown(text: str, **facts: Facts | None) -> object:
         ("request.response_type is not None", False),
         ("request.response_type == 'code'", UNKNOWN),
         ("request.response_type != 'code'", UNKNOWN),
-        ("request.response_type == request.nonce", UNKNOWN),
+        ("request.response_type == request.fetch_mode", UNKNOWN),
         ("request.v == '1.0'", True),
         ("request.v != '1.0'", False),
         ("request.v == request.response_type", UNKNOWN),
@@ -58,6 +58,15 @@ def shown(text: str, **facts: Facts | None) -> object:
         ("request.redirect is None", False),
         ("request.redirect.scheme == 'https'", True),
         ("request.redirect.scheme != 'https' or request.redirect.is_loopback", False),
+        # what was taken out is there
+        ("request.nonce is not None", True),
+        ("request.nonce == 'n'", UNKNOWN),
+        ("request.nonce != request.v", UNKNOWN),
+        ("request.v in ('1', request.nonce)", UNKNOWN),
+        ("'[' in request.nonce", UNKNOWN),
+        ("lower(request.nonce) == 'n'", UNKNOWN),
+        ("not matches(request.nonce, 'n')", UNKNOWN),
+        ("len(request.nonce) < 7", UNKNOWN),
         # numbers
         ("request.v_number == 1", True),
         ("request.v_number > 1", False),
@@ -166,6 +175,10 @@ def test_values(text: str, expected: object, kind: type) -> None:
     value = shown(text, request=REQUEST, app=APP)
     assert value == expected
     assert type(value) is kind
+
+
+def test_what_was_taken_out_is_shown_as_it_stands_there() -> None:
+    assert shown("lower(request.nonce)", request=REQUEST) == "[nonce redacted]"
 
 
 def test_a_lowered_url_is_still_one() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from lp_sentinel.captures.walk import Run, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import msgspec
-
     from lp_sentinel.captures.stream import Stream
+
+
+CLIENTS = frozenset(("Insomnia REST Client", "axios-har-tracker", "Pulse HAR generation tool"))
+"""Creators of HARs whose clients follow redirects by themselves: they give the last answer under the first URL."""
 
 
 class _NoEntriesError(Exception):
@@ -27,7 +31,7 @@ def entry_texts(stream: Stream) -> Iterator[bytes]:
     """
     walk = Walk(stream)
     with _problems_noted(walk, stream):
-        for _ in _entries_arrays(walk):
+        for _ in _entries_arrays(walk, stream):
             while (text := walk.element()) is not None:
                 yield text
 
@@ -36,7 +40,7 @@ def entry_runs[T](stream: Stream, decoder: msgspec.json.Decoder[list[T]]) -> Ite
     """The same, but as many elements at once as ``decoder`` can decode."""
     walk = Walk(stream)
     with _problems_noted(walk, stream):
-        for _ in _entries_arrays(walk):
+        for _ in _entries_arrays(walk, stream):
             yield from walk.runs(decoder)
 
 
@@ -59,7 +63,7 @@ def _problems_noted(walk: Walk, stream: Stream) -> Iterator[None]:
         stream.fail(f"broken after {walk.count} entries, at byte {place}: {what}")
 
 
-def _entries_arrays(walk: Walk) -> Iterator[None]:
+def _entries_arrays(walk: Walk, stream: Stream) -> Iterator[None]:
     """Stops where each array of entries was opened: whoever asks has to pass over it."""
     walk.token()
     found = False
@@ -70,6 +74,9 @@ def _entries_arrays(walk: Walk) -> Iterator[None]:
             continue
         for key in walk.members():
             opening = walk.token()
+            if key == b'"creator"':
+                stream.client = _client(walk.value())
+                continue
             if key != b'"entries"' or opening != b"[":
                 walk.skip(opening)
                 continue
@@ -77,3 +84,16 @@ def _entries_arrays(walk: Walk) -> Iterator[None]:
             yield
     if not found:
         raise _NoEntriesError
+
+
+class _Creator(msgspec.Struct):
+    name: Any = None
+
+
+def _client(creator: bytes) -> str | None:
+    """The name of a HAR's creator, if it is one of those."""
+    try:
+        name = msgspec.json.decode(creator, type=_Creator).name
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return name if isinstance(name, str) and name in CLIENTS else None

@@ -45,8 +45,8 @@ from lp_sentinel.captures.parts import (
 from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
-from lp_sentinel.taken_out import NOT_RECORDED
-from lp_sentinel.uri import DEFAULT_PORTS
+from lp_sentinel.taken_out import NOT_RECORDED, known
+from lp_sentinel.uri import DEFAULT_PORTS, parse_parameters
 
 _PORTS = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
@@ -76,6 +76,8 @@ class Found(NamedTuple):
     """``None`` unless it may be a token exchange."""
     plain: bool
     """Whether it is JSON by the book."""
+    client: str | None
+    """Which of ``CLIENTS`` (entries.py) made the HAR."""
 
     @property
     def started(self) -> float | None:
@@ -92,8 +94,9 @@ class Found(NamedTuple):
         response = self.entry.response
         if response is None:
             return None
-        location = first(response.headers, "location")
-        return text_of(response.redirect).strip(" \t") if location is None and response.redirect else location
+        location, redirect = first(response.headers, "location"), text_of(response.redirect).strip(" \t")
+        # Logger++ writes the text "null" for none.
+        return redirect if redirect not in ("", "null") and known(location) is None else location
 
 
 def find_exchanges(stream: Stream) -> Iterator[Found]:
@@ -109,17 +112,19 @@ def exchange_of(found: Found) -> Exchange:
     request, response = entry.request or Request(), entry.response or Response()
     status = _status(response)
     headers, answer = _headers(request.headers), _headers(response.headers)
-    if header(answer, "location") is None and (response.redirect or response.headers is None):
-        # A redirect of which nothing was recorded led somewhere, too.
-        led = text_of(response.redirect).strip(" \t") if response.redirect else NOT_RECORDED
-        answer = (*answer, ("location", led))
+    has_headers, location = bool(headers), found.location
+    if location is None and (response.headers is None or not (headers or answer)):
+        location = NOT_RECORDED  # a redirect of which nothing was recorded led somewhere, too
+    if location is not None:
+        answer = _with(answer, "location", location)
     bodies = found.bodies or Bodies()
     posted = bodies.request.data if bodies.request else None
-    has_headers = bool(headers)
-    if not _tells_who_asks(entry, bodies.request, headers):
+    if not headers:  # every request has some
+        headers = (("referer", NOT_RECORDED),)
+    if not has_headers or not _tells_who_asks(entry, bodies.request, headers):
         headers = (*headers, ("authorization", NOT_RECORDED))
-    if posted and posted.kind and header(headers, "content-type") is None:  # tools leave headers out
-        headers = (*headers, ("content-type", text_of(posted.kind).strip(" \t")))
+    if posted and posted.kind and known(header(headers, "content-type")) is None:  # tools leave headers out
+        headers = _with(headers, "content-type", text_of(posted.kind).strip(" \t"))
     is_told = has_headers or header(headers, "content-type") is not None  # else what the body is, is not known
     return Exchange(
         index=found.place,
@@ -137,24 +142,24 @@ def exchange_of(found: Found) -> Exchange:
         response_body=_received(bodies.response, answer) if status else None,
         error=text_of(response.error or _failure(response)) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
-        hides_redirects=entry.fetched is not None,
+        hides_redirects=entry.fetched is not None or found.client is not None,
+        is_last_answer=found.client is not None,
         from_cache=_is_from_cache(entry, response, answer),
     )
 
 
 def _tells_who_asks(entry: Entry, sent: RequestBody | None, headers: Headers) -> bool:
-    """Whether what an app authenticated itself with would be known. Every request has some headers.
+    """Whether what an app authenticated itself with would be known.
 
     Chrome leaves out Authorization and cookies unless it is told not to; a secret that was sent may tell even so.
     """
-    if not headers:
-        return False
     is_whole = entry.kind is None or any(name in ("authorization", "cookie") for name, _ in headers)
     return is_whole or sent is None or _HAS_SECRET.search(_sent(sent, headers) or b"") is not None
 
 
 def _is_from_cache(entry: Entry, response: Response, answer: Headers) -> bool:
-    is_from_store = response.by_worker is True or entry.cache in CACHES or entry.fetched in CACHES
+    marks = (response.by_worker, response.from_disk, response.from_worker, response.from_prefetch)
+    is_from_store = True in marks or entry.cache in CACHES or entry.fetched in CACHES
     # Chrome goes to https by itself where it knows that a host wants that, and says so like a server.
     return is_from_store or header(answer, "non-authoritative-reason") is not None
 
@@ -165,14 +170,14 @@ def pack(found: Found) -> bytes:
     return entry if found.bodies is None else b"\n".join((entry, encode(found.bodies, plain=found.plain)))
 
 
-def unpack(record: bytes, place: int) -> Found:
+def unpack(record: bytes, place: int, client: str | None) -> Found:
     """What :func:`pack` made a record of."""
     first, _, second = record.partition(b"\n")
     entry = decode(ENTRY, first)
-    request_line = _request_line(entry.request)
+    request_line = _request_line(entry.request, client)
     if request_line is None:
         raise AssertionError(first)
-    return Found(place, request_line, entry, decode(BODIES, second) if second else None, plain=False)
+    return Found(place, request_line, entry, decode(BODIES, second) if second else None, plain=False, client=client)
 
 
 def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
@@ -182,7 +187,7 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
         one = _decoded(ENTRY, bytes(run.text), index, stream)
         entries = [one] if one else []
     for place, entry in enumerate(entries, index):
-        request_line, bodies = _request_line(entry.request), None
+        request_line, bodies = _request_line(entry.request, stream.client), None
         if request_line is None:
             continue
         if may_have_token(request_line.target):
@@ -190,7 +195,7 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
             bodies = _decoded(BODIES, bytes(texts[place - index]), place, stream)
             if bodies is None:
                 continue
-        yield Found(place, request_line, entry, bodies, plain)
+        yield Found(place, request_line, entry, bodies, plain, stream.client)
 
 
 def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, stream: Stream) -> T | None:
@@ -201,7 +206,7 @@ def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, strea
         return None
 
 
-def _request_line(request: Request | None) -> RequestLine | None:
+def _request_line(request: Request | None, client: str | None) -> RequestLine | None:
     """``None`` if the URL is none of http (``data:``, ``about:blank``, an extension's)."""
     url = _URL.fullmatch(text_of(request.url)) if request else None
     if request is None or url is None or (scheme := url[1].lower()) not in _PORTS:
@@ -211,9 +216,20 @@ def _request_line(request: Request | None) -> RequestLine | None:
         return None
     method = text_of(request.method)
     target = origin_form(url[3], method)
-    if "?" not in target and (query := encoded(request.query)):  # some tools keep it apart
+    if client is not None:
+        target = _with_query(target, request.query)
+    elif "?" not in target and (query := encoded(request.query)):  # some tools keep it apart
         target = f"{target}?{query}"
     return RequestLine(method, scheme, named[0], named[1] or _PORTS[scheme], target)
+
+
+def _with_query(target: str, pairs: Pairs) -> str:
+    """With the parameters that stand apart: what is typed into a client's table is not in the URL it was given."""
+    path, _, query = target.partition("?")
+    named = parse_parameters(query).names()
+    apart = encoded([pair for pair in pairs or () if not any(name in named for name, _ in fields_of([pair]))])
+    whole = "&".join(filter(None, (query, apart)))
+    return f"{path}?{whole}" if whole else target
 
 
 def _status(response: Response) -> int | None:
@@ -237,6 +253,13 @@ def _headers(pairs: Pairs) -> Headers:
     return tuple((name, value) for name, value in texts if not name.startswith(":"))
 
 
+def _with(headers: Headers, name: str, value: str) -> Headers:
+    """With another value in the first header of this name, or, where there is none, with one."""
+    names = [own for own, _ in headers]
+    place = names.index(name) if name in names else len(names)
+    return (*headers[:place], (name, value), *headers[place + 1 :])
+
+
 def _answered(started: float | None, entry: Entry) -> float | None:
     """When the response began: what a HAR gives for it is how long each step took, in milliseconds."""
     if started is None:
@@ -252,13 +275,13 @@ def _sent(request: RequestBody | None, headers: Headers) -> bytes | None:
     if request is None:
         return None
     data = request.data
-    if data is None:
-        return _empty(request.size, headers) if request.size == 0 else None
-    if data.params and not (isinstance(data.text, str) and data.text):
+    if data and data.params and not (isinstance(data.text, str) and data.text):
         return encoded(data.params).encode("utf-8", "surrogatepass")
-    if isinstance(data.text, msgspec.UnsetType):
-        return _empty(request.size, headers) if request.size == 0 else None
-    if data.text is None:
+    if data is None or isinstance(data.text, msgspec.UnsetType):
+        # A tool that holds no bodies may give 0 for all sizes: that what was sent was of some kind tells of one.
+        is_told = header(headers, "content-type") is None or header(headers, "content-length") is not None
+        return _empty(request.size, headers) if request.size == 0 and is_told else None
+    if data.text is None or (not data.text and (data.file or data.digest)):
         return None
     return _body(data.text, data.encoding) if data.text else _empty(request.size, headers)
 
@@ -268,7 +291,7 @@ def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
     if content is None:
         return None
     if content.text is None:
-        return _empty(content.size, headers) if content.size == 0 else None
+        return _empty(content.size, headers)
     return _body(content.text, content.encoding) if content.text else _empty(content.size, headers)
 
 
@@ -278,5 +301,7 @@ def _body(text: Scalar, encoding: Scalar) -> bytes | None:
 
 
 def _empty(size: Scalar, headers: Headers) -> bytes | None:
-    """No body, unless a size says that there was one: then a tool has taken it out."""
-    return None if (finite(size) or 0) > 0 or was_taken_out(headers) else b""
+    """No body, if a size says so, and none that there was one: else a tool may have taken it out."""
+    length = header(headers, "content-length") or ""
+    is_told = size == 0 or (length != "" and not length.strip("0"))
+    return None if not is_told or (finite(size) or 0) > 0 or was_taken_out(headers) else b""

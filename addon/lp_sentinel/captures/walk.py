@@ -95,6 +95,10 @@ class Walk:
         self.count += 1
         return text
 
+    def value(self) -> bytes:
+        """The text of the value that begins with the token just taken."""
+        return self._value()
+
     def rest(self) -> int:
         """Behind the end of all: how many bytes of what was read are left when white space is passed over."""
         with suppress(EOFError):

@@ -80,7 +80,7 @@ def _is_explained(docket: Docket, asked: Asked) -> bool:
     if (issued and issued.journey) or is_taken_out(asked.own.query.get("code")):
         return True
     referer, endpoint = endpoint_of(asked.referer), asked.own.endpoint
-    if referer is not None and host_matches(referer.host, docket.config.login_hosts):
+    if is_taken_out(asked.referer) or (referer and host_matches(referer.host, docket.config.login_hosts)):
         return True
     return endpoint not in docket.registered and not (endpoint and docket.history.callback_endpoint(endpoint))
 

@@ -15,6 +15,7 @@ from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.judgement import Judgement
 from lp_sentinel.landing import LeadsTo, leads_to
 from lp_sentinel.registered import registered_endpoints
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint
 
@@ -67,15 +68,16 @@ class Docket:
             journey.was_silent |= elapsed(journey.last, hop.started) > self.config.limits.journey_timeout
         journey.remember(hop, own, redirect, is_guess=is_guess)
 
-    def leads(self, journey: Journey, redirect: Target, *, hands_over: bool = True) -> LeadsTo:
-        """Where a redirect leads, seen from this journey."""
-        return leads_to(
+    def leads(self, journey: Journey, redirect: Target, *, hands_over: bool = True) -> LeadsTo | None:
+        """Where a redirect leads, seen from this journey; ``None`` if it may lead to an app that is not known."""
+        leads = leads_to(
             redirect,
             sentinel=journey.sentinel,
             app_endpoints=journey.app_endpoints,
             login_hosts=self.config.login_hosts,
             hands_over=hands_over,
         )
+        return None if leads == "elsewhere" and is_taken_out(journey.request.redirect_uri) else leads
 
 
 def _registered(config: Config) -> frozenset[Endpoint]:

@@ -10,6 +10,7 @@ from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey, Landing
 from lp_sentinel.landing import CALLBACK_NAMES, Via, read_landing
 from lp_sentinel.registered import registered_endpoints
+from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint, Parameters, form_decode, parse_parameters, parse_uri
 
@@ -30,6 +31,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         code_landed_before=earlier is not None and earlier.journey not in (None, journey.id),
         is_state_of_other=any(other is not journey for other in docket.journeys.with_state(state)),
     )
+    error = known(facts.error)
     carried = {name: target.fragment.get(name) or target.query.get(name) for name in CALLBACK_NAMES}
     at = exchange.started if via == "callback" or exchange.answered is None else exchange.answered
     journey.landing_facts = facts
@@ -42,7 +44,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         error=carried["error"],
         at=at,
         hop=hop,
-        outcome="code" if code else f"error:{docket.judgement.text(facts.error)}" if facts.error else "unknown",
+        outcome="code" if code else f"error:{docket.judgement.text(error)}" if error else "unknown",
         in_fragment=facts.in_fragment,
     )
     moment: dict[str, Facts | None] = {"request": request, "app": journey.app, "landing": facts}
@@ -57,8 +59,10 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
 def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: Endpoint | None) -> Parameters | None:
     """The query that the redirect URI brings along: the requested one's, else that of any on which it may have landed.
 
-    ``None``: none was requested, and it is not known which ones are registered.
+    ``None``: none was requested, and it is not known which ones are registered; or it is not known which one was.
     """
+    if is_taken_out(redirect_uri):
+        return None
     if redirect_uri is None:
         uris = [uri for uri in map(parse_uri, registered) if uri and uri.endpoint == endpoint]
         return parse_parameters("&".join(uri.query for uri in uris if uri.query)) if registered else None

@@ -34,6 +34,7 @@ from lp_sentinel.rules.syntax import (
     unchained,
     value_or,
 )
+from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.texts import Joined, Secret
 from lp_sentinel.wording import quoted, unknown
 
@@ -51,6 +52,7 @@ class Mention(NamedTuple):
     offset: int
 
 
+_TAKEN_OUT = "_is_taken_out"
 _numbers = count()
 """Of constants: those of several rules stand beside each other where a moment's rules are asked at once."""
 
@@ -63,7 +65,7 @@ class Compiler:
         self._moment = moment
         self._facts = {name: Kind("record", of=record) for name, record in MOMENTS[moment].items()}
         self._variable: tuple[str, Kind] | None = None
-        self._constants: dict[str, Any] = {"len": len, "errors": errors}
+        self._constants: dict[str, Any] = {"len": len, "errors": errors, _TAKEN_OUT: is_taken_out}
         self._temporaries = 0
         self.mentions: list[Mention] = []
 
@@ -145,7 +147,9 @@ class Compiler:
             raise ExpressionError(
                 f"expected true or false, this is {term.kind}{hint or ': compare it'}", node.col_offset
             )
-        return all_of(*term.guards, term.value if of else ast.UnaryOp(ast.Not(), term.value))
+        # Asked last: what is in order needs no proof of the opposite.
+        known = [ast.UnaryOp(ast.Not(), ast.Call(load(_TAKEN_OUT), [text], [])) for text in term.texts]
+        return all_of(*term.guards, term.value if of else ast.UnaryOp(ast.Not(), term.value), *known)
 
     def _shown(self, node: ast.expr) -> Term:
         is_negation = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
@@ -199,7 +203,8 @@ class Compiler:
 
     def _attribute(self, node: ast.Attribute) -> Term:
         kind, holder, access = self._field(node)
-        return self._if_there(kind, holder.guards, access) if kind.may_be_absent else Term(kind, holder.guards, access)
+        term = self._if_there(kind, holder.guards, access) if kind.may_be_absent else Term(kind, holder.guards, access)
+        return term._replace(texts=(term.value,)) if kind.what == "text" and not kind.choices else term
 
     def _if_there(self, kind: Kind, guards: tuple[ast.expr, ...], value: ast.expr) -> Term:
         """A term of what may be ``None``: computed once, kept for the value."""
@@ -228,7 +233,8 @@ class Compiler:
             check_equal(one.kind, other.kind, left, right)
         elif one.kind.what != other.kind.what or one.kind.what not in ("number", "text"):
             raise ExpressionError(f"cannot tell which is more: {one.kind} or {other.kind}", left.col_offset)
-        return Term(TRUTH, one.guards + other.guards, ast.Compare(one.value, [op], [other.value]))
+        compared = ast.Compare(one.value, [op], [other.value])
+        return Term(TRUTH, one.guards + other.guards, compared, one.texts + other.texts)
 
     def _tuple(self, elements: list[ast.expr]) -> Term:
         terms = [self._known(element) for element in elements]
@@ -237,7 +243,8 @@ class Compiler:
                 raise ExpressionError(f"{terms[0].kind} and {term.kind} in one list", element.col_offset)
         kind = Kind("list", element=terms[0].kind._replace(choices=()) if terms else None)
         guards = tuple(guard for term in terms for guard in term.guards)
-        return Term(kind, guards, ast.Tuple([self._of_its_kind(term).value for term in terms], ast.Load()))
+        texts = tuple(text for term in terms for text in term.texts)
+        return Term(kind, guards, ast.Tuple([self._of_its_kind(term).value for term in terms], ast.Load()), texts)
 
     def _joined(self, node: ast.Call) -> Term | None:
         """The texts that ``join`` is given, to be joined when each of them is shown; ``None`` for another function."""
@@ -273,24 +280,24 @@ class Compiler:
 
     def _function(self, name: str, node: ast.Call) -> Term:
         first, *others = node.args
-        kind, guards, value = self._known(first)
+        kind, guards, value, texts = self._known(first)
         allowed = {"len": ("list", "text"), "join": ("list",)}.get(name, ("text",))
         of = kind.element if name == "join" and kind.element else kind
         if kind.what not in allowed or (name == "join" and of.what != "text"):
             wanted = "a list of texts" if name == "join" else " or ".join(str(Kind(what)) for what in allowed)  # type: ignore[arg-type]
             raise ExpressionError(f"{name}() takes {wanted}, this is {kind}", first.col_offset)
         if name == "len":
-            return Term(NUMBER, guards, ast.Call(load("len"), [value], []))
+            return Term(NUMBER, guards, ast.Call(load("len"), [value], []), texts)
         if name == "matches":
             found = ast.Call(load(self._regex(others[0])), [value], [])
-            return Term(TRUTH, guards, is_there(found))
+            return Term(TRUTH, guards, is_there(found), texts)
         lower = ast.Call(ast.Attribute(value, "lower", ast.Load()), [], [])
         joined = ast.Call(ast.Attribute(ast.Constant(", "), "join", ast.Load()), [value], [])
         text: ast.expr = lower if name == "lower" else joined
         if of.of is not str:
             # What is made of a secret is one.
             text = ast.Call(load(self._keep(of.of)), [text], [])
-        return Term(Kind("text", of=of.of), guards, text)
+        return Term(Kind("text", of=of.of), guards, text, texts)
 
     def _regex(self, node: ast.expr) -> str:
         literal = literal_of(node, "a regular expression")

@@ -29,6 +29,8 @@ class Term(NamedTuple):
     kind: Kind
     guards: tuple[ast.expr, ...]
     value: ast.expr
+    texts: tuple[ast.expr, ...] = ()
+    """What of it a tool may have taken out of the capture: then it is there, but what it says is not known."""
 
 
 def parse(text: str, offset: int = 0) -> ast.expr:

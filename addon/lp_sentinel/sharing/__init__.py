@@ -162,6 +162,7 @@ def _clean_entries(source: Path, cleaner: Cleaner, problems: list[str]) -> Itera
             except (ValueError, RecursionError) as error:
                 stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
                 continue
+            cleaner.client = stream.client
             yield entry
 
     return _each(source, problems, each)
@@ -184,9 +185,13 @@ def _write_flows(file: IO[bytes], flows: Iterable[Flow]) -> int:
 
 
 def _write_har(file: IO[bytes], entries: Iterable[dict[str, Any]], cleaner: Cleaner) -> int:
-    """Of the log itself nothing is known to be harmless: pages are made anew from what the entries tell of them."""
+    """Of the log itself hardly anything is known to be harmless: a client's name, by which its entries are read.
+
+    Pages are made anew from what the entries tell of them.
+    """
     count = 0
-    file.write(b'{"log": {"version": "1.2", "creator": {"name": "lp-authorize", "version": ""}, "entries": [')
+    creator = json.dumps({"name": cleaner.client or "lp-authorize", "version": ""}).encode()
+    file.write(b'{"log": {"version": "1.2", "creator": %b, "entries": [' % creator)
     for entry in entries:
         file.write((b",\n" if count else b"\n") + json.dumps(entry).encode())
         count += 1

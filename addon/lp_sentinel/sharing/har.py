@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lp_sentinel.captures.har_types import CACHES, text_of
+from lp_sentinel.captures.har_types import CACHES, is_scalar, pairs_of, text_of
 from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.cleaner import Cleaner
 
@@ -105,7 +105,7 @@ class _Entry:
                 "cookies": self._cookies,
                 "headers": self._headers,
                 "content": self._content,
-                "redirectURL": lambda url: self._cleaner.urls.url(text_of(url)) if url else "",
+                "redirectURL": lambda url: self._cleaner.urls.url(_text(url)),
                 "headersSize": _number,
                 "bodySize": _number,
                 "_error": self._short,
@@ -114,6 +114,10 @@ class _Entry:
                 # Chrome's
                 "_transferSize": _number,
                 "_fetchedViaServiceWorker": _number,
+                # chrome-har's
+                "fromDiskCache": _number,
+                "fromServiceWorker": _number,
+                "fromPrefetchCache": _number,
             },
         )
 
@@ -124,7 +128,7 @@ class _Entry:
         return self._cleaner.text(value) if isinstance(value, str) else _number(value)
 
     def _method(self, value: Any) -> str:
-        return self._cleaner.stand_ins.text(str(value), "methods", is_open=bool(_METHOD.fullmatch(str(value))))
+        return self._cleaner.stand_ins.text(_text(value), "methods", is_open=bool(_METHOD.fullmatch(_text(value))))
 
     def _cookies(self, cookies: Any) -> list[Any]:
         values = self._cleaner.values
@@ -141,9 +145,12 @@ class _Entry:
         given = cookies if isinstance(cookies, list) else []
         return [self._kept(cookie, known) for cookie in map(_named, given) if cookie]
 
-    def _headers(self, headers: Any) -> list[Any]:
+    def _headers(self, headers: Any) -> list[Any] | None:
+        pairs = pairs_of(headers)
+        if pairs is None:
+            return None
         clean = self._cleaner.values.headers(
-            tuple((text_of(name), text_of(value)) for name, value in _pairs(headers)), is_token_request=self._is_token
+            tuple((text_of(name), text_of(value)) for name, value in pairs), is_token_request=self._is_token
         )
         return [{"name": name, "value": value} for name, value in clean]
 
@@ -152,17 +159,19 @@ class _Entry:
         urls = self._cleaner.urls
         return [
             {"name": urls.name(text_of(name), kind), "value": urls.value(text_of(name), text_of(value), kind, 1)}
-            for name, value in _pairs(pairs)
+            for name, value in pairs_of(pairs) or ()
         ]
 
     def _post(self, data: Any) -> Any:
         if not isinstance(data, dict):
-            return None
+            return {"text": None}  # something was posted
         clean = self._kept(
             _beside_body(data),
             {"mimeType": self._short, "params": lambda params: self._parameters(params, "form fields")},
         )
-        if "text" in data:
+        if not data.get("text") and (data.get("_file") or data.get("_sha1")):
+            clean["text"] = None  # it stands elsewhere, so what it is is not known
+        elif "text" in data:
             clean |= self._body(data, text_of(data.get("mimeType"))) or {"text": ""}
         return clean
 
@@ -175,6 +184,8 @@ class _Entry:
     def _body(self, data: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
         """``None`` if nothing of it can be kept."""
         text = data.get("text")
+        if not is_scalar(text):
+            return {"text": None}
         if not text:
             return {"text": text} if "text" in data else None
         is_packed = text_of(data.get("encoding")).lower() == "base64"
@@ -195,17 +206,16 @@ def _beside_body(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: data[key] for key in data if key not in ("text", "encoding")}
 
 
-def _pairs(pairs: Any) -> list[tuple[Any, Any]]:
-    """Names and values, in the form of the standard or as lists of two."""
-    named = [_named(pair) for pair in pairs] if isinstance(pairs, list) else []
-    return [(pair.get("name"), pair.get("value")) for pair in named if pair]
-
-
 def _named(pair: Any) -> dict[str, Any]:
     """A pair in the form of the standard; empty if it is none."""
     if isinstance(pair, list):
         return dict(zip(("name", "value"), (*pair, None, None), strict=False))
     return pair if isinstance(pair, dict) else {}
+
+
+def _text(value: Any) -> str:
+    """Nothing for what is of another kind."""
+    return text_of(value) if is_scalar(value) else ""
 
 
 def _one_of(words: Collection[str]) -> Callable[[Any], Any]:
