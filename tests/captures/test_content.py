@@ -24,13 +24,17 @@ MANY = 200 << 20
 TEXT = b'{"access_token": "geheim"}' * 3
 
 
+def gzipped(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
 def raw_deflate(content: bytes) -> bytes:
     stream = zlib.compressobj(wbits=-15)
     return stream.compress(content) + stream.flush()
 
 
 ENCODINGS: dict[str, Encode] = {
-    "gzip": gzip.compress,
+    "gzip": gzipped,
     "deflate": zlib.compress,
     "br": brotli.compress,
     "zstd": zstandard.compress,
@@ -70,8 +74,8 @@ def test_what_breaks_off_or_is_no_such_thing_is_not_known(name: str, encode: Enc
         (None, b"x" * 101, None),
         ("", TEXT, TEXT),
         ("identity", TEXT, TEXT),
-        ("GZip", gzip.compress(TEXT), TEXT),
-        ("x-gzip", gzip.compress(TEXT), TEXT),
+        ("GZip", gzipped(TEXT), TEXT),
+        ("x-gzip", gzipped(TEXT), TEXT),
         ("deflate, br", brotli.compress(zlib.compress(TEXT)), TEXT),
         ("br, deflate", brotli.compress(zlib.compress(TEXT)), None),
         ("gzip", b"", b""),
