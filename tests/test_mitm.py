@@ -346,7 +346,7 @@ def test_commands_tell_what_was_found(tmp_path: Path) -> None:
     ended = replay(tmp_path / "c.json", "-s", script, "-s", SCRIPT, options=options, cwd=tmp_path)
     assert "LPA310 state-lost (error)\n" in ended.stdout, ended
     assert "unknown rule 'state-los', did you mean 'state-lost'?" in ended.stdout
-    assert "report x.foo: its ending says" in ended.stdout
+    assert "report x.foo: its ending must be one of these" in ended.stdout
     assert "report c.json: is the capture itself, which is never overwritten" in ended.stdout
     assert report.exists()
 

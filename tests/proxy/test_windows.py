@@ -271,7 +271,7 @@ def test_documented_keys(consoles: Callable[..., Console], tmp_path: Path) -> No
     console.press(F4)
     console.shows("[f:~marker red_circle]")
     console.press(F2)
-    console.shows("error: LPA120 redirect-uri-missing: no redirect_uri, and client")
+    console.shows("error: LPA120 redirect-uri-missing: no redirect_uri was sent, although client")
     console.press("q")
     console.press(F3)
     console.shows(": lp.explain ")
