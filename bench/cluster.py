@@ -94,7 +94,8 @@ def measure(path: Path) -> Constants:
     with patch.object(foreman, "PIECE", 1):
         _judged(pieces, path)
     choosing = pieces.took["settle"] + pieces.took["fetch"]
-    judging = whole.took["settle"] + whole.took["fetch"] - choosing
+    # A difference of two runs: where there is little to judge, it may come out below zero.
+    judging = max(0, whole.took["settle"] + whole.took["fetch"] - choosing)
     in_pieces = sum(pieces.took[task] for task in ("judge_piece", "told", "are_equal", "unite"))
     return Constants(
         whole.took["extract_range"] / 1e9 / giga,

@@ -59,7 +59,7 @@ def _is_taken(port: int) -> bool:
 
 
 def _proxy(sample: int, simulator: int) -> list[str]:
-    """The proxy stands before both servers, so that a browser needs no settings; and it is a proxy besides."""
+    """The proxy stands in front of both servers, so that a browser needs no settings; and it is a proxy besides."""
     return [
         str(_MITMDUMP),
         *("-s", str(_FOLDER.parent / "addon" / "lp_authorize.py"), "--set", f"lp_config={_CONFIG}"),
@@ -76,7 +76,7 @@ def _say() -> None:
         "",
         f"  the app       http://localhost:{APP_PORT}/   open it, and log in",
         f"  Sentinel      http://localhost:{SENTINEL_PORT}/   simulated",
-        f"  the proxy     localhost:{PROXY_PORT}            stands before both; what it finds is shown here",
+        f"  the proxy     localhost:{PROXY_PORT}            in front of both; its findings appear here",
         "  the live page http://lp.authorize/       for a browser that goes through the proxy",
     ]
     print("\n".join([*lines, "", "Ctrl-C ends it.", ""]), flush=True)  # noqa: T201

@@ -55,7 +55,7 @@ def sample_app(app: App, account: str, sentinel: str, scope: str | None = None) 
         code, error = flask.request.args.get("code"), flask.request.args.get("error")
         state = flask.session.pop("state", None)
         if not state or state != flask.request.args.get("state"):
-            return _page("This answer belongs to no login that was begun here", came), 400
+            return _page("This answer does not belong to a login that began here", came), 400
         if error or not code:
             return _page(f"Not logged in: {error or 'there is no code'}", came), 403
         try:

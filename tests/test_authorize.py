@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lp_sentinel.authorize import authorize_path, read_request, token_path
+from lp_sentinel.authorize import read_request
 from lp_sentinel.config import config_from
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Misspelt, Placeholder, RequestFacts
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.registered import difference, nearest_uri, read_app
 
 CONFIG = config_from(

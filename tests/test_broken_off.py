@@ -169,9 +169,7 @@ def test_a_process_that_is_killed_is_one_clear_message(tmp_path: Path, several: 
     os.kill(int(children[0]), signal.SIGKILL)
     printed, complaints = process.communicate(timeout=60)
     assert (process.returncode, printed) == (2, "")
-    assert complaints == (
-        "lp-authorize: a process that judged has died, perhaps as memory ran out: --jobs 1 takes least of it\n"
-    )
+    assert complaints == ("lp-authorize: a worker process died, perhaps for lack of memory; --jobs 1 needs the least\n")
     assert not (tmp_path / "x.md").exists()
 
 

@@ -62,7 +62,7 @@ def test_a_state_that_is_lost_on_the_way_is_found(
     browser.follow("Sign in")
     browser.sign_in()
     browser.wait_at(app.origin)
-    assert "belongs to no login" in browser.text
+    assert "does not belong to a login" in browser.text
     proxy.stop()
     findings, _ = read_report(tmp_path / "report.jsonl")
     assert {(one["rule"], one["hop"]) for one in findings} == {("LPA310", "landing")}
@@ -156,7 +156,7 @@ def test_a_deny_button_that_loses_the_state_is_found(
     _press(browser, 'button[value="deny"]')
     browser.wait_at(foreign_app.origin)
     assert ("state=" in browser.url) == (not rules)
-    assert ("belongs to no login" if rules else "access_denied") in browser.text
+    assert ("does not belong to a login" if rules else "access_denied") in browser.text
     ended = proxy.stop()
     findings, journeys = read_report(tmp_path / "report.jsonl")
     found = [(one["rule"], one["hop"], one["method"], one["status"]) for one in findings]

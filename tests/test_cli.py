@@ -189,7 +189,7 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
             r"lp-authorize.yaml:1:17: there is no file or folder 'a\x00b'",
         ),
         ({}, ["--report", "no/such/folder/x.jsonl"], "report no/such/folder/x.jsonl: cannot be written"),
-        ({}, ["--report", "x.foo"], "report x.foo: its ending says in which format to write"),
+        ({}, ["--report", "x.foo"], "report x.foo: its ending must be one of these"),
         ({}, [""], "Invalid value for 'CAPTURE...': the name is empty"),
         ({}, ["--config", ""], "Invalid value for '--config': the name is empty"),
         ({}, ["--fail-on", "eror"], "Invalid value for '--fail-on'"),
@@ -294,7 +294,7 @@ def test_what_was_allowed_until_yesterday_counts_again_and_says_so(run: Run) -> 
         Path("c.yaml").write_text(yaml.safe_dump({**config, "rules": {"allow": [allow]}}))
         done = run("check", "--config", "c.yaml", "--fail-on", "warning", CAPTURES / "state-missing.flow")
         assert done.exit_code == status
-        told = "allowed until 2020-03-31, counts again: LPA130" + (" (until the March move)" if reason else "")
+        told = "LPA130 was allowed until 2020-03-31 and counts again" + (" (until the March move)" if reason else "")
         assert done.stderr.count(f"{told}\n") == status
 
 

@@ -150,7 +150,7 @@ ACCOUNT = "accounts:\n  12:\n    apps:\n"
         ),
         (
             "accounts:\n  12: {}\n  '12': {}",
-            "3:3: the key '12' is there twice, first in line 2\n    '12': {}\n    ^",
+            "3:3: the key '12' is defined twice, first in line 2\n    '12': {}\n    ^",
         ),
         ("accounts: {'': {}}", "1:12: must not be empty\n  accounts: {'': {}}\n             ^"),
         (
@@ -196,7 +196,7 @@ ACCOUNT = "accounts:\n  12:\n    apps:\n"
         ),
         (
             "rules: {allow: [{rule: LPA130, reason: a, until: 2027-02-31}]}",
-            "1:50: '2027-02-31' is no day of the calendar\n",
+            "1:50: '2027-02-31' is not a valid date\n",
         ),
         ("limits: {loop_window: -1}", "1:23: expected more than 0, not -1\n"),
         ("limits: {loop_requests: 2.5}", "1:25: expected a whole number, not the number 2.5\n"),

@@ -94,7 +94,7 @@ def test_faults_stay_armed_and_go_on_counting(sentinel: Sentinel, app: App, prox
     said = " ".join(proxy.stop().stdout.split())
     verdicts = {one["fault"]: one for one in json.loads(report.read_text("utf-8"))["faults"]}
     assert (verdicts["access_denied"]["injected"], verdicts["state-lost"]["verdict"]) == (2, "not as expected")
-    assert "fault state-lost: not as expected (put in 1x)" in said
+    assert "fault state-lost: not as expected (injected 1x)" in said
 
 
 def test_a_fault_is_armed_where_the_new_config_knows_the_app(app: App, proxies: Proxies, tmp_path: Path) -> None:

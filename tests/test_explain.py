@@ -84,7 +84,7 @@ def test_the_project_s_choices_are_told(tmp_path: Path) -> None:
     config.write_text("rules: {severity: {LPA310: warning}, ignore: [LPA213]}")
     for asked, says in (
         ("LPA310", "LPA310 state-lost (warning)"),
-        ("LPA213", "LPA213 redirect-elsewhere (not asked in this project)"),
+        ("LPA213", "LPA213 redirect-elsewhere (off in this project)"),
         ("LPA31", "  LPA310  warning  state-lost"),
         ("LPA2", "  LPA213  off      redirect-elsewhere"),
     ):
@@ -95,7 +95,10 @@ def test_a_config_must_name_a_whole_rule(tmp_path: Path) -> None:
     config = tmp_path / "lp-authorize.yaml"
     config.write_text("rules: {allow: [{rule: LPA31, reason: x}]}")
     result = CliRunner().invoke(main, ["rules", "--config", str(config)])
-    assert (result.exit_code, "is no rule but how 6 ids begin, from LPA310 to LPA316" in result.output) == (2, True)
+    assert (result.exit_code, "is not a rule id; 6 ids begin with it, from LPA310 to LPA316" in result.output) == (
+        2,
+        True,
+    )
 
 
 def test_rules_of_a_project_are_listed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ CONFIG = CAPTURES / "lp-authorize.yaml"
         ({"lp_show": ["info", "error"]}, "lp_show: expected one text, not ['info', 'error']"),
         ({"lp_fail_on": "eror"}, "lp_fail_on: unknown value 'eror', did you mean 'error'?"),
         ({"lp_redact": "false"}, "lp_redact: unknown value 'false'"),
-        ({"lp_report": "report.foo"}, "report report.foo: its ending says in which format to write"),
+        ({"lp_report": "report.foo"}, "report report.foo: its ending must be one of these"),
         ({"lp_report": "no/such/report.jsonl"}, "report no/such/report.jsonl: cannot be written"),
         ({"lp_config": "missing.yaml"}, "missing.yaml:1:1: cannot be read: No such file"),
         (
@@ -194,7 +194,7 @@ def test_the_other_tools_stop_as_well(tmp_path: Path, name: str, option: str, pr
 
 def test_a_report_on_standard_output_is_not_for_the_console(tmp_path: Path) -> None:
     status, printed = on_a_terminal("mitmproxy", {"confdir": tmp_path, "lp_report": "-"})
-    told = "lp-authorize: report -: mitmproxy has its windows on standard output: name a file"
+    told = "lp-authorize: report -: mitmproxy's windows use standard output; name a file"
     assert (status, printed.count(told)) == (1, 1), printed
 
 

@@ -28,7 +28,7 @@ def test_order_and_length(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (list(held), list(held), len(held)) == (things, things, 20)
     assert things[7] in held
     assert "nothing" not in held
-    held.sort([(place % 4, place) for place in range(20)])
+    held.sort([place % 4 for place in range(20)])
     expected = [*things[::4], *things[1::4], *things[2::4], *things[3::4]]
     assert list(held) == [held[place] for place in range(20)] == held[:] == expected
     assert (held[-1], held[2:4]) == (expected[-1], expected[2:4])
@@ -59,7 +59,7 @@ def test_what_weighs_much_is_not_kept() -> None:
 
 def filled(count: int, shared: Path) -> Shelf[str]:
     held = shelved((f"thing {number}" for number in range(count)), shared)
-    held.sort([(-number,) for number in range(count)])
+    held.sort([-number for number in range(count)])
     return held
 
 

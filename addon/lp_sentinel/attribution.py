@@ -21,7 +21,7 @@ from lp_sentinel.clues import (
     shares_parameter,
 )
 from lp_sentinel.journey import Journey, Journeys
-from lp_sentinel.landing import Target
+from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
 
 _MOST_WAITING = 200
@@ -72,7 +72,15 @@ def of_hop(
     login_hosts: Collection[str],
     registered: Collection[Endpoint],
 ) -> Part | None:
-    """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints."""
+    """The waiting journey that a request belongs to as a hop of its login; ``registered`` are all apps' endpoints.
+
+    The first of these that tells of any journeys decides; of several it is the likeliest, and may be a guess:
+
+    1. the state that it or its redirect has, and logins that wait (:func:`_with_its_state`);
+    2. the same, and logins that have landed (:func:`_with_an_earlier_state`);
+    3. a chain of hops that it follows (:func:`_in_chain`);
+    4. where it goes, comes from and leads to, if it posts or redirects (:func:`_near`).
+    """
     if asked.is_aside:
         return None
     lead = Lead(redirect)
@@ -103,17 +111,7 @@ def of_hop(
         and (lead.is_for(journey) or may_come_from_page(journey, asked, lead))
         and not lands_another(journey, asked, lead, login_hosts, registered)
     ]
-    likely = _narrowed(near, lead.is_for)
-    return _part(
-        _narrowed(
-            likely,
-            lambda journey: shares_parameter(journey, asked),
-            lambda journey: both_stateless(journey, redirect),
-            lead.may_be_asked_by,
-        ),
-        # What is near a place that it was only guessed to have been at is no more certain than that.
-        is_guess=len(likely) > 1 or any(journey.guessed for journey in likely),
-    )
+    return _near(near, asked, lead, redirect)
 
 
 def _with_its_state(waiting: list[Journey], chained: list[Journey], asked: Asked, lead: Lead) -> list[Journey]:
@@ -161,6 +159,21 @@ def _in_chain(
         lambda journey: (lead.hands_out or lead.request is not None) and both_stateless(journey, redirect),
         lambda journey: journey in chained,
         lead.may_be_asked_by,
+    )
+
+
+def _near(near: list[Journey], asked: Asked, lead: Lead, redirect: Target | None) -> Part | None:
+    """The likeliest of the journeys that a request is near."""
+    likely = _narrowed(near, lead.is_for)
+    return _part(
+        _narrowed(
+            likely,
+            lambda journey: shares_parameter(journey, asked),
+            lambda journey: both_stateless(journey, redirect),
+            lead.may_be_asked_by,
+        ),
+        # What is near a place that it was only guessed to have been at is no more certain than that.
+        is_guess=len(likely) > 1 or any(journey.guessed for journey in likely),
     )
 
 
@@ -218,37 +231,66 @@ def note_rivals(journeys: Journeys, asked: Asked, journey: Journey, landing: Tar
 def _told(
     journeys: Journeys, asked: Asked, waiting: Collection[Journey], chained: Collection[Journey]
 ) -> list[Journey]:
-    """Journeys that a callback request itself tells: by its whole URL, else by code and state, else by one of them."""
+    """Journeys that a callback request itself tells.
+
+    The first of these that tells of any decides:
+
+    1. its whole URL, to which this browser was sent (:func:`_sent_here`);
+    2. code and state, both as they landed;
+    3. the state, which logins wait for (:func:`_awaiting_its_state`);
+    4. the code alone;
+    5. the state alone, which logins were begun with that have landed (:func:`_landed_with_its_state`).
+    """
     own = asked.own
     code, state = own.query.get("code"), own.query.get("state")
-    sent_here = [journey for journey in journeys.landed_at(own.key) if journey.browser == asked.browser]
-    due = [journey for journey in sent_here if not journey.callback_seen]
-    if due:
-        return due
-    # What was brought before is brought again, unless it comes from the page of a login that waits.
-    if sent_here and not chained and not _may_be_new(asked, sent_here, waiting):
+    if sent_here := _sent_here(journeys, asked, waiting, chained):
         return sent_here
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
     if as_landed := [journey for journey in same_code if journey.landing and journey.landing.state == state]:
         return as_landed
-    awaited = [journey for journey in journeys.with_state(state) if journey.landing is None]
+    awaiting = _awaiting_its_state(journeys, asked, state, waiting)
+    return awaiting or same_code or _landed_with_its_state(journeys, asked, state, chained)
+
+
+def _sent_here(
+    journeys: Journeys, asked: Asked, waiting: Collection[Journey], chained: Collection[Journey]
+) -> list[Journey]:
+    """Journeys of this browser that landed at the whole URL, before all those that are due to be called back there."""
+    sent_here = [journey for journey in journeys.landed_at(asked.own.key) if journey.browser == asked.browser]
+    due = [journey for journey in sent_here if not journey.callback_seen]
+    # What was brought before is brought again, unless it comes from the page of a login that waits.
+    return due or ([] if chained or _may_be_new(asked, sent_here, waiting) else sent_here)
+
+
+def _awaiting_its_state(
+    journeys: Journeys, asked: Asked, state: str | None, waiting: Collection[Journey]
+) -> list[Journey]:
+    """Journeys that were begun with the request's state, and have not landed."""
+    own = asked.own
+    awaiting = [journey for journey in journeys.with_state(state) if journey.landing is None]
     # Another browser's state, which is not for the app that is called back, while a login of this one waits for that.
-    is_mixed_up = waiting and all(j.browser != asked.browser and own.endpoint not in j.app_endpoints for j in awaited)
-    if awaited and not is_mixed_up:
-        return _narrowed(
-            awaited,
-            lambda journey: not journey.refused,
-            lambda journey: own.endpoint in journey.app_endpoints,
-            lambda journey: follows(journey, asked),
-        )
-    landed = [journey for journey in journeys.landed_with("state", state) if calls_back(journey, own)]
+    if waiting and all(j.browser != asked.browser and own.endpoint not in j.app_endpoints for j in awaiting):
+        return []
+    return _narrowed(
+        awaiting,
+        lambda journey: not journey.refused,
+        lambda journey: own.endpoint in journey.app_endpoints,
+        lambda journey: follows(journey, asked),
+    )
+
+
+def _landed_with_its_state(
+    journeys: Journeys, asked: Asked, state: str | None, chained: Collection[Journey]
+) -> list[Journey]:
+    """Journeys that were begun with the request's state, and have landed with it."""
+    landed = [journey for journey in journeys.landed_with("state", state) if calls_back(journey, asked.own)]
     landed = _narrowed(landed, lambda journey: journey.browser == asked.browser)
     begun = [journey for journey in landed if journey.request.state == state]
     if begun and all(journey.callback_seen for journey in begun):
         begun = [journey for journey in landed if _is_due(journey, asked)] or begun
     if chained and not any(follows(journey, asked) for journey in begun):
-        begun = []  # an earlier login's state, brought from the page of one that waits
-    return same_code or begun
+        return []  # an earlier login's state, brought from the page of one that waits
+    return begun
 
 
 def _may_be_new(asked: Asked, sent_here: Collection[Journey], waiting: Collection[Journey]) -> bool:
@@ -297,7 +339,7 @@ def _due(journeys: Journeys, asked: Asked, *, among_others: bool) -> list[Journe
 
 
 def _narrowed(journeys: list[Journey], *tests: Callable[[Journey], bool]) -> list[Journey]:
-    """The journeys that pass each of ``tests`` in turn; one that none passes is passed over."""
+    """The journeys that pass each of ``tests`` in turn. A test that no journey passes is ignored."""
     for test in tests:
         if len(journeys) > 1:
             journeys = [journey for journey in journeys if test(journey)] or journeys

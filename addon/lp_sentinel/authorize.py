@@ -1,39 +1,28 @@
-"""Reading an authorize request: its path and its parameters."""
+"""Reading an authorize request into facts."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Literal
-from urllib.parse import unquote
 
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import Misspelt, Placeholder, RequestFacts, UriFacts
-from lp_sentinel.names import rests
+from lp_sentinel.names import told_apart
+from lp_sentinel.paths import PathForm
 from lp_sentinel.taken_out import is_taken_out
-from lp_sentinel.texts import Rest, Secret
+from lp_sentinel.texts import secret
 from lp_sentinel.uri import (
-    DEFAULT_PORTS,
-    Endpoint,
     Parameters,
     form_decode,
     host_matches,
     is_loopback,
     parse_parameters,
-    parse_uri,
     scheme_of,
 )
-
-type PathForm = Literal["documented", "trailing-slash", "near-miss"]
+from lp_sentinel.uri_facts import uri_facts
 
 DOCUMENTED = ("v", "response_type", "client_id", "redirect_uri", "state")
-
-_AUTHORIZE_PATH = re.compile(r"/sentinel/api/account/([^/]*)/authorize")
-_TOKEN_PATH = re.compile(r"/sentinel/api/account/([^/]*)/token")
-_AUTHORIZE_WORDS = frozenset({"authorize", "authorise", "authorization", "authorisation", "auth"})
 
 _STRIPPED = {re.sub("[_.-]", "", name): name for name in DOCUMENTED}
 _ALIASES = _STRIPPED | {
@@ -66,39 +55,6 @@ _ALPHABETS = (
 )
 _OTHER_ALPHABET = 94
 _SHOWN_PLACEHOLDER = 60
-
-
-def authorize_path(path: str) -> tuple[PathForm, str | None] | None:
-    """The form of an authorize request's path and its account, percent-decoded once; ``None`` for any other path.
-
-    The account is ``None`` where the path has none, or an empty one.
-    """
-    if match := _AUTHORIZE_PATH.fullmatch(path):
-        return "documented", _account(match[1])
-    if "sentinel" not in path.lower():
-        return None
-    segments = path.split("/")
-    filled = [place for place, segment in enumerate(segments) if segment]
-    last = filled[-1] if filled else 0
-    if segments[last].lower() not in _AUTHORIZE_WORDS or all(s.lower() != "sentinel" for s in segments):
-        return None
-    if path.endswith("/") and (match := _AUTHORIZE_PATH.fullmatch(path[:-1])):
-        # An empty account is a finding of its own; the slash behind it is not worth a second one.
-        return ("trailing-slash" if match[1] else "documented"), _account(match[1])
-    for place in range(len(segments) - 1):
-        if segments[place].lower() in ("account", "accounts") and place + 1 < last:
-            return "near-miss", _account(segments[place + 1])
-    return "near-miss", None
-
-
-def token_path(path: str) -> tuple[str | None] | None:
-    """The account of a token exchange's path, in a tuple; ``None`` for any other path."""
-    match = _TOKEN_PATH.fullmatch(path)
-    return (_account(match[1]),) if match else None
-
-
-def _account(segment: str) -> str | None:
-    return unquote(segment, errors="surrogateescape") or None
 
 
 def read_request(exchange: Exchange, form: PathForm, account: str | None, config: Config) -> RequestFacts:
@@ -152,18 +108,6 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
     )
 
 
-def secret(value: str | None) -> Secret | None:
-    return Secret(value) if value is not None else None
-
-
-def told_apart(names: Sequence[str], query: str | None) -> tuple[str, ...]:
-    """Names that stand in a query; those that may be the rest of a value as ``Rest``."""
-    if not names:
-        return ()
-    alone = rests(query or "")
-    return tuple(Rest(name) if name in alone else name for name in names)
-
-
 def _stands_for(name: str) -> str | None:
     if name in DOCUMENTED:
         return None
@@ -208,12 +152,6 @@ def _holds_template(value: str) -> bool:
     return 0 <= opening < closing and bool(value[opening + 1 : closing].strip("{} \t"))
 
 
-def uri_facts(value: str | None) -> UriFacts | None:
-    """The parts of an absolute URI, for rules to speak of."""
-    uri = parse_uri(value) if value else None
-    return endpoint_facts(uri.endpoint) if uri else None
-
-
 def _is_insecure(redirect: UriFacts | None, redirect_uri: str) -> bool:
     """Whether it is http and its host not loopback, also where its port or its host can't be parsed."""
     if redirect:
@@ -221,11 +159,3 @@ def _is_insecure(redirect: UriFacts | None, redirect_uri: str) -> bool:
     found = _HTTP_HOST.match(redirect_uri)
     host = found[1].strip().lower() if found else ""
     return bool(host) and not is_loopback(host)
-
-
-@lru_cache(maxsize=1024)
-def endpoint_facts(endpoint: Endpoint) -> UriFacts:
-    """An endpoint as text: the default port left out."""
-    port = "" if endpoint.port in (None, DEFAULT_PORTS.get(endpoint.scheme)) else f":{endpoint.port}"
-    origin = f"{endpoint.scheme}://{endpoint.host}{port}"
-    return UriFacts(endpoint.scheme, endpoint.host, origin, origin + endpoint.path, is_loopback(endpoint.host))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures import is_file
@@ -69,11 +69,8 @@ def judge_all(
     """
     sizes = [size_of(path) for path in captures]
     if jobs > 1 and sum(sizes) >= WORTH_WORKERS:
-        with (
-            TemporaryDirectory(prefix="lp-authorize-") as folder,
-            Workers(jobs, _begin, judging, Path(folder)) as workers,
-        ):
-            _mine[:] = [_Mine(project, judging.redactor, Path(folder))]
+        _mine[:] = [(project, judging.redactor)]
+        with Workers(jobs, _begin, judging) as workers:
             judge_here = partial(judge_capture, project=project, redactor=judging.redactor, workers=workers)
             yield from _judge_by(workers, captures, sizes, partial(judge_here, advance=advance))
         return
@@ -102,7 +99,8 @@ def judge_gathered(
 ) -> Judged:
     """Judge what the engine must see of a capture."""
     engine = Engine(project.config, project.book, redactor, capture)
-    findings, journeys, places = Shelf[Finding](shared), Shelf[JourneySummary](shared), list[tuple[int, str]]()
+    findings, journeys, order = Shelf[Finding](shared), Shelf[JourneySummary](shared), array("Q")
+    ranks = {rule: rank for rank, rule in enumerate(sorted(project.book.by_id))}
 
     def judge() -> Iterator[Verdict]:
         for exchange in _announced(gathered.exchanges, engine):
@@ -112,10 +110,10 @@ def judge_gathered(
     for verdict in judge():
         for finding in verdict.findings:
             findings.add(finding)
-            places.append((finding.index, finding.rule))
+            order.append(finding.index * len(ranks) + ranks[finding.rule])
         for journey in verdict.closed:
             journeys.add(journey, 1 + len(journey.hops))
-    findings.sort(places)
+    findings.sort(order)
     return Judged(capture, gathered.held, findings, journeys, gathered.problem)
 
 
@@ -138,7 +136,7 @@ def _judge_by(
     half = sum(sizes) / 2
     for path, size in zip(captures, sizes, strict=True):
         here = not is_file(path) or size > half
-        under_way.append((path, None if here else workers.submit(_judge, path)))
+        under_way.append((path, None if here else workers.submit(_judge, path, workers.folder)))
         if len(under_way) > workers.ahead:
             yield _result(*under_way.popleft(), judge_here)
     while under_way:
@@ -161,21 +159,14 @@ def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterato
     yield from ahead
 
 
-class _Mine(NamedTuple):
-    project: Project
-    redactor: Redactor
-    shared: Path
-
-
-_mine: list[_Mine] = []
+_mine: list[tuple[Project, Redactor]] = []
 """What a process of the pool judges by; one that was forked has it from the start."""
 
 
-def _begin(judging: Judging, shared: Path) -> None:
+def _begin(judging: Judging) -> None:
     if not _mine:
-        _mine.append(_Mine(judging.project(), judging.redactor, shared))
+        _mine.append((judging.project(), judging.redactor))
 
 
-def _judge(path: Path) -> Judged:
-    mine = _mine[0]
-    return judge_capture(path, mine.project, mine.redactor, shared=mine.shared)
+def _judge(path: Path, shared: Path) -> Judged:
+    return judge_capture(path, *_mine[0], shared=shared)

@@ -16,7 +16,7 @@ from lp_sentinel.captures import find_captures
 from lp_sentinel.check import Judged, Judging, judge_all, size_of
 from lp_sentinel.command_line.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.command_line.progress import tracked
-from lp_sentinel.command_line.shell import FAILED, UNUSABLE, Commands, NamedPath, unusable
+from lp_sentinel.command_line.shell import FAILED, UNUSABLE, CommandGroup, NamedPath, unusable
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.finding import SEVERITIES, Severity
 from lp_sentinel.judgement import utc_today
@@ -68,7 +68,7 @@ def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: b
         context.exit()
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,
@@ -90,7 +90,7 @@ main.add_command(completion)
     "--config",
     metavar="FILE",
     type=NamedPath(),
-    help="The project's config; default: lp-authorize.yaml, if it is here.",
+    help="The project's config; default: lp-authorize.yaml, if it exists here.",
 )
 @click.option(
     "--report",
@@ -98,15 +98,15 @@ main.add_command(completion)
     metavar="FILE",
     type=NamedPath(allow_dash=True),
     multiple=True,
-    help="Write a report; its ending says which format: .html, .md, .json, .jsonl, .sarif, .xml (JUnit) or .annotations"
-    " (GitHub). - is JSON Lines on standard output.",
+    help="Write a report; its ending selects the format: .html, .md, .json, .jsonl, .sarif, .xml (JUnit) or"
+    " .annotations (GitHub). - is JSON Lines on standard output.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice((*reversed(SEVERITIES), _NEVER)),
     default="error",
     show_default=True,
-    help="The least severity that exits with status 1, and fails a test case of JUnit.",
+    help="Lowest severity that makes the exit status 1 and fails a JUnit test case.",
 )
 @click.option(
     "--select",
@@ -114,7 +114,7 @@ main.add_command(completion)
     multiple=True,
     callback=_prefixes,
     shell_complete=complete_ids,
-    help="Rule ids or their beginnings: these only.",
+    help="Apply only these rules (ids or prefixes).",
 )
 @click.option(
     "--ignore",
@@ -122,7 +122,7 @@ main.add_command(completion)
     multiple=True,
     callback=_prefixes,
     shell_complete=complete_ids,
-    help="Rule ids or their beginnings: not these.",
+    help="Skip these rules (ids or prefixes).",
 )
 @click.option("--no-redact", is_flag=True, help="Show codes, states and other secrets as they are.")
 @click.option(
@@ -130,20 +130,21 @@ main.add_command(completion)
     type=click.IntRange(1),
     default=cores,
     metavar="N",
-    help="Processes for large captures; default: one a core.",
+    help="Processes for large captures; default: one per core.",
 )
 @click.option(
     "--cluster",
     metavar="ADDRESS",
     shell_complete=complete_cluster,
-    help="Judge on the Dask cluster of the scheduler there; local: start one here, of --jobs processes.",
+    help="Judge on the Dask cluster whose scheduler is at ADDRESS; 'local' starts one here with --jobs processes.",
 )
 @click.option("--quiet", is_flag=True, help="Print only what could not be read or written.")
 @click.pass_context
 def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
     """Judge captures: flow files, HAR files, folders of both, or - for standard input; with --cluster URLs, too.
 
-    Exit status 0: nothing at or above --fail-on. 1: something. 2: a capture, config or rule file could not be used.
+    Exit status 0: no finding at or above --fail-on. 1: at least one finding at or above it. 2: something could not be
+    used or written.
     """
     options = _Options(**given)
     judging = Judging(options.config, options.select, options.ignore, Redactor(on=not options.no_redact))
@@ -240,9 +241,9 @@ def _hand_on(judged: Judged, taker: Report | Tally) -> None:
     type=NamedPath(),
     help="The project's config, for its own rules; default: lp-authorize.yaml.",
 )
-@click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the rules that come along.")
+@click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the built-in rules.")
 def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
-    """List the rules, or those whose ids begin alike, or show one in full."""
+    """List all rules or those whose ids begin with ID, or show one in full."""
     from lp_sentinel.explain import told  # noqa: PLC0415  (not needed to judge)
 
     if markdown:
@@ -261,7 +262,7 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
 @click.argument("paths", nargs=-1, metavar="[PATH...]", type=NamedPath(path_type=Path))
 @click.pass_context
 def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
-    """Run the good and bad examples of the rules that come along, and of rule files or folders of them."""
+    """Run the good and bad examples of the built-in rules, and of rule files or folders of them."""
     from lp_sentinel.rules.examples import run_examples  # noqa: PLC0415  (not needed to judge)
 
     try:
@@ -277,7 +278,7 @@ def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=5001, show_default=True, help="0: any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=5001, show_default=True, help="0 picks a free one.")
 @click.option("--host", default="localhost", show_default=True, help="A loopback address; any other is refused.")
 @click.option("--tls", is_flag=True, help="Serve https, with a certificate of mitmproxy's authority.")
 @click.option(
@@ -286,9 +287,9 @@ def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
     type=NamedPath(),
     default="~/.mitmproxy",
     show_default=True,
-    help="Where that authority is.",
+    help="The folder of that authority.",
 )
-@click.option("--down", is_flag=True, help="Answer every authorize request 500, as in an outage.")
+@click.option("--down", is_flag=True, help="Answer every authorize request with 500, as in an outage.")
 @click.option(
     "--config", metavar="FILE", type=NamedPath(), help="Apps and users; default: lp-authorize.yaml, else made-up ones."
 )

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import NamedTuple
 
-from lp_sentinel.authorize import authorize_path
 from lp_sentinel.exchange import Browser, Exchange, header
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import Key, Target, key_of, request_target
+from lp_sentinel.paths import authorize_path
 from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.target import Key, Target, key_of, request_target
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
 
 
@@ -76,11 +76,11 @@ class Lead:
         """
         if self.endpoint is None:
             return False
-        asked = journey.request
+        requested = journey.request
         return self.endpoint in journey.app_endpoints or (
             self.request is not None
-            and self.request == (asked.account, asked.client_id, asked.redirect_uri)
-            and self.state in (None, asked.state)
+            and self.request == (requested.account, requested.client_id, requested.redirect_uri)
+            and self.state in (None, requested.state)
         )
 
     def may_be_asked_by(self, journey: Journey) -> bool:
@@ -125,7 +125,13 @@ def lands_another(
 ) -> bool:
     """Whether the redirect hands something to another app.
 
-    To one that is registered, or that sent another state, or from a host where the login has not been.
+    The first of these that applies decides:
+
+    1. it leads nowhere, or to the journey's app: no;
+    2. to an endpoint that another app registered: yes;
+    3. to Sentinel or a login host, or with neither code nor error: no;
+    4. without a state, or with the journey's: yes, unless the login has been at the request's host or the Referer's;
+    5. with another state: yes, unless the Referer is a bare origin where the login has been.
     """
     if lead.endpoint is None or lead.endpoint in journey.app_endpoints:
         return False

@@ -224,7 +224,7 @@ def _allowance(document: Document, index: int) -> Allowance:
     try:
         until = date.fromisoformat(entry["until"]) if "until" in entry else None
     except ValueError as error:
-        problem = f"{quoted(entry['until'])} is no day of the calendar"
+        problem = f"{quoted(entry['until'])} is not a valid date"
         raise document.error((*where, "until"), problem) from error
     return Allowance(
         rule=entry["rule"],

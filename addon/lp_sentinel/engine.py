@@ -6,22 +6,24 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lp_sentinel import attribution
-from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.clues import Asked, read_asked
 from lp_sentinel.config import Config
-from lp_sentinel.exchange import Exchange, elapsed
+from lp_sentinel.exchange import REDIRECTS, Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary
 from lp_sentinel.hops.authorize import judge_authorize
-from lp_sentinel.hops.callback import is_callback, judge_callback, judge_leak
+from lp_sentinel.hops.callback import is_callback, judge_callback
 from lp_sentinel.hops.closing import judge_closed, judge_renewal, summary
+from lp_sentinel.hops.code import judge_leak
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.login import judge_login
 from lp_sentinel.hops.token import judge_token
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import Judgement
-from lp_sentinel.landing import CALLBACK_NAMES, REDIRECTS, Target, location_target
+from lp_sentinel.landing import CALLBACK_NAMES
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
+from lp_sentinel.target import Target, location_target
 from lp_sentinel.token import read_token_request
 
 

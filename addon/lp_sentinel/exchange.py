@@ -28,6 +28,10 @@ REQUEST_HEADERS = frozenset(
 RESPONSE_HEADERS = frozenset({"location", FAULT_HEADER})
 """The headers that matter: rules and journeys depend on no others, so a source of exchanges may leave those out."""
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The statuses at which browsers follow a ``Location``."""
+_LEAST_REFUSAL = 400
+
 _SUBRESOURCES = frozenset({"style", "script", "image", "font", "audio", "video", "track", "manifest"})
 
 
@@ -111,6 +115,11 @@ class Exchange(Struct, frozen=True, gc=False):
     def is_navigation(self) -> bool:
         """Whether the browser goes there itself, as far as it said so (Sec-Fetch-Mode)."""
         return header(self.request_headers, "sec-fetch-mode") in (None, "navigate")
+
+
+def is_refusal(status: int | None) -> bool:
+    """Whether a status is a client's or a server's error; no status is none."""
+    return status is not None and status >= _LEAST_REFUSAL
 
 
 def elapsed(since: float, until: float) -> float:

@@ -16,7 +16,7 @@ from lp_sentinel.wording import unknown_rule, visible
 
 SERIES = {
     "LPA1": "The authorize request",
-    "LPA2": "What the authorize request was answered",
+    "LPA2": "The answer to the authorize request",
     "LPA3": "The landing: what the app is handed at the end",
     "LPA4": "Along the journey",
     "LPA5": "Across journeys",
@@ -79,7 +79,7 @@ def listed(rules: Collection[Rule], choices: RuleChoices) -> str:
 
 def explain(rule: Rule, choices: RuleChoices) -> str:
     """What it checks, why that matters, an example, what to do instead, and where it is documented."""
-    return "\n".join(_lines(rule, _severity(rule, choices, "not asked in this project")))
+    return "\n".join(_lines(rule, _severity(rule, choices, "off in this project")))
 
 
 def _severity(rule: Rule, choices: RuleChoices, otherwise: str) -> str:

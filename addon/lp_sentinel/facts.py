@@ -55,7 +55,7 @@ class RequestFacts(Struct, frozen=True):
     """``None`` when the path has none or an empty one."""
     v: AWord | None
     v_number: float | None
-    """``None`` when ``v`` is absent or not a number."""
+    """``None`` when ``v`` is absent or not a number. For projects' own rules."""
     response_type: AWord | None
     client_id: str | None
     redirect_uri: ARedirectUri | None
@@ -141,7 +141,7 @@ class LandingFacts(Struct, frozen=True):
     """What the app is handed at the end: parameters of the query, ``None`` when absent or without a value."""
 
     via: Literal["location", "callback"]
-    """Read from a ``Location``, or from the callback request itself."""
+    """Read from a ``Location``, or from the callback request itself. For projects' own rules."""
     target: UriFacts | None
     code: Secret | None
     code_without_value: bool
@@ -278,7 +278,7 @@ class TokenFacts(Struct, frozen=True):
     token_type: AWord | None
     """``token_type`` of the JSON body; ``None``: absent, or not known."""
     issued: bool
-    """A journey was seen in which this ``code`` landed."""
+    """A journey was seen in which this ``code`` landed. For projects' own rules."""
     issued_redirect_uri: ARedirectUri | None
     """The ``redirect_uri`` of that journey's authorize request."""
     issued_client_id: str | None

@@ -5,16 +5,16 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from operator import attrgetter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct, field
 
 from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Browser, elapsed
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import Key, Target
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.taken_out import is_taken_out, known
+from lp_sentinel.target import Key, Target
 from lp_sentinel.token import Issued
 from lp_sentinel.uri import Endpoint
 
@@ -25,6 +25,22 @@ class Begun(Struct):
     journey: int
     at: float
     in_loop: bool = False
+
+
+class Repetition(NamedTuple):
+    """How a journey that begins, or is continued, follows those before it within ``loop_window``."""
+
+    begun: Begun | None = None
+    """The one that begins, which may turn out to be part of a loop; ``None``: none begins, or its app is not known."""
+    loop: int | None = None
+    """How many there are by now, where this one has just turned them into a loop; ``None``: it has not."""
+
+
+class StateBefore(NamedTuple):
+    """What became earlier of the state that a journey begins with."""
+
+    landed: bool = False
+    of_other_browser: bool = False
 
 
 class _State(Struct):
@@ -75,22 +91,21 @@ class History:
 
     # States
 
-    def begin_state(self, journey: Journey) -> tuple[bool, bool]:
-        """Note the state a journey begins with; whether it had landed before, and whether another browser used it."""
+    def begin_state(self, journey: Journey) -> StateBefore:
+        """Note the state that a journey begins with."""
         request = journey.request
         if request.state is None or is_taken_out(request.state):
-            return False, False
+            return StateBefore()
         key = digest(request.account, request.client_id, request.state)
         journey.state_key = key
         browser = digest(journey.browser)
         state = self._states.get(key)
         self._states[key] = state or _State(browser)
         if state is None:
-            return False, False
-        elsewhere = state.of_several or state.browser != browser
-        state.of_several = elsewhere
+            return StateBefore()
+        state.of_several |= state.browser != browser
         early = state.landed_at is not None and journey.started is not None and state.landed_at > journey.started
-        return state.landed and not early, elsewhere
+        return StateBefore(state.landed and not early, state.of_several)
 
     def land_state(self, journey: Journey, at: float | None) -> None:
         state = self._states.get(journey.state_key) if journey.state_key else None
@@ -123,11 +138,11 @@ class History:
     def was_injected(self, code: str | None) -> bool:
         return code is not None and digest(code) in self._injected
 
-    def calls_back(self, code: str | None) -> bool:
+    def note_callback(self, code: str | None) -> bool:
         """Note a code in a callback request; whether an earlier one had it."""
         return code is not None and not is_taken_out(code) and self._seen(self._called_back, code)
 
-    def redeems(self, code: str | None) -> bool:
+    def note_redemption(self, code: str | None) -> bool:
         """Note a code in a token request; whether an earlier one had it."""
         return code is not None and not is_taken_out(code) and self._seen(self._redeemed, code)
 
@@ -175,10 +190,10 @@ class History:
 
     # Loops
 
-    def begin(self, journey: Journey, at: float) -> tuple[Begun | None, int | None]:
-        """Note that a journey begins; and the length of the run of such that it has just turned into a loop."""
+    def begin(self, journey: Journey, at: float) -> Repetition:
+        """Note that a journey begins; so many of one browser and one app may be a loop."""
         if known(journey.request.client_id) is None:
-            return None, None
+            return Repetition()
         key = self._app_key(journey.browser, journey)
         run = self._runs.get(key) or _Run()
         self._runs[key] = run
@@ -191,23 +206,23 @@ class History:
         begun.in_loop = run.is_loop
         for member in run.begun if run.is_loop and not was_loop else ():
             member.in_loop = True
-        return begun, len(run.begun) if run.is_loop and not was_loop else None
+        return Repetition(begun, len(run.begun) if run.is_loop and not was_loop else None)
 
-    def continues(self, journey: Journey, at: float) -> int | None:
-        """Note that a journey is continued; and how often by now, when this turned it into a loop."""
+    def note_continuation(self, journey: Journey, at: float) -> Repetition:
+        """Note that a journey is continued; so often may be a loop."""
         if known(journey.request.client_id) is None:
-            return None
+            return Repetition()
         times = journey.continuations
         while times and elapsed(times[0], at) > self.limits.loop_window:
             times.popleft()
         insort(times, at)
         was_loop, journey.is_loop = journey.is_loop, len(times) >= self.limits.loop_requests
         if not journey.is_loop or was_loop:
-            return None
+            return Repetition()
         run = self._runs.get(self._app_key(journey.browser, journey))
         for member in run.begun if run else ():
             member.in_loop |= member.journey == journey.number
-        return len(times)
+        return Repetition(loop=len(times))
 
     # Tokens
 

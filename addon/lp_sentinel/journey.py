@@ -9,26 +9,26 @@ from typing import Literal
 from msgspec import Struct, field
 
 from lp_sentinel.chain import Chain
-from lp_sentinel.exchange import Browser
+from lp_sentinel.exchange import Browser, is_refusal
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
-from lp_sentinel.landing import Key, LeadsTo, Target, Via
+from lp_sentinel.landing import LeadsTo, Via
 from lp_sentinel.memory import Digest
 from lp_sentinel.rules import Fired
 from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.target import Key, Target
 from lp_sentinel.uri import Endpoint
 
 type HostPort = tuple[str, int | None]
 
-_REFUSED = 400
 _MOST_FINISHED = 2_500
 """Landed journeys that are kept; of those before them only their codes and states are remembered."""
 _SHOWN_HOPS = 200
-"""A login that goes on for longer keeps being followed, but of its hops only so many are shown."""
+"""Hops of a login: one with more of them keeps being followed, but only so many are shown."""
 _MOST_PLACES = 2_000
-"""And of where it was, and of where it was sent, so many are remembered,"""
+"""Places where a login was, and places that it was sent to: so many of each are remembered."""
 _MOST_CARRIED = 100
-"""and of each place so many parameters."""
+"""Parameters of one such place that are remembered."""
 
 
 class Landing(Struct):
@@ -87,7 +87,7 @@ class Journey(Struct, kw_only=True):
     landing: Landing | None = None
     landing_facts: LandingFacts | None = None
     unsure: frozenset[str] = frozenset()
-    """What the other logins asked for otherwise whose landing it may have been: nothing but the time told."""
+    """Names of request parameters in which this login differs from others that the landing may equally belong to."""
     brought_from: Key | None = None
     """The page that its first callback request came from."""
     callback_seen: bool = False
@@ -108,9 +108,9 @@ class Journey(Struct, kw_only=True):
     carried: set[int] = field(default_factory=set)
     """Hashes of what the queries of its pages held: a login page's own parameter tells two tabs apart."""
     hosts: set[HostPort] = field(default_factory=set)
-    """Where its hops were,"""
+    """The hosts at which its hops were."""
     sent_to: set[HostPort] = field(default_factory=set)
-    """and where they redirected to."""
+    """The hosts to which its hops redirected."""
     hops: Chain = field(default_factory=Chain)
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class Journey(Struct, kw_only=True):
 
     @property
     def refused(self) -> bool:
-        return self.status is not None and self.status >= _REFUSED
+        return is_refusal(self.status)
 
     @property
     def waits(self) -> bool:

@@ -10,9 +10,9 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Facts
 from lp_sentinel.finding import Finding, Hop, JourneyHop
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import Target
 from lp_sentinel.redact import Redactor, bounded
 from lp_sentinel.rules import Fired, Hit, RuleBook, judge
+from lp_sentinel.target import Target
 from lp_sentinel.texts import Word
 
 _HOPS: Mapping[str, Hop] = {"landing": "landing", "closed": "login"}

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
-from msgspec import Struct
-
-from lp_sentinel.authorize import endpoint_facts, secret, told_apart
-from lp_sentinel.exchange import Exchange, header, header_values
+from lp_sentinel.exchange import REDIRECTS, Exchange, header_values
 from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts
-from lp_sentinel.taken_out import is_taken_out, known
-from lp_sentinel.texts import Url
+from lp_sentinel.names import told_apart
+from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.target import Target
+from lp_sentinel.texts import Url, secret
 from lp_sentinel.uri import (
-    CACHED_LENGTH,
     Endpoint,
     Parameters,
     Uri,
@@ -24,16 +21,13 @@ from lp_sentinel.uri import (
     host_matches,
     parse_parameters,
     parse_uri,
-    resolve,
     scheme_of,
-    sent_path,
-    sent_query,
 )
+from lp_sentinel.uri_facts import endpoint_facts
 
 type LeadsTo = Literal["app", "login", "elsewhere"]
 type Via = Literal["location", "callback"]
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ERROR_CODES = frozenset(
     {
         # RFC 6749 section 4.1.2.1
@@ -63,60 +57,6 @@ _BESIDE_TOKENS = frozenset({*_TOKENS, "token_type", "expires_in", "scope"})
 _DESCRIPTIONS = ("error_description", "error_code", "error_message")
 CALLBACK_NAMES = ("code", "error", "state")
 """What apps are called back with: a callback request carries one of these."""
-_NO_PARAMETERS = Parameters()
-
-type Key = int
-"""A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""
-
-
-def key_of(uri: Uri | None) -> Key:
-    return hash((uri.endpoint, sent_query(uri.query) if uri.query else "")) if uri else 0
-
-
-class Target(Struct, frozen=True, gc=False):
-    """Where a redirect points, or a request went: the URL resolved, and what it carries."""
-
-    url: str
-    uri: Uri | None
-    """``None`` when it is no absolute URI."""
-    endpoint: Endpoint | None
-    key: Key
-    """What a request that follows this redirect has in common with it."""
-    query: Parameters
-    fragment: Parameters
-
-
-def read_target(url: str) -> Target:
-    """A URL and what it carries in query and fragment."""
-    return _read_target(url) if len(url) <= CACHED_LENGTH else _read_target.__wrapped__(url)
-
-
-@lru_cache(maxsize=1024)
-def _read_target(url: str) -> Target:
-    uri = parse_uri(url)
-    if uri is None:
-        return Target(url, None, None, key_of(None), _NO_PARAMETERS, _NO_PARAMETERS)
-    endpoint, query, fragment = uri
-    return Target(url, uri, endpoint, key_of(uri), parse_parameters(query), parse_parameters(fragment))
-
-
-def request_target(exchange: Exchange) -> Target:
-    """The request's own URL as a target."""
-    path, _, query = exchange.target.partition("?")
-    endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, sent_path(path))
-    uri = Uri(endpoint, query or None, None)
-    return Target(exchange.url, uri, endpoint, key_of(uri), parse_parameters(query), _NO_PARAMETERS)
-
-
-def redirect_target(exchange: Exchange) -> Target | None:
-    """Where the response redirects to; ``None`` if it does not. Of several ``Location``s the first is followed."""
-    return location_target(exchange) if exchange.status in REDIRECTS else None
-
-
-def location_target(exchange: Exchange) -> Target | None:
-    """Where the first ``Location`` points, whatever the status; ``None`` if there is none, or not known."""
-    location = known(header(exchange.response_headers, "location"))
-    return read_target(resolve(exchange.url, location)) if location else None
 
 
 def leads_to(
@@ -205,7 +145,8 @@ def read_landing(
         target=endpoint_facts(endpoint) if endpoint else None,
         code=secret(query.get("code")),
         code_without_value="code" in query.names() and not query.has("code"),
-        state=secret(state),
+        # The very text that was sent: thousands of logins are remembered, and a state may be long.
+        state=request.state if state == request.state else secret(state),
         error=error,
         error_description=query.get("error_description"),
         on_requested=on_requested,

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, JourneySummary, Severity
 from lp_sentinel.redact import printable
+from lp_sentinel.reports.words import answer_of
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -163,6 +164,4 @@ def _remark(finding: Finding) -> str:
 
 
 def _answer(hop: JourneyHop) -> str:
-    if hop.status is None:
-        return "no answer" if hop.error is not None else "answer not captured"
-    return f"{hop.status} to {hop.leads_to}" if hop.leads_to else str(hop.status)
+    return f"{answer_of(hop)} to {hop.leads_to}" if hop.leads_to else answer_of(hop)

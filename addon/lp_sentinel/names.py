@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from lp_sentinel.drawn import is_drawn
+from lp_sentinel.texts import Rest
 from lp_sentinel.uri import form_decode
 
 HARMLESS = frozenset((
@@ -83,6 +84,14 @@ def rests(raw: str) -> frozenset[str]:
         if not raw_value.strip("=_") and not is_name_alone(name := form_decode(raw_name), equals, raw_value):
             found.add(name)
     return frozenset(found)
+
+
+def told_apart(names: Sequence[str], query: str | None) -> tuple[str, ...]:
+    """Names that stand in a query; those that may be the rest of a value as ``Rest``."""
+    if not names:
+        return ()
+    alone = rests(query or "")
+    return tuple(Rest(name) if name in alone else name for name in names)
 
 
 def holds_secret(name: str) -> bool:

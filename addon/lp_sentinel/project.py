@@ -38,7 +38,7 @@ class Project(NamedTuple):
         for entry in self.config.rules.allow:
             if entry.expired(today):
                 reason = f" ({visible(entry.reason)})" if entry.reason else ""
-                yield f"allowed until {entry.until}, counts again: {entry.rule}{reason}"
+                yield f"{entry.rule} was allowed until {entry.until} and counts again{reason}"
 
 
 def load_project(config: str | None) -> Project:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from lp_sentinel.authorize import authorize_path
 from lp_sentinel.config import Config
-from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.landing import REDIRECTS, Key, key_of
+from lp_sentinel.exchange import REDIRECTS, Exchange, header
+from lp_sentinel.paths import authorize_path
 from lp_sentinel.relevance import carries_login
+from lp_sentinel.target import Key, key_of
 from lp_sentinel.uri import Endpoint, Uri, endpoint_of, host_matches, parse_parameters, parse_uri, resolve, sent_path
 
 _CONTROL = re.compile(r"[\x00-\x20]")
@@ -149,7 +149,7 @@ class _Redirect(NamedTuple):
 
 
 def _redirect(exchange: Exchange) -> _Redirect | None:
-    """As :func:`lp_sentinel.landing.redirect_target`, with no more read of it than is needed here."""
+    """As :func:`lp_sentinel.target.redirect_target`, with no more read of it than is needed here."""
     location = header(exchange.response_headers, "location") if exchange.status in REDIRECTS else None
     if not location:
         return None

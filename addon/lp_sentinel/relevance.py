@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.landing import redirect_target
 from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.target import redirect_target
 from lp_sentinel.uri import endpoint_of, form_decode, parse_parameters
 
 CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^?=&#%]*+%[^?=&#]*+=)")

@@ -50,7 +50,7 @@ class Shelf[T](Sequence[T]):
         size: int = self._file.write(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))
         self._ends.append(self._ends[-1] + size)
 
-    def sort[K: tuple[object, ...]](self, keys: list[K]) -> None:
+    def sort(self, keys: Sequence[int]) -> None:
         """Sort by ``keys``, of which there is one for each thing."""
         self._order = array("Q", sorted(range(len(self)), key=keys.__getitem__))
 

@@ -69,3 +69,8 @@ ARegistered = Annotated[str, Registered]
 AWord = Annotated[str, Word]
 ATemplate = Annotated[str, Template]
 AName = Annotated[str, Name]
+
+
+def secret(value: str | None) -> Secret | None:
+    """A parameter's value as a secret; ``None`` where there is none."""
+    return Secret(value) if value is not None else None

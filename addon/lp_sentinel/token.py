@@ -12,10 +12,10 @@ from urllib.parse import unquote_plus
 import msgspec
 from msgspec import Struct
 
-from lp_sentinel.authorize import secret
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import TokenFacts
 from lp_sentinel.taken_out import is_taken_out, known
+from lp_sentinel.texts import secret
 from lp_sentinel.uri import Parameters, parse_parameters
 
 _OK = 200

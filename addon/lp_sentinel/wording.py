@@ -31,7 +31,7 @@ def _visible(char: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 or noun == "information" else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -71,7 +71,7 @@ def unknown_rule(word: str, ids: Iterable[str], names: Iterable[str] = (), *, ma
     series = list(dict.fromkeys(_SERIES.sub(r"\1", one) for one in ids))
     begun = [one for one in ids if word and one.startswith(word.upper())]
     if len(begun) > 1 and not may_begin:
-        return f"{quoted(word)} is no rule but how {len(begun)} ids begin, from {begun[0]} to {begun[-1]}"
+        return f"{quoted(word)} is not a rule id; {len(begun)} ids begin with it, from {begun[0]} to {begun[-1]}"
     known = [*(series if may_begin else ()), *ids, *names]
     return unknown("rule", word, known if nearest(word, known) else series)
 

@@ -6,7 +6,10 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING, Self
 
@@ -39,8 +42,14 @@ class Workers:
     def __init__(self, jobs: int, begin: Callable[..., object], *arguments: object) -> None:
         self._jobs, self._begin, self._arguments = jobs, begin, arguments
         self._pool: ProcessPoolExecutor | None = None
-        self._others: frozenset[BaseProcess] = frozenset()
+        self._others: frozenset[BaseProcess] | None = None
         """Children that there were before: they are not ours to end."""
+        self._closing = ExitStack()
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where they may leave files for each other until all is done."""
+        return Path(self._closing.enter_context(TemporaryDirectory(prefix="lp-authorize-", ignore_cleanup_errors=True)))
 
     @property
     def ahead(self) -> int:
@@ -53,7 +62,8 @@ class Workers:
             from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (takes its time, and is seldom needed)
             from multiprocessing import active_children  # noqa: PLC0415  (likewise)
 
-            self._others = frozenset(active_children())
+            if self._others is None:
+                self._others = frozenset(active_children())
             self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, self._arguments))
         with _telling_of_death():
             return self._pool.submit(task, *arguments)
@@ -75,18 +85,27 @@ class Workers:
             for future in waiting:
                 future.cancel()
 
+    def rest(self) -> None:
+        """Let the processes end when they have done what they have in hand; others are started for what comes later."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, failure: object, *_: object) -> None:
-        if self._pool is None:
-            return
-        if failure is not None:  # nobody waits for what is in hand
+        with self._closing:
+            self._end(failure)
+
+    def _end(self, failure: object) -> None:
+        if failure is not None and self._others is not None:  # nobody waits for what is in hand
             from multiprocessing import active_children  # noqa: PLC0415  (loaded already)
 
             for process in frozenset(active_children()) - self._others:
                 process.terminate()
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 def result_of[R](future: Future[R]) -> R:
@@ -102,7 +121,7 @@ def _telling_of_death() -> Iterator[None]:
     try:
         yield
     except BrokenExecutor as error:
-        message = "a process that judged has died, perhaps as memory ran out: --jobs 1 takes least of it"
+        message = "a worker process died, perhaps for lack of memory; --jobs 1 needs the least"
         raise WorkerError(message) from error
 
 

@@ -109,7 +109,7 @@ def test_ranges_and_pieces_outlive_a_worker(tmp_path: Path, monkeypatch: pytest.
 def test_other_versions_are_refused(on_cluster: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     versions = iter(("lp-authorize 1 on Python 3.12", "lp-authorize 2 on Python 3.12"))
     monkeypatch.setattr(standard, "_versions", lambda: next(versions, "lp-authorize 2 on Python 3.12"))
-    with pytest.raises(ClusterError, match=r"the workers have lp-authorize 2 .* and here is lp-authorize 1 "):
+    with pytest.raises(ClusterError, match=r"the workers run lp-authorize 2 .*, but this machine runs lp-authorize 1 "):
         on_cluster(DEMO)
 
 

@@ -122,7 +122,7 @@ def test_no_location_and_two() -> None:
         ("code: earlier", REAL, KNOWN._replace(earlier_code=None), "no earlier code of this app was seen"),
         ("state: removed", f"{CB}?code=b", KNOWN, "there is no state"),
         ("state: other", REAL, KNOWN._replace(other_state=None), "no other state of this app was seen"),
-        ("state: plus-to-space", f"{CB}?code=b&state=abc", KNOWN, "this state would not be altered by it"),
+        ("state: plus-to-space", f"{CB}?code=b&state=abc", KNOWN, "this state would not change"),
         ("target: query-lost", f"{CB}?code=b", KNOWN, "the redirect URI has no query of its own"),
         ("target: other-registered", REAL, KNOWN._replace(registered=(CB,)), "no other redirect URI is registered"),
         ("fragment: true", f"{CB}?own=1", KNOWN, "there are no parameters to move"),

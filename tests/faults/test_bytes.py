@@ -228,7 +228,7 @@ def test_each_is_told_apart(run: Run, name: str) -> None:
     assert run.flows[name].metadata["lp_authorize_fault"].startswith(f"{name}; n=1: ")
     assert run.flows[name].marked == ":syringe:"
     assert f"{name}; n=1: " in run.flows[name].comment
-    assert f"fault {name} (n=1) put in at {_at(name)} of client {name}: " in run.ended.stdout
+    assert f"fault {name} (n=1) injected at {_at(name)} of client {name}: " in run.ended.stdout
     assert run.exchanges[name].injected, "what is loaded later still knows"
 
 
@@ -322,7 +322,7 @@ def test_a_fault_is_not_answered_over_by_server_replay(
     assert b"LP-Authorize-Fault: access_denied; n=1" in got
 
 
-def test_of_an_answer_that_is_streamed_it_is_said_that_no_fault_is_put_in(
+def test_of_an_answer_that_is_streamed_it_is_said_that_no_fault_is_injected(
     sentinel: Sentinel, proxies: Callable[..., Mitmdump], tmp_path: Path
 ) -> None:
     sentinel.behaviour = Behaviour(signed_in_as="qa")
@@ -332,4 +332,4 @@ def test_of_an_answer_that_is_streamed_it_is_said_that_no_fault_is_put_in(
     answer = redeem(proxy.port, sentinel, "my-app", talk(proxy.port, authorize_url(sentinel, "my-app")))
     assert b'"access_token"' in answer
     assert b"LP-Authorize-Fault" not in answer
-    proxy.wait_for("is not put in: the answer was streamed")
+    proxy.wait_for("was not injected: the answer was streamed")

@@ -1,4 +1,4 @@
-"""Faults put into flows in this process: what is said of them, how often, and who waits."""
+"""Faults injected in this process: what is said of them, how often, and who waits."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_what_anybody_may_send_is_masked_and_made_safe_in_the_log() -> None:
     client_id = "app1;state=S3cretS3cretS3cret\r\n\x1b[2J\u202e" + "x" * 3000
     armed.ask(client_id=client_id)
     (line,) = armed.said
-    assert line.startswith("fault it (n=1) put in at authorize of client app1;state=S3cr…(")
+    assert line.startswith("fault it (n=1) injected at authorize of client app1;state=S3cr…(")
     assert "S3cretS3cret" not in line
     assert line.isprintable()
     assert len(line) < 200
 
 
-def test_why_a_fault_is_not_put_in_is_made_safe_in_the_log() -> None:
+def test_why_a_fault_was_not_injected_is_made_safe_in_the_log() -> None:
     armed = Armed("at: authorize, do: {error: access_denied}")
     armed.ask(client_id="a", redirect_uri=f"https://{'long.' * 1000}example/cb")
     (line,) = armed.said
@@ -68,7 +68,7 @@ def test_it_waits_for_no_client_that_has_gone_but_for_who_replays(is_replay: str
     assert flow.response
 
 
-def test_each_reason_why_a_fault_is_not_put_in_is_told_once() -> None:
+def test_each_reason_why_a_fault_was_not_injected_is_told_once() -> None:
     armed = Armed("at: authorize, do: {error: access_denied}")
     for host in ("one.example", "two.example") * 3:
         armed.ask(client_id="a", redirect_uri=f"https://{host}:port/cb")

@@ -10,7 +10,7 @@ from mitmproxy.test import tflow
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.lineup import Lineup
-from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, Target, Times
+from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, TargetParts, Times
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from tests.faults.making import fault, plan
 
@@ -86,7 +86,7 @@ def test_statuses(text: str, ranges: tuple[tuple[int, int], ...]) -> None:
 
 def test_parts_of_a_target() -> None:
     do = fault("at: landing, do: {target: {host: B.example, port: 8443}}").do
-    assert do.target == Target(None, "b.example", 8443, None)
+    assert do.target == TargetParts(None, "b.example", 8443, None)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_parts_of_a_target() -> None:
         ("at: callback, do: {error: a}", "error", "makes no sense at callback"),
         ("at: authorize, do: {without: [id_token]}", "without", "'without' makes no sense at authorize, only at token"),
         ("at: authorize, do: {error: a, hang: 3s}", "hang", "'error' and 'hang' do not go together"),
-        ("at: authorize, do: {hang: 3s, delay: 1s}", "hang", "a hang has no delay besides"),
-        ("at: authorize, do: {close: true, jitter: 1s}", "jitter", "jitter is added to a delay, and there is none"),
+        ("at: authorize, do: {hang: 3s, delay: 1s}", "hang", "hang and delay can't be combined"),
+        ("at: authorize, do: {close: true, jitter: 1s}", "jitter", "jitter needs a delay to be added to"),
         ("at: authorize, do: {body: html}", "body", "missing key 'status'"),
-        ("at: landing, do: {code: kept}", "code", "a code is kept beside an error, and there is none"),
-        ("at: token, do: {error: a, redirect: 303}", "error", "a token request is answered with no redirect"),
+        ("at: landing, do: {code: kept}", "code", "a code can only be kept beside an error"),
+        ("at: token, do: {error: a, redirect: 303}", "error", "a token request can't be answered with a redirect"),
         ("at: landing, do: {target: other-pth}", "other-pth", "did you mean 'other-path'?"),
         ("at: landing, do: {target: {prot: 1}}", "prot", "did you mean 'port'?"),
         ('at: landing, do: {target: {host: "*.x"}}', '"*.x"', "expected one host, not a pattern"),
@@ -114,7 +114,7 @@ def test_parts_of_a_target() -> None:
         ("at: landing, do: {delay: 5 s}", "5 s", "expected a duration such as 500ms, 5s, 10m or 1h, not '5 s'"),
         ("at: token, do: {close: true}, times: {first: 0}", "0}", "expected 1 or more, not 0"),
         ("at: token, do: {close: true}, times: {percent: 120}", "120", "expected 100 or less, not 120"),
-        ('at: token, do: {close: true}, match: {filter: "~q & ("}', "", "no filter of mitmproxy's: '~q & ('"),
+        ('at: token, do: {close: true}, match: {filter: "~q & ("}', "", "not a mitmproxy filter: '~q & ('"),
         ("at: token, do: {close: true}, match: {outcome: codes}", "codes", "did you mean 'code'?"),
         ("preset: token-401, match: {state: x}", "state: x", "a token request has no state"),
         (

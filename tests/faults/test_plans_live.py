@@ -76,7 +76,7 @@ def test_nothing_changes_unless_armed(proxies: Proxies, port: int, tmp_path: Pat
     plan = plan_file(tmp_path, {"preset": "access_denied"}, mode=mode)
     proxy = proxies("-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
     assert HEADER not in talk(proxy.port, plain_authorize(port, "a"))
-    said = "fault access_denied (n=1) would be put in at authorize of client a: error=access_denied"
+    said = "fault access_denied (n=1) would be injected at authorize of client a: error=access_denied"
     assert (said in proxy.stop().stdout) is says
 
 
@@ -92,7 +92,7 @@ def test_no_host_but_the_apps_own(proxies: Proxies, port: int, tmp_path: Path) -
     config = config_file(tmp_path, {"my-app": [CALLBACK]})
     proxy = proxies("-s", SCRIPT, options=options(config, "access_denied"))
     assert b"evil.example" not in talk(proxy.port, plain_authorize(port, "my-app", "https://evil.example/"))
-    assert "fault access_denied is not put in: it is not known where the app is called back" in proxy.stop().stdout
+    assert "fault access_denied was not injected: it is not known where the app is called back" in proxy.stop().stdout
 
 
 def test_the_order_of_the_plan_decides(proxies: Proxies, port: int, tmp_path: Path) -> None:
@@ -137,18 +137,18 @@ def test_a_match_is_counted_once_though_it_is_looked_at_twice(proxies: Proxies, 
     assert got == [False, False, True]
 
 
-@pytest.mark.parametrize(("longest", "is_put_in"), [(1, False), (22, True)])
+@pytest.mark.parametrize(("longest", "is_injected"), [(1, False), (22, True)])
 def test_of_a_streamed_request_only_the_answer_is_changed(
-    proxies: Proxies, port: int, tmp_path: Path, longest: int, is_put_in: bool
+    proxies: Proxies, port: int, tmp_path: Path, longest: int, is_injected: bool
 ) -> None:
     given = options(config_file(tmp_path, {}), "token-500", stream_large_bodies=str(longest))
     proxy = proxies("-s", SCRIPT, options=given)
     token = f"http://sentinel.localhost:{port}/sentinel/api/account/12345678/token?v=2.0"
     got = talk(proxy.port, token, {"code": "long enough to be streamed"})
-    assert (b'{"access_token":  "a"}' in got) is not is_put_in, "the answer is streamed, too, or it is not"
+    assert (b'{"access_token":  "a"}' in got) is not is_injected, "the answer is streamed, too, or it is not"
     said = proxy.stop().stdout
-    assert ("(n=1) put in" in said) is is_put_in
-    assert ("is not put in: the answer was streamed" in said) is not is_put_in
+    assert ("(n=1) injected" in said) is is_injected
+    assert ("was not injected: the answer was streamed" in said) is not is_injected
 
 
 def test_the_same_plan_and_traffic_give_the_same_faults(proxies: Proxies, port: int, tmp_path: Path) -> None:
@@ -205,17 +205,21 @@ def test_a_request_that_a_fault_delays_is_under_way(proxies: Proxies, port: int,
 
 
 VERDICTS = (
-    ("access_denied", Habits(), "access_denied: as expected (put in 1x): callback 403, 0 token requests"),
-    ("access_denied", Habits(restarts=3), "access_denied: not as expected (put in 4x): callback 302, 0 token requests"),
-    ("state-lost", Habits(), "state-lost: as expected (put in 1x): callback 400, 0 token requests"),
+    ("access_denied", Habits(), "access_denied: as expected (injected 1x): callback 403, 0 token requests"),
+    (
+        "access_denied",
+        Habits(restarts=3),
+        "access_denied: not as expected (injected 4x): callback 302, 0 token requests",
+    ),
+    ("state-lost", Habits(), "state-lost: as expected (injected 1x): callback 400, 0 token requests"),
     (
         "state-lost",
         Habits(checks_state=False),
-        "state-lost: not as expected (put in 1x): callback 302, 1 token request",
+        "state-lost: not as expected (injected 1x): callback 302, 1 token request",
     ),
-    ("token-500", Habits(), "token-500: as expected (put in 1x): callback 502, 0 token requests"),
-    ("code-missing", Habits(), "code-missing: as expected (put in 1x): callback 403, 0 token requests"),
-    ("refused-500", Habits(), "refused-500: as expected (put in 1x): nothing followed"),
+    ("token-500", Habits(), "token-500: as expected (injected 1x): callback 502, 0 token requests"),
+    ("code-missing", Habits(), "code-missing: as expected (injected 1x): callback 403, 0 token requests"),
+    ("refused-500", Habits(), "refused-500: as expected (injected 1x): nothing followed"),
     ("state-plus", Habits(state="none"), "state-plus: never matched"),
 )
 
@@ -270,15 +274,15 @@ def test_a_changed_plan_is_taken_over_whole_or_not_at_all(proxies: Proxies, port
     plan.write_text("faults:\n- preset: refused-400\n- preset: refused-x\n")
     time.sleep(1.1)
     assert b"access_denied; n=2" in talk(proxy.port, url)
-    assert "lp-authorize: the fault plan has changed and is not taken over, the old one stays: " in proxy.stdout
+    assert "lp-authorize: the changed fault plan can't be used, the old one stays in force: " in proxy.stdout
     assert "plan.yaml:3:11: unknown preset 'refused-x'" in proxy.stdout
     plan_file(tmp_path, {"preset": "refused-400"}, {"preset": "access_denied"})
     time.sleep(1.1)
     assert b"refused-400; n=1" in talk(proxy.port, url)
     said = proxy.stop().stdout
     # One browser that logs in three times within a second is a loop to everybody.
-    assert "access_denied: not as expected (put in 2x)" in said
-    assert "refused-400: as expected (put in 1x)" in said
+    assert "access_denied: not as expected (injected 2x)" in said
+    assert "refused-400: as expected (injected 1x)" in said
 
 
 def test_arming_a_fault_lets_its_times_begin_anew(proxies: Proxies, port: int, tmp_path: Path) -> None:
@@ -289,24 +293,24 @@ def test_arming_a_fault_lets_its_times_begin_anew(proxies: Proxies, port: int, t
     )
     proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
 
-    def put_in(count: int) -> list[str]:
+    def injected(count: int) -> list[str]:
         answers = [talk(proxy.port, plain_authorize(port, "a", state="x")) for _ in range(count)]
         return [one.partition(HEADER + b": ")[2].partition(b"\r")[0].decode() for one in answers]
 
-    assert put_in(4) == ["state-lost; n=1", "", "code-missing; n=1", ""]
+    assert injected(4) == ["state-lost; n=1", "", "code-missing; n=1", ""]
     proxy.command("lp.faults.off")
-    assert put_in(1) == [""]
+    assert injected(1) == [""]
     proxy.command("lp.faults.arm state-lost")
     proxy.command("lp.faults.arm code-missing")
-    assert put_in(4) == ["state-lost; n=2", "", "code-missing; n=2", ""]
+    assert injected(4) == ["state-lost; n=2", "", "code-missing; n=2", ""]
     assert [one.rpartition(" (")[0] for one in proxy.command("lp.faults.list")] == [
         "state-lost: armed at landing, injected 2x",
         "code-missing: armed at landing, injected 2x",
     ]
-    assert "fault state-lost: not as expected (put in 2x)" in " ".join(proxy.stop().stdout.split())
+    assert "fault state-lost: not as expected (injected 2x)" in " ".join(proxy.stop().stdout.split())
 
 
-def test_what_was_only_told_of_is_not_counted_as_put_in(proxies: Proxies, port: int, tmp_path: Path) -> None:
+def test_what_was_only_told_of_is_not_counted_as_injected(proxies: Proxies, port: int, tmp_path: Path) -> None:
     plan = plan_file(tmp_path, {"preset": "state-lost"}, mode="dry-run")
     proxy = proxies("-s", COMMANDS, "-s", SCRIPT, options=options(config_file(tmp_path, {}), plan))
     url = plain_authorize(port, "a", state="x")
@@ -336,7 +340,7 @@ def test_what_was_armed_by_name_survives_a_changed_plan(proxies: Proxies, port: 
         "more: off at token, injected 0x",
         "state-lost: armed at landing, injected 1x",
     ]
-    assert "fault refused-500 is not armed any more: the plan does not have it" in proxy.stdout
+    assert "fault refused-500 is no longer armed: it is not in the plan any more" in proxy.stdout
     assert b"refused-400; n=2" in talk(proxy.port, plain_authorize(port, "kept"))
     proxy.command("lp.faults.off")
     assert changed({**kept, "times": {"max": 6}}, mode="off")[0] == "refused-400: off at authorize, injected 2x"
@@ -346,6 +350,6 @@ def test_what_was_armed_by_name_survives_a_changed_plan(proxies: Proxies, port: 
     proxy.command("set lp_faults=access_denied")
     assert [one.partition(":")[0] for one in proxy.command("lp.faults.list")] == ["access_denied"]
     said = proxy.stop().stdout
-    assert "fault state-lost is not armed any more" in said
-    for verdict in ("refused-400: as expected (put in 2x)", "state-lost: not as expected (put in 1x)"):
+    assert "fault state-lost is no longer armed" in said
+    for verdict in ("refused-400: as expected (injected 2x)", "state-lost: not as expected (injected 1x)"):
         assert verdict in " ".join(said.split())

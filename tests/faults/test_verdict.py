@@ -49,7 +49,7 @@ def verdict(
     watch = Watch(Limits())
     for count in range(times):
         browser = None if at == "token" else BROWSER
-        watch.put_in(
+        watch.note_injection(
             Injection(
                 fault=one,
                 flow=f"f{count}",
@@ -147,7 +147,7 @@ def test_a_token_request_that_can_hardly_be_read_makes_no_app_good_or_bad(
 def test_the_callback_of_a_token_request_ends_after_it(callback_first: bool) -> None:
     one = fault("at: token, do: {status: 500}, expect: {callback: 4xx, token: none}")
     watch = Watch(Limits())
-    watch.put_in(Injection(fault=one, flow="f0", at=AT, client_id="my-app", browser=None, code=None))
+    watch.note_injection(Injection(fault=one, flow="f0", at=AT, client_id="my-app", browser=None, code=None))
     its_callback = exchange("/cb?code=c", host="app.example", status=403, started=AT - 1, answered=AT + 1, flow="f9")
     injected = exchange(TOKEN, method="POST", request_body=b"code=c", started=AT, flow="f0")
     order = [(its_callback, Verdict("j1", "callback", (), ())), (injected, Verdict("j1", "token", (), ()))]
@@ -165,7 +165,7 @@ def test_a_loop_after_a_token_request_is_seen_by_its_callback() -> None:
     )  # fmt: skip
     one, watch = fault("at: token, do: {status: 500}, expect: {loop: no}"), Watch(Limits())
     watch.observe(callback(200, query="code=c")[0], Verdict("j1", "callback", (), ()))
-    watch.put_in(Injection(fault=one, flow="f0", at=AT + 2.5, client_id="my-app", browser=None, code=None))
+    watch.note_injection(Injection(fault=one, flow="f0", at=AT + 2.5, client_id="my-app", browser=None, code=None))
     for seen, journey, hop in ((exchange(TOKEN, started=AT + 2.5, flow="f0"), "j1", "token"), *again):
         watch.observe(seen, Verdict(journey, hop, (), ()))
     assert watch.verdict("it", one.expect).verdict == "not as expected", "a callback that was answered before tells too"
@@ -176,7 +176,7 @@ def test_a_loop_after_a_token_request_is_seen_by_its_callback() -> None:
 def test_one_bad_end_is_the_faults_verdict() -> None:
     found = verdict("callback: 4xx", callback(200), times=3)
     assert (found.verdict, found.injected) == ("not as expected", 3)
-    assert found.line == "it: not as expected (put in 3x): callback 200, 0 token requests; expected callback: 4xx"
+    assert found.line == "it: not as expected (injected 3x): callback 200, 0 token requests; expected callback: 4xx"
 
 
 def test_what_was_never_put_in_is_a_warning() -> None:
@@ -196,7 +196,7 @@ def test_a_code_that_comes_again_is_the_later_faults() -> None:
     one = fault("preset: code-replayed")
     watch = Watch(Limits())
     for number in (1, 2):
-        watch.put_in(
+        watch.note_injection(
             Injection(fault=one, flow=f"f{number}", at=AT, client_id="my-app", browser=BROWSER, code=digest("c"))
         )
         watch.observe(exchange(AUTHORIZE, started=AT, flow=f"f{number}"), Verdict(f"j{number}", "authorize", (), ()))
@@ -218,7 +218,7 @@ def test_a_callback_without_parameters_is_one_all_the_same(target: str, callback
         lands_at=at,
     )
     watch = Watch(Limits())
-    watch.put_in(injection)
+    watch.note_injection(injection)
     came = exchange(target, host="app.example", status=200, started=AT + 1, flow="f2")
     watch.observe(came, Verdict(None, None, (), ()))
     assert injection.callbacks == callbacks

@@ -49,7 +49,7 @@ def test_a_login_is_judged_as_it_passes(login: tuple[App, Options], proxies: Pro
     report, saved, har = tmp_path / "report.jsonl", tmp_path / "saved.flow", tmp_path / "saved.har"
     ours = {"lp_config": config_for(app, tmp_path), "lp_report": report, "save_stream_file": saved, "hardump": har}
     proxy = proxies("-s", SCRIPT, options={**options, **ours})
-    assert "belongs to no login" in signed_in(app, proxy, state="base64")
+    assert "does not belong to a login" in signed_in(app, proxy, state="base64")
     proxy.wait_for("LPA311 state-altered")
     assert read_report(report).rules == ["LPA311"], "reported before the session ends"
     ended = proxy.stop()

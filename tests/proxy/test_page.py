@@ -176,7 +176,7 @@ def test_a_fault_is_armed_and_judged(live: tuple[Live, Mitmdump], app: App) -> N
     page.until(lambda: "1 fault armed" in page.one("#faults").text, "it is not armed")
     app.habits = Habits(proxy=proxy.url)
     Visitor(proxy).open(app.origin + "/login")
-    page.until(lambda: page.all(".badge.injected"), "it was not put in")
+    page.until(lambda: page.all(".badge.injected"), "it was not injected")
     page.until(lambda: page.one(".outcome").text == "error:access_denied", "it had no effect")
     page.until(lambda: "as expected" in page.one("#faults table").text, "it is not judged")
     phone = {"width": 400, "height": 850, "deviceScaleFactor": 1, "mobile": True}
@@ -212,7 +212,7 @@ def test_faults_are_turned_off_one_by_one_or_together(live: tuple[Live, Mitmdump
     page.until(lambda: "none armed" in page.one("#faults h2").text, "the last is not off")
     app.habits = Habits(proxy=proxy.url)
     sign_in(app, proxy)
-    page.until(lambda: page.all(".outcome") and page.one(".outcome").text == "code", "a fault was put in all the same")
+    page.until(lambda: page.all(".outcome") and page.one(".outcome").text == "code", "a fault was injected")
     assert page.all(".badge.injected") == []
 
 

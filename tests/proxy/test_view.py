@@ -147,6 +147,8 @@ def test_it_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     session = session_of()
     monkeypatch.setattr(session, "about", lambda flow: 1 / 0)
     assert shown(session, flow_of(AUTHORIZE)) == "lp-authorize could not show this: ZeroDivisionError"
+    monkeypatch.setattr(session, "knows", lambda _: 1 / 0)
+    assert priority(session, flow_of(AUTHORIZE)) == -1
 
 
 SESSION = session_of()

@@ -248,7 +248,7 @@ def test_the_console(consoles: Callable[..., Console]) -> None:
         "LP authorize",
     )
     console.type("lp.report -")
-    console.shows("report -: mitmproxy has its windows on standard output: name a file")
+    console.shows("report -: mitmproxy's windows use standard output; name a file")
     console.type("lp.explain LPA310")
     console.shows("A state that was sent comes back.", "Why it matters:", "What to do instead:", "RFC 6749 4.1.2")
 

@@ -1,4 +1,4 @@
-"""All formats hold the same findings, for every capture that comes along."""
+"""All formats hold the same findings, for every capture in captures/."""
 
 from __future__ import annotations
 

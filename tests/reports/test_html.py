@@ -256,7 +256,7 @@ def test_nothing_at_all(open_page: Callable[..., Page]) -> None:
     page = open_page()
     assert "No login was seen" in page.one("main").text
     page = open_page(Run([], [], CaptureEnd("broken.har", 3, "cut off in entry 3")))
-    assert page.one("[role=alert]").text == "broken.har could not be used to its end: cut off in entry 3"
+    assert page.one("[role=alert]").text == "broken.har could not be read to its end: cut off in entry 3"
 
 
 def test_many_journeys_stay_usable(open_page: Callable[..., Page]) -> None:

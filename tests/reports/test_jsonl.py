@@ -72,11 +72,11 @@ def test_of_a_report_that_was_deleted_it_is_said_that_it_is_lost(tmp_path: Path,
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("report.txt", r"report .*report\.txt: its ending says in which format to write: .*\.jsonl"),
-        ("report", r"its ending says in which format"),
+        ("report.txt", r"report .*report\.txt: its ending must be one of these: .*\.jsonl"),
+        ("report", r"its ending must be one of these"),
         ("no/such/folder/report.jsonl", r"report .*report\.jsonl: cannot be written: No such file or directory"),
         ("nul\0byte.jsonl", r"report .*nul\\x00byte\.jsonl: cannot be written"),
-        ("", r"its ending says in which format"),
+        ("", r"its ending must be one of these"),
     ],
 )
 def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path, name: str, problem: str) -> None:

@@ -27,7 +27,7 @@ def test_a_row_for_each_capture_without_the_folder_that_all_are_in() -> None:
         Row("ci/logins/more/b.har", 4, 1, counts(), 0, is_whole=False),
     )
     assert [line.split() for line in lines] == [
-        ["capture", "exchanges", "journeys", "errors", "warnings", "infos"],
+        ["capture", "exchanges", "journeys", "errors", "warnings", "info"],
         ["a.flow", "12", "3", "2", "-", "1"],
         ["more/b.har", "(not", "read", "to", "its", "end)", "4", "1", "-", "-", "-"],
     ]

@@ -53,7 +53,11 @@ def mistake(text: str) -> str:
             "name in request.repeatd",
             "7:25: unknown field 'repeatd', did you mean 'repeated'?",
         ),
-        ('expect: name == "state"', "expect: >-\n    name ==\n    1", "10:5: text is never a number"),
+        (
+            'expect: name == "state"',
+            "expect: >-\n    name ==\n    1",
+            "10:5: these can't be compared: text and a number",
+        ),
         ('expect: name == "state"', "expect: 3", "8:11: expected text or true or false, not the number 3"),
         ('parameter: "{name}"', 'parameter: "{nam}"', "9:16: unknown name 'nam', did you mean 'name'?"),
         ("of {request.client_id}", "of {request.clint}", "10:32: unknown field 'clint', did you mean 'client_id'?"),
@@ -121,7 +125,7 @@ def test_a_caret_stands_below_the_name() -> None:
 
 
 def test_an_id_is_there_once() -> None:
-    assert mistake(RULE + RULE).splitlines()[0] == "19:7: MY001 is there twice, first in mine.yaml:1"
+    assert mistake(RULE + RULE).splitlines()[0] == "19:7: MY001 is defined twice, first in mine.yaml:1"
 
 
 def test_an_empty_file_is_no_list_of_rules() -> None:

@@ -49,12 +49,12 @@ def refused(text: str, moment: str = "request", *, of: bool = True) -> tuple[str
             "expected true or false, this is a number: compare it",
             "request.v_number and app.known",
         ),
-        ("request.v == 1", "text is never a number", "1"),
+        ("request.v == 1", "these can't be compared: text and a number", "1"),
         ("request.v_number in ('1',)", "a number cannot be in this: it is a list", "('1',)"),
         ("1 in request.v", "a number cannot be in this: it is text", "request.v"),
         ("request.v < 1", "cannot tell which is more: text or a number", "request.v < 1"),
         ("app.known < True", "cannot tell which is more: true or false or true or false", "app.known < True"),
-        ("app == request", "a record is never a record", "request"),
+        ("app == request", "these can't be compared: a record and a record", "request"),
         ("request.v in ('1', 2)", "text and a number in one list", "2)"),
         ("(app.known and True) == True", "this is not allowed in a rule (bool op)", "app.known and True) == True"),
         # None
@@ -118,7 +118,7 @@ def test_a_record_is_not_shown(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("request.repeated", "expected a name, in, and a list: such as 'name in request.repeated'"),
+        ("request.repeated", "expected NAME in LIST, such as 'name in request.repeated'"),
         ("app in request.repeated", "'app' already means something else"),
         ("len in request.repeated", "'len' already means something else"),
         ("class in request.repeated", "'class' already means something else"),

@@ -1,4 +1,4 @@
-"""Of the rule files that come along judging takes no examples: they are read when they are asked for, and where."""
+"""Of the built-in rule files judging takes no examples: they are read when they are asked for, and where."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ RULES = """\
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only one that comes along."""
+    """The only built-in one."""
     path = tmp_path / "1xx-mine.yaml"
     path.write_text(RULES, encoding="utf-8")
     monkeypatch.setattr(files, "own_files", lambda: [path])

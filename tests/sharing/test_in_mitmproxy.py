@@ -34,5 +34,5 @@ async def _redact(given: object, target: Path) -> None:
     with taddons.context(addon, Commands(addon)) as context:  # type: ignore[no-untyped-call]
         context.configure(addon)
         context.master.commands.call("lp.redact", given, str(target))
-        with pytest.raises(exceptions.CommandError, match="is there already"):
+        with pytest.raises(exceptions.CommandError, match="already exists"):
             context.master.commands.call("lp.redact", given, str(target))

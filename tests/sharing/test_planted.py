@@ -152,7 +152,7 @@ def test_a_stream_is_refused_but_not_a_file_of_that_name(
     monkeypatch.chdir(tmp_path)
     for named in (["-", "out"], [str(capture), "-"]):
         result = CliRunner().invoke(main, ["redact", *named])
-        assert (result.exit_code, "a file is needed here" in result.output) == (2, True)
+        assert (result.exit_code, "expected a file, not a stream" in result.output) == (2, True)
     Path("./-").write_bytes(capture.read_bytes())
     assert CliRunner().invoke(main, ["redact", "./-", "out"]).exit_code == 0
 

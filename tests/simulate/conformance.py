@@ -89,7 +89,7 @@ ROWS: tuple[Row, ...] = (
     Row("302, back to the application with code", _OK),
     Row(
         "302, back to the application with error code",
-        _error("invalid_request", "there more than once: state"),
+        _error("invalid_request", "repeated: state"),
         {"state": [STATE, "other"]},
     ),
     Row("400, problem with query parameters", _INVALID, {"redirect_uri": "http://localhost:8080/other"}),

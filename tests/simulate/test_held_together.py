@@ -21,14 +21,14 @@ from tests.world.visitor import Visitor
 LOGINS, IN_CHROMIUM, GROUPS = 500, 10, 8
 EVERY = 50
 FAULTS = ("access_denied", "server_error", "state-lost", "error-without-description", "code-empty")
-"""Each is put into every fiftieth login: together a tenth."""
+"""Each is injected into every fiftieth login: together a tenth."""
 GROWTH = 20_000
 """KiB that four fifths of the logins may add to the process."""
 
 
 def plan(folder: Path) -> Path:
     path = folder / "plan.yaml"
-    # One that was put in is counted for none of those behind it.
+    # One that was injected is counted for none of those behind it.
     entries = "".join(
         f"  - {{preset: {name}, at: landing, times: {{every: {EVERY - place}}}}}\n" for place, name in enumerate(FAULTS)
     )
@@ -85,5 +85,5 @@ def test_five_hundred_logins(browsers: Callable[..., Browser], monkeypatch: pyte
     assert all(len(one["exchanges"]) == 4 for one in faulted), "authorize, login page, login, callback"
     assert all(line["injected"] for line in said if "rule" in line)
     for name in FAULTS:
-        assert f"{name}: as expected (put in {LOGINS // EVERY}x)" in told, told[-3000:]
+        assert f"{name}: as expected (injected {LOGINS // EVERY}x)" in told, told[-3000:]
     assert after - before < GROWTH, f"{before} KiB after {LOGINS // 5} logins, {after} KiB at the end"

@@ -76,7 +76,7 @@ def test_in_reverse_mode_it_says_what_it_takes(proxies: Callable[..., Mitmdump],
         except requests.exceptions.ConnectionError:
             status = 0
     assert status == (302 if strategy == "lazy" else 0)
-    assert ("here it takes connection_strategy=lazy" in proxy.stop().stdout) == (strategy == "eager")
+    assert ("set connection_strategy=lazy" in proxy.stop().stdout) == (strategy == "eager")
 
 
 def test_answers_the_domain_api_for_sentinel_only(proxy: Mitmdump) -> None:

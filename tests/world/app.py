@@ -183,7 +183,7 @@ def _wsgi(app: App) -> Flask:
             session["restarts"] = session.get("restarts", 0) + 1
             return _to("/login")
         if app.habits.checks_state and app.habits.state != "none" and not _is_expected(request.args.get("state")):
-            return _says(400, "This answer belongs to no login that was begun here (state).")
+            return _says(400, "This answer does not belong to a login that began here (state).")
         if error or not code:
             return _says(403, f"Sign-in was refused: {error} {request.args.get('error_description', '')}")
         try:

@@ -90,5 +90,5 @@ def _read(buffer: Buffer, start: int, place: int) -> Exchange:
     except Unusual:
         exchange = read_unusual(buffer, start, flow_end(buffer, start), place)
     if exchange is None:
-        raise Unreadable("is no HTTP flow")
+        raise Unreadable("is not an HTTP flow")
     return exchange

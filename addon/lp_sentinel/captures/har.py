@@ -35,9 +35,9 @@ from lp_sentinel.captures.har_types import (
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
     NO_ANSWER,
+    finite,
     is_injected,
     may_have_token,
-    moment,
     origin_form,
     split_authority,
     was_taken_out,
@@ -55,7 +55,7 @@ _HAS_SECRET = re.compile(rb"(?:^|&)client_secret=[^&]")
 _named = lru_cache(1 << 12)(split_authority)
 
 
-class Asked(NamedTuple):
+class RequestLine(NamedTuple):
     """Where a request went."""
 
     method: str
@@ -70,7 +70,7 @@ class Found(NamedTuple):
 
     place: int
     """From 0, among all entries."""
-    asked: Asked
+    request_line: RequestLine
     entry: Entry
     bodies: Bodies | None
     """``None`` unless it may be a token exchange."""
@@ -105,7 +105,7 @@ def find_exchanges(stream: Stream) -> Iterator[Found]:
 
 
 def exchange_of(found: Found) -> Exchange:
-    entry, asked = found.entry, found.asked
+    entry, request_line = found.entry, found.request_line
     request, response = entry.request or Request(), entry.response or Response()
     status = _status(response)
     headers, answer = _headers(request.headers), _headers(response.headers)
@@ -125,13 +125,13 @@ def exchange_of(found: Found) -> Exchange:
         index=found.place,
         started=found.started,
         answered=_answered(found.started, entry) if status is not None else None,
-        method=asked.method,
-        scheme=asked.scheme,
-        host=asked.host,
-        port=asked.port,
-        target=asked.target,
+        method=request_line.method,
+        scheme=request_line.scheme,
+        host=request_line.host,
+        port=request_line.port,
+        target=request_line.target,
         request_headers=headers,
-        request_body=_sent(bodies.request, headers) if asked.method == "POST" and is_told else None,
+        request_body=_sent(bodies.request, headers) if request_line.method == "POST" and is_told else None,
         status=status or None,
         response_headers=answer,
         response_body=_received(bodies.response, answer) if status else None,
@@ -169,10 +169,10 @@ def unpack(record: bytes, place: int) -> Found:
     """What :func:`pack` made a record of."""
     first, _, second = record.partition(b"\n")
     entry = decode(ENTRY, first)
-    asked = _asked(entry.request)
-    if asked is None:
+    request_line = _request_line(entry.request)
+    if request_line is None:
         raise AssertionError(first)
-    return Found(place, asked, entry, decode(BODIES, second) if second else None, plain=False)
+    return Found(place, request_line, entry, decode(BODIES, second) if second else None, plain=False)
 
 
 def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
@@ -182,15 +182,15 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
         one = _decoded(ENTRY, bytes(run.text), index, stream)
         entries = [one] if one else []
     for place, entry in enumerate(entries, index):
-        asked, bodies = _asked(entry.request), None
-        if asked is None:
+        request_line, bodies = _request_line(entry.request), None
+        if request_line is None:
             continue
-        if may_have_token(asked.target):
+        if may_have_token(request_line.target):
             texts = texts or TEXTS.decode(b"".join((b"[", run.text, b"]")))
             bodies = _decoded(BODIES, bytes(texts[place - index]), place, stream)
             if bodies is None:
                 continue
-        yield Found(place, asked, entry, bodies, plain)
+        yield Found(place, request_line, entry, bodies, plain)
 
 
 def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, stream: Stream) -> T | None:
@@ -201,7 +201,7 @@ def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, strea
         return None
 
 
-def _asked(request: Request | None) -> Asked | None:
+def _request_line(request: Request | None) -> RequestLine | None:
     """``None`` if the URL is none of http (``data:``, ``about:blank``, an extension's)."""
     url = _URL.fullmatch(text_of(request.url)) if request else None
     if request is None or url is None or (scheme := url[1].lower()) not in _PORTS:
@@ -213,7 +213,7 @@ def _asked(request: Request | None) -> Asked | None:
     target = origin_form(url[3], method)
     if "?" not in target and (query := encoded(request.query)):  # some tools keep it apart
         target = f"{target}?{query}"
-    return Asked(method, scheme, named[0], named[1] or _PORTS[scheme], target)
+    return RequestLine(method, scheme, named[0], named[1] or _PORTS[scheme], target)
 
 
 def _status(response: Response) -> int | None:
@@ -242,9 +242,9 @@ def _answered(started: float | None, entry: Entry) -> float | None:
     if started is None:
         return None
     timings = entry.timings or Timings()
-    steps = (moment(step) for step in (timings.blocked, timings.dns, timings.connect, timings.send, timings.wait))
+    steps = (finite(step) for step in (timings.blocked, timings.dns, timings.connect, timings.send, timings.wait))
     known = [step for step in steps if step is not None and step >= 0]
-    took = sum(known) if known else moment(entry.time)
+    took = sum(known) if known else finite(entry.time)
     return None if took is None else started + max(took, 0.0) / 1000
 
 
@@ -279,4 +279,4 @@ def _body(text: Scalar, encoding: Scalar) -> bytes | None:
 
 def _empty(size: Scalar, headers: Headers) -> bytes | None:
     """No body, unless a size says that there was one: then a tool has taken it out."""
-    return None if (moment(size) or 0) > 0 or was_taken_out(headers) else b""
+    return None if (finite(size) or 0) > 0 or was_taken_out(headers) else b""

@@ -27,8 +27,8 @@ class SpooledHar:
         records, written, end = list[bytes](), 0, 0
         for found in find_exchanges(stream):
             self.held += 1
-            asked, place = found.asked, found.place
-            survey.note(place, found.started, asked.host, asked.target, found.location, found.referer)
+            request_line, place = found.request_line, found.place
+            survey.note(place, found.started, request_line.host, request_line.target, found.location, found.referer)
             records.append(record := pack(found))
             begins.extend([end] * (place + 1 - len(begins)))
             begins.append(end := end + len(record))

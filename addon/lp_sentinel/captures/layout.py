@@ -29,9 +29,9 @@ type _Pair = tuple[str, str] | tuple[()]
 LENGTH = re.compile(rb"([0-9]{1,12}):")
 LONGEST_LENGTH = 13
 ENDING = b";4:type;4:http;7:version;2:21#}"
-"""How every HTTP flow of the format ends,"""
+"""How every HTTP flow of the format ends."""
 VERSION = ENDING[ENDING.rindex(b";7:") :]
-"""and how every flow of it does."""
+"""How every flow of the format ends, HTTP or not."""
 
 PLAIN = rb"[^,;#^]*+"
 TIMES = (

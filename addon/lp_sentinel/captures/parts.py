@@ -76,15 +76,15 @@ def origin_form(target: str, method: str) -> str:
     return target if target.startswith("/") else f"/{target}"
 
 
-def moment(value: object) -> float | None:
-    """Seconds since the epoch, if ``value`` is a finite number."""
+def finite(value: object) -> float | None:
+    """The number, if it is a finite one."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
-        seconds = float(value)
+        number = float(value)
     except OverflowError:
         return None
-    return seconds if math.isfinite(seconds) else None
+    return number if math.isfinite(number) else None
 
 
 def may_have_token(target: str) -> bool:

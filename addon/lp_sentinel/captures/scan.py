@@ -111,9 +111,9 @@ class _Flow(NamedTuple):
     """What its hosts are told from."""
     started: bytes
     answer: tuple[int, int]
-    """Where what follows the response's body begins and ends,"""
+    """Where what follows the response's body begins and ends."""
     headers: tuple[int, int]
-    """and the same of the request's."""
+    """Where what follows the request's body begins and ends."""
 
 
 class Surveyor:

@@ -6,6 +6,8 @@ import marshal
 import tempfile
 from array import array
 from collections.abc import Iterable
+from pathlib import Path
+from shutil import copyfileobj
 from typing import Self
 
 from msgspec.structs import astuple
@@ -57,8 +59,19 @@ class Spool:
         """Take some that are packed one behind the other."""
         self._file.seek(self._ends[-1])
         self._file.write(packed)
+        self._follow(sizes)
+
+    def _follow(self, sizes: Iterable[int]) -> None:
         for size in sizes:
             self._ends.append(self._ends[-1] + size)
+
+    def take(self, packed: Path, sizes: Iterable[int]) -> None:
+        """Take over a file of some that are packed one behind the other."""
+        self._file.seek(self._ends[-1])
+        with packed.open("rb") as file:
+            copyfileobj(file, self._file)
+        packed.unlink()
+        self._follow(sizes)
 
     def read(self, number: int, index: int) -> Exchange:
         """One of them; ``index`` is its place in the capture."""

@@ -41,9 +41,9 @@ class Survey:
     host_groups: dict[Hosts, int] = field(default_factory=dict)
     page_groups: dict[bytes, int] = field(default_factory=dict)
     asking: Places = field(default_factory=_places)
-    """Those whose Referer has a query,"""
+    """Entries whose Referer has a query."""
     alike: Places = field(default_factory=_places)
-    """and for each of these one with the same Referer."""
+    """For each entry in ``asking`` one with the same Referer."""
     belonging: Places = field(default_factory=_places)
     """Those that belong to a login by themselves, each once."""
     crowd: Places = field(default_factory=_places)

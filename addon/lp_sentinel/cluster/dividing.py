@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.clues import read_asked
 from lp_sentinel.exchange import Exchange, header
-from lp_sentinel.landing import CALLBACK_NAMES, location_target
+from lp_sentinel.landing import CALLBACK_NAMES
+from lp_sentinel.paths import authorize_path, token_path
+from lp_sentinel.target import location_target
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import parse_parameters, sent_query
 

@@ -91,7 +91,7 @@ class _Foreman:
         except UnreadableError as error:
             return Judged(name, 0, (), (), str(error))
         except KilledWorker:
-            return Judged(name, 0, (), (), f"{name}: one worker after the other died of it")
+            return Judged(name, 0, (), (), f"{name}: several workers died while reading it")
 
     def _task(self, function: Callable[..., Any], *arguments: Any) -> _Given:
         return self._client.submit(function, *arguments, pure=False)
@@ -100,9 +100,11 @@ class _Foreman:
         try:
             return work.opened(future.result())
         except ModuleNotFoundError as error:
-            raise ClusterError(f"the workers lack the module {error.name}: they need lp-authorize, too") from error
+            raise ClusterError(
+                f"the workers lack the module {error.name}: install lp-authorize with its extra cluster on them"
+            ) from error
         except (CancelledError, CommClosedError) as error:
-            raise ClusterError("the cluster went away") from error
+            raise ClusterError("the connection to the cluster was lost") from error
 
     def _parts(self) -> list[_Given]:
         """The parts of a flow file, in order, one behind the other.

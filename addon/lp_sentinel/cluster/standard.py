@@ -33,7 +33,7 @@ class Standard:
     def unpacked(self) -> tuple[Project, Redactor]:
         """Raises ClusterError where the worker has other versions than the client."""
         if self._made_by != _versions():
-            raise ClusterError(f"the workers have {_versions()}, and here is {self._made_by}: they must be the same")
+            raise ClusterError(f"the workers run {_versions()}, but this machine runs {self._made_by}: they must match")
         return _unpacked(self._packed)
 
 

@@ -31,11 +31,11 @@ class NamedPath(click.Path):
         if value == "":
             self.fail("the name is empty", param, ctx)
         if value == "-" and not self.allow_dash:
-            self.fail("a file is needed here, no stream", param, ctx)
+            self.fail("expected a file, not a stream", param, ctx)
         return super().convert(value, param, ctx)
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """The commands. What ends one is told in a line."""
 
     def main(self, *arguments: Any, **how: Any) -> Any:

@@ -109,7 +109,7 @@ def _check_outline(text: str, path: Path) -> None:
             depth -= 1
         elif isinstance(event, yaml.DocumentStartEvent):
             documents += 1
-            problem = "a second document begins here, a file holds one" if documents > 1 else ""
+            problem = "a second document begins here; a file may hold only one" if documents > 1 else ""
         if problem:
             raise error_at(path, text, _index(text, event.start_mark), problem)
 
@@ -165,7 +165,7 @@ class _Reader:
             raise self._error(key, "merge keys (<<) are not supported, write the keys out")
         if key.value in earlier:
             first = next(k for k, _ in mapping.value if k.value == key.value)
-            problem = f"the key {quoted(key.value)} is there twice, first in line {first.start_mark.line + 1}"
+            problem = f"the key {quoted(key.value)} is defined twice, first in line {first.start_mark.line + 1}"
             raise self._error(key, problem)
         return str(key.value)
 

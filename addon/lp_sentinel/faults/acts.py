@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from mitmproxy import http
 
-from lp_sentinel.exchange import Exchange, header_values
+from lp_sentinel.exchange import REDIRECTS, Exchange, header_values
 from lp_sentinel.faults.answers import Answer, answer, did, edited_token, login_page, redirection
 from lp_sentinel.faults.landings import Known, NotPossibleError, redirect
 from lp_sentinel.faults.match import Seen
 from lp_sentinel.faults.plan import Fault
 from lp_sentinel.faults.raw_url import carried
-from lp_sentinel.landing import REDIRECTS
 from lp_sentinel.uri import resolve
 
 LOOP_LEG = "/lp-authorize-login"
@@ -131,7 +130,7 @@ def _on_answer(fault: Fault, seen: Seen, known: Known, answered: Exchange, landi
         case "token":
             edited = edited_token(do, answered.response_body or b"") if answered.status == _OK else None
             if edited is None:
-                raise NotPossibleError("it is no token answer that would be altered")
+                raise NotPossibleError("the answer is not a token answer, or would not change")
             what = [*(f"without {name}" for name in do.without), *(f"{name} set" for name in do.set)]
             return Act(", ".join(what), body=edited)
     return at_request(fault, seen, known)

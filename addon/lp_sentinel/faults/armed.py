@@ -39,7 +39,7 @@ class Armed:
         self.matched: Counter[str] = before.matched if before else Counter()
         self.injected: Counter[str] = before.injected if before else Counter()
         self.told: Counter[str] = before.told if before and self.is_dry else Counter()
-        """How often it was only told of (dry-run): that takes no number of those that were put in."""
+        """How often it was only told of (dry-run): that takes no number of those that were injected."""
         self.could_not: set[str] = set()
         """Why matching exchanges were passed by; each reason is told once."""
         self._begin()
@@ -51,24 +51,24 @@ class Armed:
 
     @property
     def counted(self) -> Counter[str]:
-        """What goes on now: how often it was put in, or told of."""
+        """What goes on now: how often it was injected, or told of."""
         return self.told if self.is_dry else self.injected
 
     def arm(self) -> None:
-        """From now on it is put in, even if its plan says otherwise or its ``times`` were over."""
+        """From now on it is injected, even if its plan says otherwise or its ``times`` were over."""
         self.is_on, self.is_dry, self.is_asked = True, False, True
         self._begin()
 
     def disarm(self) -> None:
-        """From now on it is put in no more."""
+        """From now on it is injected no more."""
         self.is_on, self.is_asked = False, True
 
     def is_turn(self, client: str, count: int) -> bool:
         """Count a match; whether it is this one's turn."""
         self.matched[client] = count
         place = count - self._matched_before[client]
-        put_in = self.counted[client] - self._counted_before[client]
-        if not is_due(self.fault, place, put_in, time.monotonic() - self._since):
+        so_far = self.counted[client] - self._counted_before[client]
+        if not is_due(self.fault, place, so_far, time.monotonic() - self._since):
             return False
         self.counted[client] += 1
         return True

@@ -22,7 +22,7 @@ def made_up(seed: int, name: str, count: int, what: str) -> str:
 
 
 def is_due(fault: Fault, count: int, injected: int, seconds: float) -> bool:
-    """Whether the ``count``-th match (from 1) gets the fault, ``injected`` of which were put in before.
+    """Whether the ``count``-th match (from 1) gets the fault, ``injected`` of which were injected before.
 
     ``seconds`` have passed since it was armed.
     """

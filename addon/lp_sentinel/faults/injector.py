@@ -63,7 +63,7 @@ class Injector:
     def __init__(
         self, plan: Plan, config: Config, redactor: Redactor, *, say: Callable[[str], None] = _logger.info
     ) -> None:
-        """``say`` gets a line for each fault that is put in."""
+        """``say`` gets a line for each fault that is injected."""
         self._redactor = redactor
         self._say = say
         self._hops = Hops(config)
@@ -88,7 +88,7 @@ class Injector:
         self._lineup.arm(name)
 
     def off(self, name: str | None = None) -> None:
-        """Put in no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
+        """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
         self._lineup.off(name)
 
     def list(self) -> tuple[Row, ...]:
@@ -113,7 +113,7 @@ class Injector:
     # Hooks
 
     async def request(self, flow: HTTPFlow) -> None:
-        """Put in what needs no real answer."""
+        """Inject what needs no real answer."""
         self._answers.pop(flow, None)  # of a flow that was sent before (client replay)
         if flow.response or flow.error or not flow.live:
             return
@@ -137,7 +137,7 @@ class Injector:
             return
         chosen, later = self._choose_at_request(flow, seen)
         if chosen:
-            await self._put_in(flow, chosen)
+            await self._inject(flow, chosen)
         if not flow.response and not flow.error:
             self._expect_answer(flow.id, _Pending(seen, later))
 
@@ -154,7 +154,7 @@ class Injector:
         chosen = self._choose_at_response(flow, pending, answered, landing)
         self._hops.landed(pending.seen, landing)
         if chosen:
-            await self._put_in(flow, chosen)
+            await self._inject(flow, chosen)
 
     def _expect_answer(self, flow: str, pending: _Pending) -> None:
         if len(self._pending) >= _MOST_PENDING:
@@ -165,17 +165,21 @@ class Injector:
     # Which fault
 
     def _choose_at_request(self, flow: HTTPFlow, seen: Seen) -> tuple[_Chosen | None, tuple[Armed, ...]]:
-        """The fault to put in now, and those that may be put in later: the order of the plan decides."""
-        chosen, later, waits = None, list[Armed](), bool(flow.request.stream)
+        """The fault to inject now, and those that may be injected later: the order of the plan decides."""
+        chosen, later = None, list[Armed]()
+        is_gone = bool(flow.request.stream)
+        is_preceded = False  # by one that matches and waits for the answer
         for armed in self._lineup.faults:
-            fault = armed.fault
+            fault, must_wait = armed.fault, is_gone or is_preceded
             if fault.at == "landing":
                 later.append(armed)
-            elif fault.at != seen.hop or not (armed.is_on or waits):
+            elif fault.at != seen.hop or not (armed.is_on or must_wait):
                 continue
-            elif waits or (fault.needs_answer and chosen is None):
+            elif must_wait:
+                later.append(armed)
+            elif fault.needs_answer and chosen is None:
                 later.append(armed)  # its filter may ask for the answer, too
-                waits = waits or self._matches(fault, seen, flow)
+                is_preceded = self._matches(fault, seen, flow)
             elif chosen is None and self._matches(fault, seen, flow):
                 chosen = self._chosen(armed, seen, None, partial(at_request, fault, seen))
         return chosen, tuple(armed for armed in later if chosen is None or armed.fault.at == "landing")
@@ -211,7 +215,7 @@ class Injector:
         except NotPossibleError as reason:
             if str(reason) not in armed.could_not and len(armed.could_not) < _MOST_REASONS:
                 armed.could_not.add(str(reason))
-                self._say(f"fault {armed.fault.name} is not put in: {printable(str(reason), _LONGEST_STORY)}")
+                self._say(f"fault {armed.fault.name} was not injected: {printable(str(reason), _LONGEST_STORY)}")
             return None
         return _Chosen(armed, act, place, seen) if armed.is_turn(seen.client, place) else None
 
@@ -228,9 +232,9 @@ class Injector:
             may_go_to=lambda host: login is not None and login.may_go_to(host, fault.redirect_targets),
         )
 
-    # Putting it in
+    # Injecting it
 
-    async def _put_in(self, flow: HTTPFlow, chosen: _Chosen) -> None:
+    async def _inject(self, flow: HTTPFlow, chosen: _Chosen) -> None:
         armed, act = chosen.armed, chosen.act
         fault, number = armed.fault, armed.counted[chosen.seen.client]
         spent = "; the real code is spent" if act.spends else ""
@@ -239,11 +243,11 @@ class Injector:
         client = printable(str(self._redactor.show(chosen.seen.client_id or "?")), _LONGEST_NAME)
         where = f"{fault.at} of client {client}"
         if armed.is_dry:
-            self._say(f"fault {fault.name} (n={number}) would be put in at {where}: {done}")
+            self._say(f"fault {fault.name} (n={number}) would be injected at {where}: {done}")
             return
-        self._say(f"fault {fault.name} (n={number}) put in at {where}: {done}")
+        self._say(f"fault {fault.name} (n={number}) injected at {where}: {done}")
         note(flow, fault, number, done)
-        self._watch.put_in(_injection(flow, chosen))
+        self._watch.note_injection(_injection(flow, chosen))
         if fault.family == "loop":
             self._loops[_client_id(chosen.seen.exchange)] = fault, number
         if act.lands_on:
@@ -259,7 +263,7 @@ class Injector:
 
 
 def _too_late(_: Known) -> Act:
-    raise NotPossibleError("the answer was streamed, so that it has gone by then")
+    raise NotPossibleError("the answer was streamed and had already been sent")
 
 
 def _client_id(exchange: Exchange) -> str | None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from lp_sentinel.authorize import endpoint_facts
-from lp_sentinel.faults.plan import Do, Target
+from lp_sentinel.faults.plan import Do, TargetParts
 from lp_sentinel.faults.raw_url import RawUrl, name_of, pair
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, endpoint_of
+from lp_sentinel.uri_facts import endpoint_facts
 
 _ERRORS = ("error", "error_description", "error_uri")
 _PROTOCOL = frozenset({*_ERRORS, "code", "state", "iss"})
@@ -167,18 +167,18 @@ def _with_state(way: str, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
     state = url.value("state") or ""
     changed = STATE_WAYS[way](state)
     if changed == state:
-        raise NotPossibleError("this state would not be altered by it")
+        raise NotPossibleError("this state would not change")
     return url.replaced("state", changed)
 
 
 # The place
 
 
-def _elsewhere(way: str | Target, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
+def _elsewhere(way: str | TargetParts, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
     endpoint = endpoint_of(url.base)
     if endpoint is None:
-        raise NotPossibleError("the redirect leads to no absolute URL")
-    if isinstance(way, Target):
+        raise NotPossibleError("the redirect does not lead to an absolute URL")
+    if isinstance(way, TargetParts):
         did.append("another target")
         return url._replace(base=_written(_merged(endpoint, way)))
     did.append(f"target {way}")
@@ -201,7 +201,7 @@ def _elsewhere(way: str | Target, url: RawUrl, known: Known, did: list[str]) -> 
     return url._replace(pieces=protocol)
 
 
-def _merged(endpoint: Endpoint, target: Target) -> Endpoint:
+def _merged(endpoint: Endpoint, target: TargetParts) -> Endpoint:
     scheme = target.scheme or endpoint.scheme
     default = endpoint.port == DEFAULT_PORTS.get(endpoint.scheme)
     port = target.port or (DEFAULT_PORTS[scheme] if default and target.scheme else endpoint.port)

@@ -26,7 +26,7 @@ class Lineup:
         self._besides: tuple[Armed, ...] = ()
         """The presets."""
         self._former: dict[str, Armed] = {}
-        """Those of earlier plans that were put in: they have a verdict, too."""
+        """Those of earlier plans that were injected: they have a verdict, too."""
         self._given = plan
         self._take(plan)
 
@@ -45,7 +45,7 @@ class Lineup:
             plan = self._files.changed()
         except (DocumentError, PlanError) as error:
             _logger.error(  # noqa: TRY400
-                "lp-authorize: the fault plan has changed and is not taken over, the old one stays: %s", error
+                "lp-authorize: the changed fault plan can't be used, the old one stays in force: %s", error
             )
             return
         if plan is not None:
@@ -65,7 +65,7 @@ class Lineup:
         names = {armed.fault.name for armed in self.faults}
         for name, armed in old.items():
             if armed.is_on and name not in names:
-                self._say(f"fault {name} is not armed any more: the plan does not have it")
+                self._say(f"fault {name} is no longer armed: it is not in the plan any more")
             if armed not in self.faults:
                 armed.is_on = False  # requests that wait for their answer still know it
 
@@ -82,7 +82,7 @@ class Lineup:
         self._say(f"fault {name} is armed (seed {armed.fault.seed})")
 
     def off(self, name: str | None = None) -> None:
-        """Put in no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
+        """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
         chosen = [armed for armed in self.faults if name in (None, armed.fault.name)]
         if name is not None and not chosen:
             raise PlanError(unknown("fault", name, [armed.fault.name for armed in self.faults]))
@@ -91,7 +91,7 @@ class Lineup:
         self._say("all faults are off" if name is None else f"fault {name} is off")
 
     def known(self) -> Iterable[Armed]:
-        """Those that were put in, or may yet be; of each name the newest."""
+        """Those that were injected, or may yet be; of each name the newest."""
         return (self._former | {armed.fault.name: armed for armed in self.faults}).values()
 
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.config import Config
-from lp_sentinel.exchange import Browser, Exchange
+from lp_sentinel.exchange import Browser, Exchange, is_refusal
 from lp_sentinel.faults.plan import Match
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.finding import Hop
-from lp_sentinel.landing import CALLBACK_NAMES, LeadsTo, leads_to, redirect_target
+from lp_sentinel.landing import CALLBACK_NAMES, LeadsTo, leads_to
 from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.paths import authorize_path, token_path
+from lp_sentinel.target import redirect_target
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, is_loopback, parse_parameters
 
 _MOST = 10_000
-_REFUSED = 400
 _NO_STEP = frozenset({"OPTIONS", "HEAD", "CONNECT"})
 
 
@@ -202,7 +202,7 @@ def outcome(answer: Exchange, landing: str | None, leads: LeadsTo | None) -> str
     """What Sentinel really answered, in the words of ``match``."""
     if answer.status is None:
         return "other"
-    if answer.status >= _REFUSED:
+    if is_refusal(answer.status):
         return "refused"
     if landing:
         return next((name for name in ("code", "error") if carried(landing, name)), "other")

@@ -1,4 +1,4 @@
-"""What a flow shows of a fault that was put into it, in mitmproxy's windows, in what is saved and to the app."""
+"""What a flow shows of a fault that was injected into it, in mitmproxy's windows, in what is saved and to the app."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEADER = "-".join(part.upper() if part == "lp" else part.title() for part in FA
 
 
 def note(flow: HTTPFlow, fault: Fault, number: int, did: str) -> None:
-    """Note that a fault was put in for the ``number``-th time, and what it did. A person's mark and comment stay."""
+    """Note that a fault was injected for the ``number``-th time, and what it did. A person's mark and comment stay."""
     flow.metadata[FAULT_KEY] = f"{_named(fault, number)}: {did}"
     put_on(flow, INJECTED, fault_story(flow))
 

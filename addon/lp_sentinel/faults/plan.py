@@ -91,7 +91,7 @@ class Times:
     """Since the fault was armed."""
 
 
-class Target(NamedTuple):
+class TargetParts(NamedTuple):
     """Parts of another place to land at."""
 
     scheme: str | None = None
@@ -118,7 +118,7 @@ class Do:
     code: str | None = None
     add: Mapping[str, str] = field(default_factory=lambda: _NONE)
     fragment: bool = False
-    target: str | Target | None = None
+    target: str | TargetParts | None = None
     redirect: int | None = None
     location: str | None = None
     status: int | None = None

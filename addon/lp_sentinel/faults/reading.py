@@ -12,7 +12,7 @@ from mitmproxy import flowfilter
 
 from lp_sentinel.documents.document import Document, DocumentError, Where, data_file, data_schema, load_document
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
-from lp_sentinel.faults.plan import HOPS, OUTCOMES, Body, Do, Expect, Fault, Match, Plan, Target, Times
+from lp_sentinel.faults.plan import HOPS, OUTCOMES, Body, Do, Expect, Fault, Match, Plan, TargetParts, Times
 from lp_sentinel.uri import host_matches, normal_host
 from lp_sentinel.wording import quoted, unknown
 
@@ -156,7 +156,7 @@ def _filter(document: Document, where: Where) -> Callable[..., bool]:
         return flowfilter.parse(document.value(where))
     except ValueError as error:
         place = getattr(error.__cause__, "loc", 0)
-        problem = f"no filter of mitmproxy's: {quoted(document.value(where))}"
+        problem = f"not a mitmproxy filter: {quoted(document.value(where))}"
         raise document.error(where, problem, offset=place) from error
 
 
@@ -182,7 +182,7 @@ def _do(document: Document, where: Where) -> Do:
         host = target.get("host")
         if host and host.startswith("*."):
             raise document.error((*where, "target", "host"), "expected one host, not a pattern")
-        entry["target"] = Target(
+        entry["target"] = TargetParts(
             target.get("scheme"), host and normal_host(host), target.get("port"), target.get("path")
         )
     if isinstance(body, dict):
@@ -205,16 +205,16 @@ def _check_do(document: Document, where: Where, fault: Fault) -> None:
     if at not in HOPS[family]:
         problem = f"{quoted(key)} makes no sense at {at}, only at {', '.join(HOPS[family])}"
     elif family == "hang" and do.given & {"delay", "jitter"}:
-        key, problem = "hang", "a hang has no delay besides"
+        key, problem = "hang", "hang and delay can't be combined"
     elif "jitter" in do.given and not do.delay:
-        key, problem = "jitter", "jitter is added to a delay, and there is none"
+        key, problem = "jitter", "jitter needs a delay to be added to"
     elif family == "answer" and do.status is None and do.error is None and do.given & _STATUS_KEYS:
         problem = "missing key 'status'"
     elif do.code == "kept" and do.error is None:
-        key, problem = "code", "a code is kept beside an error, and there is none"
+        key, problem = "code", "a code can only be kept beside an error"
     elif at == "token" and do.given & {"state", "code", "add", "fragment", "target", "redirect", "location"}:
-        problem = "a token request is answered with no redirect"
-    elif isinstance(do.target, Target) and do.target.host and fault.redirect_targets is not None:
+        problem = "a token request can't be answered with a redirect"
+    elif isinstance(do.target, TargetParts) and do.target.host and fault.redirect_targets is not None:
         problem = _outside(fault, do.target.host)
         key = "target"
     if problem:

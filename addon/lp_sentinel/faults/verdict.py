@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from lp_sentinel.authorize import token_path
 from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Browser, Exchange, elapsed
 from lp_sentinel.faults.plan import Expect, Fault
 from lp_sentinel.finding import Severity, is_at_least
 from lp_sentinel.memory import Ageing, Digest, digest
+from lp_sentinel.paths import token_path
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import Endpoint, parse_parameters
 
@@ -34,7 +34,7 @@ class FaultVerdict(NamedTuple):
     fault: str
     verdict: Ending
     injected: int
-    """How often it was put in."""
+    """How often it was injected."""
     expected: str
     seen: str
     """What the app did next; for ``never matched``, nothing."""
@@ -51,7 +51,7 @@ class FaultVerdict(NamedTuple):
     @property
     def line(self) -> str:
         """The verdict in one line of text."""
-        times = "" if self.verdict == "never matched" else f" (put in {self.injected}x)"
+        times = "" if self.verdict == "never matched" else f" (injected {self.injected}x)"
         expected = f"; expected {self.expected}" if self.expected and self.severity == "error" else ""
         return f"{self.fault}: {self.verdict}{times}{f': {self.seen}' if self.seen else ''}{expected}"
 
@@ -67,7 +67,7 @@ class FaultVerdict(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Injection:
-    """A fault that was put in, and what followed. Codes are kept as digests."""
+    """A fault that was injected, and what followed. Codes are kept as digests."""
 
     fault: Fault
     flow: str
@@ -161,6 +161,15 @@ class _Tally:
         self.seen.setdefault(judged, seen)
 
 
+class _Callback(NamedTuple):
+    """What is remembered of a journey's last callback."""
+
+    status: int | None
+    answered: float
+    """Seconds since the epoch."""
+    browser: Browser
+
+
 class _Redeems(NamedTuple):
     """What a token request says of the login whose code it redeems, in the wrong place or form, too."""
 
@@ -210,10 +219,10 @@ class Watch:
         self.limits = limits
         self._watched: deque[Injection] = deque()
         self._tallies: dict[str, _Tally] = {}
-        self._callbacks: Ageing[str, tuple[int | None, float, Browser]] = Ageing(_MOST_CALLBACKS)
-        """The last callback of each journey: status, when it was answered, and to whom."""
+        self._callbacks: Ageing[str, _Callback] = Ageing(_MOST_CALLBACKS)
+        """By journey."""
 
-    def put_in(self, injection: Injection) -> None:
+    def note_injection(self, injection: Injection) -> None:
         """Watch from now on."""
         self._watched.append(injection)
         if len(self._watched) > _MOST_WATCHED:
@@ -223,7 +232,7 @@ class Watch:
         """Take note of a judged exchange."""
         if verdict.hop == "callback" and verdict.journey:  # it may be answered before the token request is made
             answered = exchange.answered or exchange.started or 0.0
-            self._callbacks[verdict.journey] = exchange.status, answered, exchange.browser
+            self._callbacks[verdict.journey] = _Callback(exchange.status, answered, exchange.browser)
         if not self._watched:
             return
         for injection in self._watched:
@@ -244,9 +253,9 @@ class Watch:
         # The callback that a token request belongs to began before it, and may have been judged by now.
         earlier = self._callbacks.get(journey) if journey else None
         if earlier and injection.fault.at == "token":
-            injection.browser = earlier[2]
-            if earlier[1] >= injection.at:
-                injection.callbacks.append(earlier[0])
+            injection.browser = earlier.browser
+            if earlier.answered >= injection.at:
+                injection.callbacks.append(earlier.status)
 
     def _callback(self, exchange: Exchange, journey: str | None) -> None:
         answered = exchange.answered or exchange.started or 0.0

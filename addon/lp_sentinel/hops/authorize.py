@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.authorize import PathForm, read_request
+from lp_sentinel.authorize import read_request
 from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import AppFacts, BegunFacts, Facts, RenewalFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
+from lp_sentinel.history import Repetition, StateBefore
 from lp_sentinel.hops.docket import Docket, Renewal
 from lp_sentinel.hops.landing import land
 from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import PREFLIGHT
-from lp_sentinel.landing import Target, is_upgrade, read_answer
+from lp_sentinel.landing import is_upgrade, read_answer
+from lp_sentinel.paths import PathForm
 from lp_sentinel.registered import read_app, registered_endpoints
+from lp_sentinel.target import Target
 from lp_sentinel.uri import endpoint_of
 
 
@@ -90,21 +93,21 @@ def _judge_beginning(
     docket: Docket, journey: Journey, facts: dict[str, Facts | None], hop: JourneyHop, *, continued: bool
 ) -> None:
     history, at, window = docket.history, docket.at(hop.started), docket.config.limits.loop_window
-    begun, loop, landed, elsewhere = None, None, False, False
+    state = StateBefore() if continued else history.begin_state(journey)
     is_timed = hop.started is not None  # how quickly requests of no known time follow each other is not known either
-    if continued:
-        loop = history.continues(journey, at) if is_timed else None
-    else:
-        landed, elsewhere = history.begin_state(journey)
-        begun, loop = history.begin(journey, at) if is_timed else (None, None)
+    repetition = Repetition()
+    if is_timed:
+        repetition = history.note_continuation(journey, at) if continued else history.begin(journey, at)
     fact = BegunFacts(
         continued=continued,
-        state_landed_before=landed,
-        state_of_other_browser=elsewhere,
-        loop=loop,
+        state_landed_before=state.landed,
+        state_of_other_browser=state.of_other_browser,
+        loop=repetition.loop,
         loop_window=window,
     )
     docket.judgement.ask("begun", facts | {"begun": fact}, hop, journey)
     left = history.token_left(journey.browser, journey, at) if is_timed and not continued else None
     if left is not None:
-        docket.renewals.append(Renewal(at + window, begun, journey, facts | {"renewal": RenewalFacts(left)}, hop))
+        docket.renewals.append(
+            Renewal(at + window, repetition.begun, journey, facts | {"renewal": RenewalFacts(left)}, hop)
+        )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.authorize import endpoint_facts, secret
 from lp_sentinel.clues import Asked
-from lp_sentinel.exchange import Exchange, elapsed
-from lp_sentinel.facts import CallbackFacts, Facts, LateFacts, LeakFacts
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.facts import CallbackFacts, Facts
 from lp_sentinel.finding import JourneyHop
+from lp_sentinel.hops.code import issue, judge_late
 from lp_sentinel.hops.docket import Docket
-from lp_sentinel.hops.landing import issue, land
+from lp_sentinel.hops.landing import land
 from lp_sentinel.journey import Journey, Landing
-from lp_sentinel.landing import CALLBACK_NAMES, Target
+from lp_sentinel.landing import CALLBACK_NAMES
 from lp_sentinel.taken_out import is_taken_out
-from lp_sentinel.texts import Secret
-from lp_sentinel.token import Issued
-from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_parameters, parse_uri
+from lp_sentinel.target import Target
+from lp_sentinel.texts import secret
+from lp_sentinel.uri import Parameters, endpoint_of, host_matches
 
 _NOT_A_CALLBACK = frozenset({"OPTIONS", "HEAD"})
 
@@ -41,7 +41,7 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
     journey = attribution.of_callback(docket.journeys, asked, trusted, redirected_elsewhere=redirected == "elsewhere")
     is_known = redirected is not None or exchange.from_cache or exchange.hides_redirects
     explained = is_known or _is_explained(docket, asked)
-    repeats = not exchange.from_cache and history.calls_back(code)  # going back in a browser brings nobody anything
+    repeats = not exchange.from_cache and history.note_callback(code)  # going back in a browser brings nobody anything
     altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
     if journey is None:
@@ -121,40 +121,3 @@ def _altered(journey: Journey, landing: Landing, query: Parameters) -> tuple[str
         and not any(map(is_taken_out, (query.get(name), *values)))
         and not (name in landing.in_fragment and not query.has(name))
     )
-
-
-def judge_late(docket: Docket, journey: Journey, exchange: Exchange, hop: JourneyHop) -> None:
-    """Judge how long after its landing a code is used for the first time, at the callback or redeeming it."""
-    landing = journey.landing
-    if landing and landing.code and not journey.late and landing.at is not None and exchange.started is not None:
-        late = LateFacts(elapsed(landing.at, exchange.started), "token" if hop.hop == "token" else "callback")
-        journey.late = bool(docket.judgement.ask("late", {"late": late}, hop, journey))
-
-
-def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Target | None) -> None:
-    """Judge whether a request tells another origin, by its Referer, a code that landed: once for each code."""
-    if not docket.history.has_codes:
-        return
-    uri = parse_uri(referer)
-    for name, value in parse_parameters(uri.query).pairs if uri else ():
-        issued = docket.history.issued(value)
-        if uri is None or issued is None or issued.leaked or not _leaks(issued, uri.endpoint, exchange.endpoint):
-            continue
-        issued.leaked = True
-        facts = LeakFacts(
-            code=Secret(value),
-            parameter=name,
-            origin=endpoint_facts(exchange.endpoint).origin,
-            callback_origin=endpoint_facts(Endpoint(*issued.origin, "/")).origin,
-        )
-        journey = docket.journeys.get(issued.journey) if issued.journey else None
-        hop = docket.judgement.hop(exchange, "callback", redirect)
-        docket.judgement.ask("leak", {"leak": facts}, hop, journey, client_id=issued.client_id)
-
-
-def _leaks(issued: Issued, page: Endpoint, asked: Endpoint) -> bool:
-    """Whether a page that has the code in its address tells it to another origin than the callback's."""
-    scheme, host, _ = issued.origin
-    # A callback may have been sent on from http to https: what that page asks its own host for tells nothing new.
-    was_raised = (scheme, asked.scheme, asked.host) == ("http", "https", host) and asked.origin == page.origin
-    return asked.origin != issued.origin and not was_raised

@@ -1,4 +1,4 @@
-"""The end of a journey: its time is over, or the capture has ended."""
+"""The end of a journey: it had to make room, or the capture has ended."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from lp_sentinel.finding import JourneyHop
 from lp_sentinel.history import Begun, History
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.judgement import Judgement
-from lp_sentinel.landing import LeadsTo, Target, leads_to
+from lp_sentinel.landing import LeadsTo, leads_to
 from lp_sentinel.registered import registered_endpoints
+from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint
 
 

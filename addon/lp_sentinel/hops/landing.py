@@ -5,12 +5,12 @@ from __future__ import annotations
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Facts
 from lp_sentinel.finding import JourneyHop
+from lp_sentinel.hops.code import issue
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey, Landing
-from lp_sentinel.landing import CALLBACK_NAMES, Target, Via, read_landing
+from lp_sentinel.landing import CALLBACK_NAMES, Via, read_landing
 from lp_sentinel.registered import registered_endpoints
-from lp_sentinel.taken_out import known
-from lp_sentinel.token import Issued
+from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint, Parameters, form_decode, parse_parameters, parse_uri
 
 
@@ -37,8 +37,8 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         via=via,
         endpoint=target.endpoint,
         key=target.key,
-        code=carried["code"],
-        state=carried["state"],
+        code=facts.code if carried["code"] == facts.code else carried["code"],
+        state=facts.state if carried["state"] == facts.state else carried["state"],
         error=carried["error"],
         at=at,
         hop=hop,
@@ -52,26 +52,6 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
     history.expect_callback(target.endpoint, landed=True)
     for landed in dict.fromkeys((code, carried["code"])):
         issue(docket, landed, journey, target.endpoint)
-
-
-def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: Endpoint | None) -> None:
-    """Note a code that landed at ``endpoint``, and the journey in which it did."""
-    if code is None or endpoint is None:
-        return
-    issued = Issued(
-        journey=journey.id if journey else None,
-        client_id=known(journey.request.client_id) if journey and "client_id" not in journey.unsure else None,
-        redirect_uri=journey.request.redirect_uri if journey and "redirect_uri" not in journey.unsure else None,
-        origin=endpoint.origin,
-    )
-    earlier = docket.history.issued(code)
-    if earlier and earlier.journey not in (None, issued.journey):
-        # It landed in two logins: where these differ, whoever redeems it may be either.
-        if earlier.client_id != issued.client_id:
-            issued.client_id = None
-        if earlier.redirect_uri != issued.redirect_uri:
-            issued.redirect_uri = None
-    docket.history.issue(code, issued)
 
 
 def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: Endpoint | None) -> Parameters | None:

@@ -8,8 +8,8 @@ from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land
-from lp_sentinel.landing import Target
 from lp_sentinel.taken_out import known
+from lp_sentinel.target import Target
 from lp_sentinel.uri import host_matches
 
 

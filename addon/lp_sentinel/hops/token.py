@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from lp_sentinel.clues import Asked
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.hops.callback import judge_late
+from lp_sentinel.hops.code import judge_late
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey
-from lp_sentinel.landing import Target
 from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.target import Target
 from lp_sentinel.token import expires_in, read_token, read_token_request
 
 
@@ -22,7 +22,7 @@ def judge_token(
     history, code = docket.history, request.get("code")
     issued = history.issued(code)
     journey = docket.journeys.get(issued.journey) if issued and issued.journey else None
-    repeats = request.method == "POST" and history.redeems(code)
+    repeats = request.method == "POST" and history.note_redemption(code)
     hop = docket.judgement.hop(exchange, "token", redirect)
     if journey:
         docket.follow(journey, hop, asked.own)

@@ -120,6 +120,6 @@ class Blocks:
 
 
 def _has_settled(journey: JourneySummary) -> bool:
-    """Whether most likely nothing more will come that belongs into its block."""
+    """Whether most likely nothing more will come that belongs to its block."""
     called_back = any(hop.hop == "callback" for hop in journey.hops)
     return called_back or journey.outcome.partition(":")[0] in _SETTLED

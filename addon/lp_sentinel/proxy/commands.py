@@ -38,7 +38,7 @@ class Commands:
 
     @command.command("lp.report")  # type: ignore[untyped-decorator]
     def report(self, path: mitmproxy.types.Path) -> None:
-        """Write a report of what was found so far; the ending says in which format."""
+        """Write a report of what was found so far; the ending selects the format."""
         session = self._addon.active()
         try:
             spare_captures([path], captures_in_use())

@@ -50,9 +50,9 @@ class LiveSession:
         self._unexplained: set[int] = set()
         """Places of those held of which it is not known yet whether they are steps of a login."""
         self._awaited: set[str] = set()
-        """Requests under way that belong to a login, by flow id,"""
+        """Requests under way that belong to a login, by flow id."""
         self._starts: list[tuple[float, str]] = []
-        """and when they started: a heap, in which those that have ended stay until they come to its top."""
+        """When those requests started: a heap, in which those that have ended stay until they come to its top."""
         self._others = 0
 
     @property

@@ -60,7 +60,7 @@ class Page:
         if path == "/faults":
             return self._wish(flow.request) if method == "POST" else _text(405, "Only POST.", ("Allow", "POST"))
         if path not in ("/", "/journeys"):
-            return _text(404, "There is nothing here; the page is at /.")
+            return _text(404, "Not found; the page is at /.")
         if method not in ("GET", "HEAD"):
             return _text(405, "Only GET.", ("Allow", "GET, HEAD"))
         if path == "/":
@@ -134,7 +134,7 @@ class Page:
             return _text(403, "Only the page itself may do this.")
         wish = _wish_in(request)
         if wish is None or not secrets.compare_digest(str(wish.get("token")).encode(), self._token.encode()):
-            return _text(403, "This page is an old one: load it again.")
+            return _text(403, "This page is out of date: reload it.")
         try:
             if isinstance(name := wish.get("arm"), str):
                 self._addon.faults_arm(name)
@@ -142,7 +142,7 @@ class Page:
                 if injector := self._addon.injector():
                     injector.off(None if off is True else off)
             else:
-                return _text(400, "Neither arm nor off.")
+                return _text(400, "Expected arm or off.")
         except (CommandError, PlanError) as error:
             return _text(400, str(error))
         return _made(204, "application/json", "")

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.captures.parts import as_text
 from lp_sentinel.captures.stream import Kind
@@ -17,6 +16,7 @@ from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
 from lp_sentinel.marks import About, Marks
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.blocks import Blocks
 from lp_sentinel.proxy.early import Early, judge_after, judge_alone
 from lp_sentinel.proxy.legacy import Legacy

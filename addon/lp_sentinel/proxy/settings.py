@@ -33,8 +33,8 @@ class Option(NamedTuple):
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 OPTIONS = (
-    Option("lp_config", "The project's config; if empty, lp-authorize.yaml in the working directory, if it is there."),
-    Option("lp_report", "Files to write a report to; the ending says in which format.", ()),
+    Option("lp_config", "The project's config; if empty, lp-authorize.yaml in the working directory, if it exists."),
+    Option("lp_report", "Files to write a report to; the ending selects the format.", ()),
     Option("lp_faults", "Fault plans to inject: files, or presets by name.", ()),
     Option(
         "lp_fail_on",
@@ -130,14 +130,14 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
 def _simulates(options: Any) -> bool:
     is_on = _chosen(options, "lp_simulate") == "on"
     if is_on and find_spec("authlib") is None:
-        raise ValueError("lp_simulate: authlib is not installed; pip install '.[simulate]' in a checkout brings it")
+        raise ValueError("authlib is not installed: lp_simulate needs pip install '.[simulate]' in a checkout")
     return is_on
 
 
 def _page(given: str) -> str:
     host = given.strip().lower()
     if host and not _HOST.fullmatch(host):
-        raise ValueError(f"lp_page: {quoted(given)} is no host name, such as lp.authorize")
+        raise ValueError(f"lp_page: {quoted(given)} is not a host name such as lp.authorize")
     return host
 
 

@@ -67,7 +67,7 @@ def prints_here() -> bool:
 def spare_screen(reports: Iterable[str]) -> None:
     """Raise ReportError if a report would be written over the console's windows. To be asked before any is opened."""
     if STANDARD_OUTPUT in reports and not prints_here():
-        raise ReportError(f"report {STANDARD_OUTPUT}: mitmproxy has its windows on standard output: name a file")
+        raise ReportError(f"report {STANDARD_OUTPUT}: mitmproxy's windows use standard output; name a file")
 
 
 def _has_windows() -> bool:

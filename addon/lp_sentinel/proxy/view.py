@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from mitmproxy import contentviews, http
 
-from lp_sentinel.authorize import DOCUMENTED, authorize_path, token_path
+from lp_sentinel.authorize import DOCUMENTED
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.captures.parts import as_text
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
-from lp_sentinel.landing import redirect_target
 from lp_sentinel.marks import About
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.parameters import MEANINGS, Given, given, given_in_json
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.redact import Redactor, printable
+from lp_sentinel.reports.signs import SIGNS
+from lp_sentinel.reports.words import answer_of
+from lp_sentinel.target import redirect_target
 from lp_sentinel.texts import Url
 from lp_sentinel.uri import parse_parameters
 
@@ -30,7 +34,6 @@ _OFFERED, _NEVER = 0.0, -1.0
 _WIDTH = 100
 _LONGEST_VALUE = 90
 _MOST_ROWS = 60
-_SIGNS = {"error": "✗", "warning": "▲", "info": "·"}
 _ABSENT = "(absent)"
 
 
@@ -47,10 +50,11 @@ class LoginView(contentviews.Contentview):
         flow, session = metadata.flow, self._session()
         if session is None or not isinstance(flow, http.HTTPFlow):
             return _NEVER
-        path = as_text(flow.request.data.path.partition(b"?")[0])
-        if not (session.knows(flow) or authorize_path(path) or token_path(path)):
-            return _NEVER
-        return _FIRST if metadata.http_message is flow.request else _OFFERED
+        with suppress(Exception):  # as below
+            path = as_text(flow.request.data.path.partition(b"?")[0])
+            if session.knows(flow) or authorize_path(path) or token_path(path):
+                return _FIRST if metadata.http_message is flow.request else _OFFERED
+        return _NEVER
 
     def prettify(self, data: bytes, metadata: contentviews.Metadata) -> str:  # noqa: ARG002
         flow, session = metadata.flow, self._session()
@@ -99,9 +103,7 @@ def _told(session: Session, exchange: Exchange, about: About) -> Iterator[str]:
 
 
 def _head(redactor: Redactor, exchange: Exchange, about: About, journey: JourneySummary | None) -> Iterator[str]:
-    answer = "answer not known" if exchange.status is None else f"answered {exchange.status}"
-    if exchange.no_answer:
-        answer = "no answer"
+    answer = answer_of(exchange) if exchange.status is None else f"answered {exchange.status}"
     of = f" of journey {journey.journey}" if journey else ""
     counted = ", ".join(dict.fromkeys(one.rule for one in about.findings)) or "in order"
     yield f"{about.hop}{of}: {answer}; {counted}"
@@ -205,9 +207,8 @@ def _hops(journey: JourneySummary, flow: str | None) -> Iterator[str]:
     yield f"Journey {journey.journey}: {journey.outcome}{' so far' if journey.open else ''}"
     for number, hop in enumerate(journey.hops[:_MOST_ROWS], 1):
         here = ">" if hop.flow is not None and hop.flow == flow else " "
-        status = "no answer" if hop.status is None and hop.error is not None else str(hop.status or "?")
         to = f" to {hop.leads_to.partition('?')[0]}" if hop.leads_to else ""
-        line = f"{here} {number}. {hop.hop:9} {hop.method} {hop.url.partition('?')[0]}  {status}{to}"
+        line = f"{here} {number}. {hop.hop:9} {hop.method} {hop.url.partition('?')[0]}  {answer_of(hop)}{to}"
         yield line + ("  (injected)" if hop.injected else "")
 
 
@@ -215,7 +216,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     for one in findings:
         remark = f" ({one.excuse})" if one.excuse else ""
         yield ""
-        yield f"{_SIGNS[one.severity]} {one.rule} {one.name} ({one.severity}){remark}"
+        yield f"{SIGNS[one.severity]} {one.rule} {one.name} ({one.severity}){remark}"
         for label, text in (
             ("seen", one.message),
             ("expected", one.expected),

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd
 from lp_sentinel.reports.files import ReportFile
-from lp_sentinel.reports.words import NOUNS
+from lp_sentinel.reports.words import of_severity
+from lp_sentinel.shelf import Shelf
 from lp_sentinel.wording import counted
 
 
-@dataclass(slots=True)
 class CaptureResult:
-    """What was found in one capture, in the order in which it was found."""
+    """What was found in one capture, in the order in which it was found; more than fits in memory is on disk."""
 
-    capture: str | None
-    """``None`` for a session in mitmproxy."""
-    findings: list[Finding] = field(default_factory=list)
-    journeys: dict[str, JourneySummary] = field(default_factory=dict)
-    end: CaptureEnd | None = None
-    """``None`` while it goes on."""
+    def __init__(self, capture: str | None) -> None:
+        """``capture``: ``None`` for a session in mitmproxy."""
+        self.capture = capture
+        self.end: CaptureEnd | None = None
+        """``None`` while it goes on."""
+        self._findings = Shelf[Finding]()
+        self._journeys = Shelf[JourneySummary]()
+        self._places: dict[str, int] = {}
+        """Of each journey, by name."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        return self._findings
+
+    @property
+    def journeys(self) -> Sequence[JourneySummary]:
+        return self._journeys
+
+    def journey(self, name: str | None) -> JourneySummary | None:
+        """The journey of this name; ``None`` if there is none."""
+        place = self._places.get(name) if name is not None else None
+        return None if place is None else self._journeys[place]
+
+    def has_journey(self, name: str | None) -> bool:
+        return name in self._places
+
+    def add_finding(self, finding: Finding) -> None:
+        self._findings.add(finding)
+
+    def add_journey(self, journey: JourneySummary) -> None:
+        """Take a journey, once."""
+        self._places[journey.journey] = len(self._journeys)
+        self._journeys.add(journey, 1 + len(journey.hops))
 
     @property
     def name(self) -> str:
@@ -57,11 +84,11 @@ class Collected:
 
     def finding(self, finding: Finding) -> None:
         """Keep a finding."""
-        self._of(finding.capture).findings.append(finding)
+        self._of(finding.capture).add_finding(finding)
 
     def journey(self, journey: JourneySummary) -> None:
         """Keep a journey."""
-        self._of(journey.capture).journeys[journey.journey] = journey
+        self._of(journey.capture).add_journey(journey)
 
     def capture(self, end: CaptureEnd) -> None:
         """Keep how a capture ended: one without findings is in the report, too."""
@@ -88,15 +115,28 @@ def all_findings(results: Results) -> Iterator[Finding]:
         yield from result.findings
 
 
+def places_by[K](findings: Iterable[Finding], key: Callable[[Finding], K]) -> Mapping[K, Sequence[int]]:
+    """Where among all findings those stand that have the same key, by key; eight bytes for each."""
+    places: defaultdict[K, array[int]] = defaultdict(lambda: array("Q"))
+    for place, finding in enumerate(findings):
+        places[key(finding)].append(place)
+    return places
+
+
 def severity_counts(findings: Iterable[Finding]) -> dict[Severity, int]:
     """How many findings count, by severity, the worst first."""
     counts = Counter(finding.severity for finding in findings if finding.counts)
     return {severity: counts[severity] for severity in WORST_FIRST}
 
 
+def badness(finding: Finding) -> tuple[bool, int]:
+    """To sort the worst first: what counts before what does not, then by severity."""
+    return not finding.counts, WORST_FIRST.index(finding.severity)
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """What counts before what does not, then by severity, then in the order in which it was found."""
-    return sorted(findings, key=lambda one: (not one.counts, WORST_FIRST.index(one.severity)))
+    """Among those that are equally bad the order stays."""
+    return sorted(findings, key=badness)
 
 
 def overall(results: Results) -> str:
@@ -108,8 +148,12 @@ def overall(results: Results) -> str:
 
 def verdict(findings: Iterable[Finding]) -> str:
     """``2 errors, 1 warning (1 allowed)``, or ``no findings``."""
-    found = list(findings)
-    parts = [counted(count, NOUNS[severity]) for severity, count in severity_counts(found).items() if count]
-    apart = Counter(one.excuse for one in found if one.excuse)
+    counts, apart = Counter[Severity](), Counter[str]()
+    for one in findings:
+        if one.counts:
+            counts[one.severity] += 1
+        else:
+            apart[one.excuse] += 1
+    parts = [of_severity(counts[severity], severity) for severity in WORST_FIRST if counts[severity]]
     remark = ", ".join(f"{count} {why}" for why, count in sorted(apart.items()))
     return (", ".join(parts) or "no findings") + (f" ({remark})" if remark else "")

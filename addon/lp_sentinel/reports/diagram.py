@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, Severity
 from lp_sentinel.redact import printable
-from lp_sentinel.reports.words import gap
+from lp_sentinel.reports.words import answer_of, gap
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.wording import counted
 
@@ -160,14 +160,12 @@ def _x(lane: int) -> int:
 
 def _answer_text(hop: JourneyHop) -> str:
     if hop.status is None:
-        return f"no answer: {hop.error}" if hop.error is not None else ""
+        return f"{answer_of(hop)}: {hop.error}" if hop.error is not None else ""
     return f"{hop.status} → {_short(hop.leads_to)}" if hop.leads_to else str(hop.status)
 
 
 def _answer_word(hop: JourneyHop) -> str:
-    if hop.status is not None:
-        return f"answered {hop.status}"
-    return "no answer" if hop.error is not None else "the answer is not in the capture"
+    return answer_of(hop) if hop.status is None else f"answered {hop.status}"
 
 
 def _short(url: str) -> str:

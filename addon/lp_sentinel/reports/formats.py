@@ -52,7 +52,7 @@ def open_report(path: str, asked: Callable[[], Asked]) -> Report:
     ending = _LINES if path == STANDARD_OUTPUT else _ending(path)
     if ending not in FORMATS:
         known = ", ".join(FORMATS)
-        raise ReportError(f"report {visible(path)}: its ending says in which format to write: {known}")
+        raise ReportError(f"report {visible(path)}: its ending must be one of these: {known}")
     return FORMATS[ending](path, asked)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import Finding, Severity
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.collected import Results, all_findings, worst_first
+from lp_sentinel.reports.collected import Results, badness, places_by
 from lp_sentinel.reports.escaping import command, command_property, one_line
 from lp_sentinel.reports.words import where
 
@@ -25,11 +25,17 @@ def write(results: Results, _asked: Asked) -> Iterator[str]:
             yield _line("error", "capture not usable", result.capture, f"{result.name}: {one_line(problem)}")
         for fault in result.faults:
             yield _fault(fault, result.capture)
-    for finding in worst_first(all_findings(results)):
-        # What does not count is told, but must not look like a mistake.
-        kind = _COMMANDS[finding.severity] if finding.counts else "notice"
-        title = f"{finding.rule} {finding.name}" + (f" ({finding.excuse})" if finding.excuse else "")
-        yield _line(kind, title, finding.capture, _message(finding))
+    ranked = [(result.findings, places_by(result.findings, badness)) for result in results.values()]
+    for rank in sorted({rank for _, places in ranked for rank in places}):
+        for findings, places in ranked:
+            yield from (_annotation(findings[place]) for place in places.get(rank, ()))
+
+
+def _annotation(finding: Finding) -> str:
+    # What does not count is told, but must not look like a mistake.
+    kind = _COMMANDS[finding.severity] if finding.counts else "notice"
+    title = f"{finding.rule} {finding.name}" + (f" ({finding.excuse})" if finding.excuse else "")
+    return _line(kind, title, finding.capture, _message(finding))
 
 
 def _fault(fault: FaultVerdict, capture: str | None) -> str:

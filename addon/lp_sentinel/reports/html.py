@@ -6,8 +6,8 @@ import base64
 import hashlib
 import json
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,15 @@ from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
-from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, overall, severity_counts, worst_first
+from lp_sentinel.reports.collected import (
+    CaptureResult,
+    Results,
+    all_findings,
+    overall,
+    places_by,
+    severity_counts,
+    worst_first,
+)
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.version import tool_version
@@ -34,7 +42,7 @@ _MOST_OPEN = 12
 _MOST_FINDINGS = 100
 _LONGEST_VALUE = 300
 
-SIGNS: dict[Severity | str, str] = {"error": "✗", "warning": "▲", "info": "ℹ", "": "✓"}  # noqa: RUF001  (the sign for information)
+SIGNS: dict[Severity | str, str] = {"error": "✗", "warning": "▲", "info": "ℹ", "": "✓"}  # noqa: RUF001  (the sign for info)
 _FOLDER = Path(__file__).parent
 
 
@@ -71,9 +79,8 @@ class Card(NamedTuple):
 def write(results: Results, asked: Asked) -> Iterator[str]:
     """The page."""
     book = asked.project.book
-    findings = list(all_findings(results))
     cards, left_out = _cards(results, book)
-    rules = Counter((finding.rule, finding.name, finding.severity) for finding in findings)
+    rules = Counter((finding.rule, finding.name, finding.severity) for finding in all_findings(results))
     opened = [card.id for card in cards if card.worst][:_MOST_OPEN]
     stream = (
         environment()
@@ -85,7 +92,7 @@ def write(results: Results, asked: Asked) -> Iterator[str]:
             captures=list(results.values()),
             faults=[fault for result in results.values() for fault in result.faults],
             verdict=overall(results),
-            counts=severity_counts(findings),
+            counts=severity_counts(all_findings(results)),
             in_order=sum(not card.findings for card in cards),
             journeys=sum(len(result.journeys) for result in results.values()),
             rules=sorted(rules.items(), key=lambda one: (WORST_FIRST.index(one[0][2]), one[0])),
@@ -138,22 +145,32 @@ def _cards(results: Results, book: RuleBook) -> tuple[list[Card], int]:
     shown: Sequence[int] = range(len(parts))
     if len(parts) > MOST_JOURNEYS:
         # Sorting is stable: among equals the earlier ones stay.
-        shown = sorted(sorted(shown, key=lambda place: not parts[place][1])[:MOST_JOURNEYS])
-    cards = [make_card(f"j{number}", *parts[place], book) for number, place in enumerate(shown, start=1)]
+        shown = sorted(sorted(shown, key=lambda place: not parts[place].findings)[:MOST_JOURNEYS])
+    cards = [_card(f"j{number}", parts[place], book) for number, place in enumerate(shown, start=1)]
     return cards, len(parts) - len(cards)
 
 
-def _parts(result: CaptureResult) -> Iterable[tuple[JourneySummary | None, list[Finding]]]:
-    """Journeys and their findings, and last the exchanges outside any journey that something was found on."""
-    by_journey = defaultdict[str, list[Finding]](list)
-    apart = defaultdict[object, list[Finding]](list)
-    for finding in result.findings:
-        if finding.journey in result.journeys:
-            by_journey[finding.journey].append(finding)
-        else:
-            apart[finding.journey or finding.index].append(finding)
-    yield from ((journey, by_journey[name]) for name, journey in result.journeys.items())
-    yield from ((None, findings) for findings in apart.values())
+class _Part(NamedTuple):
+    """A journey, or an exchange outside any that something was found on."""
+
+    result: CaptureResult
+    journey: str | None
+    findings: Sequence[int]
+    """Their places among those of the capture."""
+
+
+def _parts(result: CaptureResult) -> Iterator[_Part]:
+    """Journeys, and last what was found outside any."""
+    by_journey = places_by(
+        result.findings, lambda one: one.journey if result.has_journey(one.journey) else (one.journey or one.index,)
+    )
+    yield from (_Part(result, one.journey, by_journey.get(one.journey, ())) for one in result.journeys)
+    yield from (_Part(result, None, places) for key, places in by_journey.items() if isinstance(key, tuple))
+
+
+def _card(name: str, part: _Part, book: RuleBook) -> Card:
+    findings = [part.result.findings[place] for place in part.findings]
+    return make_card(name, part.result.journey(part.journey), findings, book)
 
 
 def make_card(name: str, journey: JourneySummary | None, findings: Sequence[Finding], book: RuleBook) -> Card:

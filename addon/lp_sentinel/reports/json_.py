@@ -20,7 +20,7 @@ def write(results: Results, _asked: Asked) -> Iterator[str]:
     yield f'{{"version": {FORMAT},\n"tool": {_text({"name": TOOL, "version": tool_version()})}'
     yield from _list("captures", map(_capture, results.values()))
     yield from _list("findings", map(finding_record, all_findings(results)))
-    journeys = (journey for result in results.values() for journey in result.journeys.values())
+    journeys = (journey for result in results.values() for journey in result.journeys)
     yield from _list("journeys", map(journey_record, journeys))
     yield from _list("faults", (fault.as_json() for result in results.values() for fault in result.faults))
     yield f',\n"summary": {_text(_summary(results))}}}\n'
@@ -47,14 +47,17 @@ def _capture(result: CaptureResult) -> dict[str, object]:
 
 
 def _summary(results: Results) -> dict[str, object]:
-    findings = list(all_findings(results))
-    outcomes = Counter(journey.outcome for result in results.values() for journey in result.journeys.values())
+    excuses, rules = Counter[str](), Counter[str]()
+    for finding in all_findings(results):
+        excuses[finding.excuse] += 1
+        rules[finding.rule] += 1
+    outcomes = Counter(journey.outcome for result in results.values() for journey in result.journeys)
     return {
-        "findings": len(findings),
-        "counted": severity_counts(findings),
-        "allowed": sum(finding.allowed and not finding.injected for finding in findings),
-        "injected": sum(finding.injected for finding in findings),
-        "rules": dict(sorted(Counter(finding.rule for finding in findings).items())),
+        "findings": rules.total(),
+        "counted": severity_counts(all_findings(results)),
+        "allowed": excuses["allowed"],
+        "injected": excuses["injected"],
+        "rules": dict(sorted(rules.items())),
         "journeys": sum(outcomes.values()),
         "outcomes": dict(sorted(outcomes.items())),
     }

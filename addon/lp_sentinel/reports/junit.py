@@ -2,65 +2,104 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+from xml.sax.saxutils import escape, quoteattr
 
 from lp_sentinel.finding import Finding
 from lp_sentinel.reports.asked import Asked
-from lp_sentinel.reports.collected import CaptureResult, Results
+from lp_sentinel.reports.collected import CaptureResult, Results, places_by
 from lp_sentinel.reports.escaping import one_line, xml
 from lp_sentinel.reports.words import where
 from lp_sentinel.version import TOOL
 from lp_sentinel.wording import counted
 
+type _Kind = Literal["failure", "error", "skipped"]
+
+_COUNTED: Mapping[str, _Kind] = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+"""Attributes of a suite, and what they count of its cases."""
+
+
+class _Case(NamedTuple):
+    """A test case."""
+
+    name: str
+    kind: _Kind | None = None
+    """``None``: it passes."""
+    type: str = ""
+    message: str = ""
+    failing: Sequence[int] = ()
+    """Places of the findings that it fails by,"""
+    others: Sequence[int] = ()
+    """and of those that are its output."""
+    output: str = ""
+
 
 def write(results: Results, asked: Asked) -> Iterator[str]:
     """A test case fails by what fails the run; milder findings are its output. Where none counts, it is skipped."""
-    root = Element("testsuites", name=TOOL)
-    for result in results.values():
-        _suite(root, result, asked)
-    _count(root)
-    indent(root)
+    suites = [(result, list(_cases(result, asked))) for result in results.values()]
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
-    yield tostring(root, encoding="unicode") + "\n"
+    yield _tag("testsuites", name=TOOL, **_counts([case for _, cases in suites for case in cases])) + "\n"
+    for result, cases in suites:
+        yield _tag("testsuite", name=result.name, **_counts(cases)) + "\n"
+        for case in cases:
+            yield from _written(case, result)
+        yield "</testsuite>\n"
+    yield "</testsuites>\n"
 
 
-def _suite(root: Element, result: CaptureResult, asked: Asked) -> None:
-    suite = SubElement(root, "testsuite", name=xml(result.name))
-    names = {rule.id: f"{rule.id} {rule.name}" for rule in asked.rules}
-    by_rule = defaultdict[str, list[Finding]](list)
-    for finding in result.findings:
-        by_rule[finding.rule].append(finding)
-        names.setdefault(finding.rule, f"{finding.rule} {finding.name}")
+def _counts(cases: Sequence[_Case]) -> dict[str, str]:
+    kinds = Counter(case.kind for case in cases)
+    return {"tests": str(len(cases))} | {attribute: str(kinds[kind]) for attribute, kind in _COUNTED.items()}
+
+
+def _cases(result: CaptureResult, asked: Asked) -> Iterator[_Case]:
     if result.problem is not None:
-        unread = SubElement(suite, "testcase", classname=xml(result.name), name="the capture can be read")
-        SubElement(unread, "error", type="capture", message=xml(one_line(result.problem)))
+        yield _Case("the capture can be read", "error", "capture", one_line(result.problem))
+    names = {rule.id: f"{rule.id} {rule.name}" for rule in asked.rules}
+    by_rule = places_by(result.findings, lambda finding: finding.rule)
+    for rule, places in by_rule.items():
+        names.setdefault(rule, f"{rule} {result.findings[places[0]].name}")
     for rule in sorted(names):
-        case = SubElement(suite, "testcase", classname=xml(result.name), name=xml(names[rule]))
-        if by_rule[rule]:
-            _tell(case, by_rule[rule], asked)
+        yield _case(names[rule], by_rule.get(rule, ()), result.findings, asked)
     for fault in result.faults:
-        case = SubElement(suite, "testcase", classname=xml(result.name), name=xml(f"fault {fault.fault}"))
-        if asked.fault_fails(fault):
-            SubElement(case, "failure", type="fault", message=xml(one_line(fault.line)))
-        else:
-            SubElement(case, "system-out").text = xml(one_line(fault.line))
-    _count(suite)
+        name, line = f"fault {fault.fault}", one_line(fault.line)
+        yield _Case(name, "failure", "fault", line) if asked.fault_fails(fault) else _Case(name, output=line)
 
 
-def _tell(case: Element, findings: Sequence[Finding], asked: Asked) -> None:
-    failing = [finding for finding in findings if asked.fails(finding)]
+def _case(name: str, places: Sequence[int], findings: Sequence[Finding], asked: Asked) -> _Case:
+    failing, others, excuses = list[int](), list[int](), set[str]()
+    for place in places:
+        finding = findings[place]
+        (failing if asked.fails(finding) else others).append(place)
+        excuses.add(finding.excuse)
     if failing:
+        first = findings[failing[0]]
         more = f" (and {counted(len(failing) - 1, 'more finding')})" if len(failing) > 1 else ""
-        failure = SubElement(case, "failure", type=failing[0].severity)
-        failure.set("message", xml(one_line(failing[0].message) + more))
-        failure.text = xml("\n\n".join(map(_text, failing)))
-    elif not any(finding.counts for finding in findings):
-        reasons = ", ".join(sorted({finding.excuse for finding in findings}))
-        SubElement(case, "skipped", message=f"{counted(len(findings), 'finding')}, {reasons}")
-    if others := [finding for finding in findings if not asked.fails(finding)]:
-        SubElement(case, "system-out").text = xml("\n\n".join(map(_text, others)))
+        return _Case(name, "failure", first.severity, one_line(first.message) + more, failing, others)
+    if places and "" not in excuses:
+        message = f"{counted(len(places), 'finding')}, {', '.join(sorted(excuses))}"
+        return _Case(name, "skipped", message=message, others=others)
+    return _Case(name, others=others)
+
+
+def _written(case: _Case, result: CaptureResult) -> Iterator[str]:
+    yield _tag("testcase", classname=result.name, name=case.name) + "\n"
+    if case.kind:
+        yield _tag(case.kind, **({"type": case.type} if case.type else {}), message=case.message)
+        yield from _texts(case.failing, result.findings)
+        yield f"</{case.kind}>\n"
+    if case.others or case.output:
+        yield _tag("system-out") + escape(xml(case.output))
+        yield from _texts(case.others, result.findings)
+        yield "</system-out>\n"
+    yield "</testcase>\n"
+
+
+def _texts(places: Sequence[int], findings: Sequence[Finding]) -> Iterator[str]:
+    for number, place in enumerate(places):
+        yield ("\n\n" if number else "") + escape(xml(_text(findings[place])))
 
 
 def _text(finding: Finding) -> str:
@@ -73,6 +112,6 @@ def _text(finding: Finding) -> str:
     return "\n".join([*lines, *(f"{label}: {one_line(text)}" for label, text in parts if text)])
 
 
-def _count(suite: Element) -> None:
-    for attribute, path in (("tests", ""), ("failures", "/failure"), ("errors", "/error"), ("skipped", "/skipped")):
-        suite.set(attribute, str(len(suite.findall(f".//testcase{path}"))))
+def _tag(element: str, **attributes: str) -> str:
+    told = "".join(f" {name}={quoteattr(xml(value))}" for name, value in attributes.items())
+    return f"<{element}{told}>"

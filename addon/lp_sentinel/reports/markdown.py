@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lp_sentinel.faults.verdict import FaultVerdict
@@ -14,6 +14,7 @@ from lp_sentinel.reports.collected import (
     Results,
     all_findings,
     overall,
+    places_by,
     verdict,
     worst_first,
 )
@@ -57,14 +58,11 @@ def _sections(result: CaptureResult) -> Iterator[str]:
     journeys = counted(len(result.journeys), "journey")
     yield f"\n## {code(result.name)}\n\n{journeys}, {verdict(result.findings)}\n"
     if result.problem is not None:
-        yield f"\n> [!WARNING]\n> It could not be used to its end: {escaped(result.problem)}\n"
+        yield f"\n> [!WARNING]\n> It could not be read to its end: {escaped(result.problem)}\n"
     if result.faults:
         yield "\n### Injected faults\n\n" + "".join(map(_fault, result.faults))
-    by_journey = defaultdict[str | None, list[Finding]](list)
-    for finding in result.findings:
-        by_journey[finding.journey].append(finding)
-    for journey_id, findings in by_journey.items():
-        journey = result.journeys.get(journey_id) if journey_id is not None else None
+    for journey_id, places in places_by(result.findings, lambda finding: finding.journey).items():
+        journey, findings = result.journey(journey_id), [result.findings[place] for place in places]
         lines = [f"\n### {_heading(journey_id, journey)}\n\n"]
         if journey and journey.hops:
             lines += [*_hops(journey.hops, findings), "\n"]

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from lp_sentinel.finding import WORST_FIRST
 from lp_sentinel.redact import printable
+from lp_sentinel.reports.signs import STYLES
 
 if TYPE_CHECKING:
     from lp_sentinel.finding import Finding, JourneySummary, Severity
 
 _LONGEST_NAME = 120
-_STYLES: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
 
 
 class Row(NamedTuple):
@@ -59,13 +59,13 @@ def overview(rows: Iterable[Row]) -> Table:
     any_excused = any(one.excused for one in rows)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("capture", overflow="fold")
-    for title in ("exchanges", "journeys", "errors", "warnings", "infos", *(["excused"] if any_excused else [])):
+    for title in ("exchanges", "journeys", "errors", "warnings", "info", *(["excused"] if any_excused else [])):
         table.add_column(title, justify="right", no_wrap=True)
     for one in rows:
         name = Text(printable(one.capture.removeprefix(folder), _LONGEST_NAME))
         if not one.is_whole:
             name.append("  (not read to its end)", style="red")
-        counts = [_count(one.counts[severity], _STYLES[severity]) for severity in WORST_FIRST]
+        counts = [_count(one.counts[severity], STYLES[severity]) for severity in WORST_FIRST]
         excused = [_count(one.excused, "")] if any_excused else []
         table.add_row(name, str(one.exchanges), str(one.journeys), *counts, *excused)
     return table

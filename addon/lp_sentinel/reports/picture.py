@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from lp_sentinel.exchange import is_refusal
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.signs import SIGNS, STYLES
-from lp_sentinel.reports.words import gap
+from lp_sentinel.reports.words import answer_of, gap
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ LABELS = 9
 """Columns for the names of hops."""
 _LONGEST_ERROR = 60
 _MOST_HOPS = 14
-_FAILED = 400
-"""The least status of a client's or server's error."""
 
 _GOES_ON: Piece = ("│", "dim")
 _PATH = re.compile(r"((?>(?:[a-z]+://)?)[^/?#]+)/[^?#]+(/[^/?#]+)(?=$|[?#])")
@@ -68,12 +67,13 @@ def _picked(hops: Sequence[JourneyHop], broken: dict[int, Severity]) -> Iterator
 
 
 def _answer(hop: JourneyHop, width: int) -> Line:
+    said = answer_of(hop)
     if hop.status is not None:
-        said, style = str(hop.status), "red" if hop.status >= _FAILED else ""
+        style = "red" if is_refusal(hop.status) else ""
     elif hop.error is not None:
-        said, style = f"no answer: {printable(hop.error, _LONGEST_ERROR)}", "red"
+        said, style = f"{said}: {printable(hop.error, _LONGEST_ERROR)}", "red"
     else:
-        said, style = "answer not captured", "dim"
+        style = "dim"
     mark = "  injected" if hop.injected else ""
     room = width - len(said) - len(mark) - 3
     leads_to = ((" → ", "dim"), (shortened(hop.leads_to, room), "")) if hop.leads_to else ()

@@ -30,7 +30,7 @@ type Json = dict[str, object]
 
 
 def write(results: Results, asked: Asked) -> Iterator[str]:
-    """One run over all captures."""
+    """One run over all captures, one finding a line."""
     rules = asked.rules
     places = {rule.id: place for place, rule in enumerate(rules)}
     captures = [result for result in results.values() if result.capture is not None]
@@ -38,13 +38,22 @@ def write(results: Results, asked: Asked) -> Iterator[str]:
         "tool": {"driver": {"name": TOOL, "version": tool_version(), "rules": [_rule(rule) for rule in rules]}},
         "invocations": [_invocation(results) | _overrides(asked, places)],
         "artifacts": [{"location": _artifact(result.capture), "roles": ["analysisTarget"]} for result in captures],
-        "results": [found for result in results.values() for found in _results(result, places)],
         "columnKind": "unicodeCodePoints",
     }
     if faults := [fault.as_json() for result in results.values() for fault in result.faults]:
         run["properties"] = {"faults": faults}
-    yield json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=1)
-    yield "\n"
+    yield f'{{"$schema": {_text(_SCHEMA)}, "version": "2.1.0", "runs": [{{\n'
+    yield from (f"{_text(name)}: {_text(value)},\n" for name, value in run.items())
+    yield '"results": ['
+    between = "\n"
+    for found in (found for result in results.values() for found in _results(result, places)):
+        yield between + _text(found)
+        between = ",\n"
+    yield "\n]}]}\n"
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def fingerprint(finding: Finding) -> str:
@@ -93,7 +102,6 @@ def _overrides(asked: Asked, places: Mapping[str, int]) -> Json:
 
 
 def _results(result: CaptureResult, places: Mapping[str, int]) -> Iterator[Json]:
-    hops = {hop.index: hop for journey in result.journeys.values() for hop in journey.hops}
     for finding in result.findings:
         told = f"{finding.message}; expected: {finding.expected}" if finding.expected else finding.message
         found: Json = {"ruleId": finding.rule}
@@ -101,7 +109,7 @@ def _results(result: CaptureResult, places: Mapping[str, int]) -> Iterator[Json]
             found["ruleIndex"] = places[finding.rule]
         found |= {"level": _LEVELS[finding.severity], "message": {"text": _plain(told)}}
         found |= _locations(_place(finding.capture) | {"logicalLocations": _logical(finding)})
-        found |= _web(finding, hops.get(finding.index))
+        found |= _web(finding, _hop(result, finding))
         same = fingerprint(finding)
         # The second is the only one that GitHub looks at.
         found["partialFingerprints"] = {"lpAuthorize/v1": same, "primaryLocationLineHash": f"{same}:1"}
@@ -110,6 +118,11 @@ def _results(result: CaptureResult, places: Mapping[str, int]) -> Iterator[Json]
             found["suppressions"] = [{"kind": "external", "status": "accepted", "justification": why}]
         found["properties"] = _properties(finding)
         yield found
+
+
+def _hop(result: CaptureResult, finding: Finding) -> JourneyHop | None:
+    journey = result.journey(finding.journey)
+    return next((hop for hop in journey.hops if hop.index == finding.index), None) if journey else None
 
 
 def _place(capture: str | None) -> Json:

@@ -19,7 +19,7 @@ from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import Row, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
 from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
-from lp_sentinel.reports.words import NOUNS
+from lp_sentinel.reports.words import of_severity
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ class Terminal:
         for _, some in groupby(rest, key=lambda finding: finding.index):
             self.apart(list(some))
 
-    def journey(self, journey: JourneySummary, findings: Sequence[Finding], *, hops_shown: int = 0) -> bool:
-        """Print a journey's block, or what is new since ``hops_shown`` of its hops; whether there was any to print."""
+    def journey(self, journey: JourneySummary, findings: Sequence[Finding], *, hops_shown: int = 0) -> None:
+        """Print a journey's block, or what is new since ``hops_shown`` of its hops; nothing if that is hidden."""
         shown = self._worst_first(findings)
         if not shown and self._least != "info":
-            return False
+            return
         width = self._width
         hops = journey.hops[hops_shown:]
         broken = {finding.index: finding.severity for finding in reversed(shown) if finding.counts}
@@ -88,13 +88,12 @@ class Terminal:
             parts.append(Lines(picture(hops, before, broken, width)))
         parts += _details(shown)
         self._print(*parts, width=width)
-        return True
 
-    def apart(self, findings: Sequence[Finding]) -> bool:
-        """Print findings on an exchange that belongs to no journey; whether there was any to print."""
+    def apart(self, findings: Sequence[Finding]) -> None:
+        """Print findings on an exchange that does not belong to a journey; nothing if all of them are hidden."""
         shown = self._worst_first(findings)
         if not shown:
-            return False
+            return
         first = shown[0]
         header = _joined(first.hop, "no journey", _account(first.account), first.client_id, style="bold")
         width = self._width
@@ -103,7 +102,6 @@ class Terminal:
         if first.status is not None:
             what.append(f"  {first.status}")
         self._print(header, Padding(what, (0, 0, 0, 2)), *_details(shown), width=width)
-        return True
 
     def overview(self, rows: Iterable[Row]) -> None:
         """Print what several captures came to."""
@@ -202,7 +200,7 @@ def _outcomes(tally: Tally) -> Text:
 
 def _severities(rules: Counter[RuleCount]) -> Text:
     counts = {severity: sum(n for rule, n in rules.items() if rule.severity == severity) for severity in SIGNS}
-    shown = [Text(counted(n, NOUNS[severity]), style=STYLES[severity]) for severity, n in counts.items() if n]
+    shown = [Text(of_severity(n, severity), style=STYLES[severity]) for severity, n in counts.items() if n]
     return Text(" · ").join(shown)
 
 

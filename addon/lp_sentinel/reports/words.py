@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneyHop, Severity
+from lp_sentinel.wording import counted
 
-NOUNS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "information"}
-"""What a finding of each severity is called when they are counted."""
 _MINUTES = 600
 """Seconds from which on minutes tell more."""
+
+
+def of_severity(count: int, severity: Severity) -> str:
+    """``2 errors``, ``1 warning``, ``2 info``."""
+    return f"{count:,} {severity}" if severity == "info" else counted(count, severity)
 
 
 def gap(before: JourneyHop | None, hop: JourneyHop) -> str:
@@ -20,6 +23,13 @@ def gap(before: JourneyHop | None, hop: JourneyHop) -> str:
     if abs(seconds) < 1:
         return f"{seconds * 1000:+.0f} ms"
     return f"{seconds:+.1f} s" if abs(seconds) < _MINUTES else f"{seconds / 60:+.0f} min"
+
+
+def answer_of(hop: JourneyHop | Exchange) -> str:
+    """The status that a hop was answered with; in words where there is none, or where it is not known."""
+    if hop.status is not None:
+        return str(hop.status)
+    return "no answer" if hop.error is not None else "answer not captured"
 
 
 def where(finding: Finding) -> str:

@@ -120,11 +120,11 @@ class RuleBook:
     __slots__ = ("by_id", "given", "may_fire")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        """Raises ``DocumentError`` for an id that is there twice, or is spoken of and unknown."""
+        """Raises ``DocumentError`` for an id that is defined twice, or is spoken of and unknown."""
         by_id: dict[str, Rule] = {}
         for rule in rules:
             if earlier := by_id.get(rule.id):
-                raise rule.document.error((*rule.where, "id"), f"{rule.id} is there twice, first in {earlier.place}")
+                raise rule.document.error((*rule.where, "id"), f"{rule.id} is defined twice, first in {earlier.place}")
             by_id[rule.id] = rule
         for rule in by_id.values():
             _check_ids(rule, by_id)
@@ -141,7 +141,7 @@ class RuleBook:
 
 
 def load_rules(paths: Iterable[Path] = ()) -> RuleBook:
-    """The rules that come along, and those of ``paths``: files, or folders of them. Raises ``DocumentError``."""
+    """The built-in rules, and those of ``paths``: files, or folders of them. Raises ``DocumentError``."""
     return RuleBook(rule for document in rule_documents(paths) for rule in read_rules(document))
 
 

@@ -71,7 +71,7 @@ class Compiler:
         """Check ``name in expression``; from then on ``name`` is known. Returns the list that it runs through."""
         match = _EACH.fullmatch(text)
         if not match:
-            raise ExpressionError("expected a name, in, and a list: such as 'name in request.repeated'")
+            raise ExpressionError("expected NAME in LIST, such as 'name in request.repeated'")
         name, start = match[1], match.start(1)
         if name in self._facts or name in FUNCTIONS or keyword.iskeyword(name):
             raise ExpressionError(f"{quoted(name)} already means something else", start)

@@ -25,14 +25,14 @@ _OWN_FILES = "[0-9]xx-*.yaml"
 _ENDINGS = frozenset({".yaml", ".yml"})
 
 _EXAMPLES = re.compile(r"^  (good|bad):\n(?:    .*\n?|\n)+", re.MULTILINE)
-"""The examples of a rule, as the files that come along lay them out: two thirds of their text."""
+"""The examples of a rule, as the built-in files lay them out: two thirds of their text."""
 _STAND_IN = "[{exchanges: [{authorize: {}}]}]"
 
 
 def rule_documents(paths: Iterable[Path] = ()) -> Iterator[Document]:
-    """The rule files that come along, and those of ``paths``: files, or folders of them. Raises ``DocumentError``.
+    """The built-in rule files, and those of ``paths``: files, or folders of them. Raises ``DocumentError``.
 
-    Of those that come along the examples are passed over, which nobody needs to judge and our own tests have tried.
+    Of the built-in ones the examples are passed over, which nobody needs to judge and our own tests have tried.
     """
     own = {file.resolve(): file for file in own_files()}
     files = own.copy()
@@ -49,7 +49,7 @@ def with_examples(document: Document) -> Document:
 
 
 def own_files() -> list[Path]:
-    """The rule files that come along."""
+    """The built-in rule files."""
     return sorted(data_file(_SCHEMA).parent.glob(_OWN_FILES))
 
 

@@ -82,7 +82,7 @@ def constant(node: ast.Constant) -> Term:
 
 def check_equal(one: Kind, other: Kind, left: ast.expr, right: ast.expr) -> None:
     if not comparable(one, other):
-        raise ExpressionError(f"{one} is never {other}", right.col_offset)
+        raise ExpressionError(f"these can't be compared: {one} and {other}", right.col_offset)
     if one.choices and other.choices and not set(one.choices) & set(other.choices):
         is_right = isinstance(right, ast.Constant)
         wrong, known = (other, one) if is_right else (one, other)

@@ -1,4 +1,4 @@
-"""The rule files that come along, as they were read and tried when the package was built.
+"""The built-in rule files, as they were read and tried when the package was built.
 
 To read YAML and to check all that it holds takes as long as to judge hundreds of logins. A file that was edited since
 is read and checked as any other.

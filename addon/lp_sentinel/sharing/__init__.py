@@ -72,7 +72,7 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
 def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacted:
     """Write flows without their secrets: as a HAR if ``target`` ends like one, else as a flow file."""
     if target.exists():
-        raise SharingError(f"{target}: is there already")
+        raise SharingError(f"{target}: already exists")
     flows = list(flows)
     cleaner = Cleaner(config)
     for flow in map(_copy, flows):
@@ -103,13 +103,11 @@ def _copy(flow: Flow) -> Flow:
 
 def _check(source: Path, target: Path, *, may_overwrite: bool) -> None:
     if not source.is_file():
-        raise SharingError(
-            f"{source}: is no file that can be read twice" if source.exists() else f"{source}: not there"
-        )
+        raise SharingError(f"{source}: {'is not a regular file' if source.exists() else 'does not exist'}")
     if is_one_of(target, [source]):
         raise SharingError(f"{target}: {ITSELF}")
     if target.exists() and not may_overwrite:
-        raise SharingError(f"{target}: is there already (--force overwrites it)")
+        raise SharingError(f"{target}: already exists (--force overwrites it)")
 
 
 def _kind(source: Path) -> str:

@@ -16,9 +16,12 @@ from lp_sentinel.wording import visible
 @click.argument("source", metavar="IN", type=NamedPath(path_type=Path))
 @click.argument("target", metavar="OUT", type=NamedPath(path_type=Path))
 @click.option(
-    "--config", metavar="FILE", type=NamedPath(), help="What it registers is not secret; default: lp-authorize.yaml."
+    "--config",
+    metavar="FILE",
+    type=NamedPath(),
+    help="The project's config: what it registers is not treated as secret; default: lp-authorize.yaml.",
 )
-@click.option("--force", is_flag=True, help="Overwrite OUT if it is there.")
+@click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 @click.option("--quiet", is_flag=True, help="Do not say what was replaced.")
 def redact(source: Path, target: Path, config: str | None, *, force: bool, quiet: bool) -> None:
     """Write a capture without its secrets, safe to share, that gives the same findings.

@@ -7,11 +7,11 @@ import re
 from mitmproxy import connection, dns, http, tcp, udp
 from mitmproxy.flow import Flow
 
-from lp_sentinel.authorize import token_path
 from lp_sentinel.captures.content import content_of
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.captures.parts import as_text
 from lp_sentinel.exchange import Headers
+from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.cleaner import Cleaner
 
 _LARGEST = 1 << 20
@@ -35,10 +35,10 @@ def clean_flow(flow: Flow, cleaner: Cleaner) -> None:
         _clean_http(flow, cleaner)
     elif isinstance(flow, tcp.TCPFlow | udp.UDPFlow):
         flow.messages = []
-        cleaner.leave_out("flows that are no HTTP")
+        cleaner.leave_out("flows that are not HTTP")
     elif isinstance(flow, dns.DNSFlow):
         flow.response = None
-        cleaner.leave_out("flows that are no HTTP")
+        cleaner.leave_out("flows that are not HTTP")
 
 
 def _clean_connection(conn: connection.Connection, cleaner: Cleaner) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lp_sentinel.authorize import token_path
 from lp_sentinel.captures.har_types import CACHES, text_of
+from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.cleaner import Cleaner
 
 _METHOD = re.compile(r"[A-Za-z\-]{1,20}")
@@ -32,7 +32,7 @@ def clean_entry(text: bytes, cleaner: Cleaner) -> dict[str, Any]:
     """One element of ``log.entries``. Raises ValueError for what is no JSON object."""
     entry = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
     if not isinstance(entry, dict):
-        raise ValueError("it is no JSON object")  # noqa: TRY004  (the caller takes all that JSON can be wrong in alike)
+        raise ValueError("it is not a JSON object")  # noqa: TRY004  (the caller takes all that JSON can be wrong in alike)
     clean: dict[str, Any] = _Entry(cleaner).entry(entry)
     return clean
 

@@ -7,7 +7,6 @@ from functools import cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from lp_sentinel.authorize import authorize_path, token_path
 from lp_sentinel.names import (
     HARMLESS,
     KNOWN,
@@ -19,6 +18,7 @@ from lp_sentinel.names import (
     is_readable,
     joined_secrets,
 )
+from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 from lp_sentinel.uri import ENCODED_QUERY, scheme_of

@@ -37,7 +37,7 @@ def _client(registry: Registry, account: str, asked: MultiDict[str, str]) -> Ins
     if not asked.get("client_id"):
         raise InvalidRequestError("client_id is missing")
     if len(asked.getlist("client_id")) > 1:
-        raise InvalidRequestError("client_id is there more than once")
+        raise InvalidRequestError("client_id is repeated")
     client = registry.installation(account, asked["client_id"])
     if client is None:
         raise InvalidClientError("invalid application id", status_code=401)
@@ -46,7 +46,7 @@ def _client(registry: Registry, account: str, asked: MultiDict[str, str]) -> Ins
 
 def _redirect_uri(client: Installation, asked: MultiDict[str, str]) -> str:
     if len(asked.getlist("redirect_uri")) > 1:
-        raise InvalidRequestError("redirect_uri is there more than once")
+        raise InvalidRequestError("redirect_uri is repeated")
     wanted = asked.get("redirect_uri") or client.get_default_redirect_uri()
     if not wanted:
         raise InvalidRequestError("redirect_uri is missing, and the application did not register exactly one")
@@ -60,7 +60,7 @@ def _redirect_uri(client: Installation, asked: MultiDict[str, str]) -> str:
 def _problem(asked: MultiDict[str, str]) -> str | None:
     repeated = ", ".join(name for name, values in asked.lists() if len(values) > 1 and _is_plain(name))
     if any(len(values) > 1 for _, values in asked.lists()):
-        return f"there more than once: {repeated or 'a parameter'}"
+        return f"repeated: {repeated or 'a parameter'}"
     if not asked.get("v"):
         return "v is missing"
     if not is_version(asked["v"], {"1"}):
@@ -87,11 +87,11 @@ def check_token(
     if not is_version(asked.get("v", ""), versions):
         raise InvalidRequestError("v is missing or not documented")
     if any(name != "v" for name in asked):
-        raise InvalidRequestError("everything but v belongs into the body")
+        raise InvalidRequestError("everything but v belongs in the body")
     if not form:
         raise InvalidRequestError("the body must be application/x-www-form-urlencoded")
     if any(len(values) > 1 for _, values in form.lists()):
-        raise InvalidRequestError("a parameter is there more than once")
+        raise InvalidRequestError("a parameter is repeated")
 
 
 def is_version(value: str, versions: Collection[str]) -> bool:

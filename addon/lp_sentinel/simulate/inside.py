@@ -68,8 +68,8 @@ class Simulated:
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         if data.server.address and self._is_sentinel(data.server.address[0]):
-            hint = "" if ctx.options.connection_strategy == "lazy" else " (here it takes connection_strategy=lazy)"
-            data.server.error = f"lp_simulate is on: this host is not dialled{hint}"
+            hint = "" if ctx.options.connection_strategy == "lazy" else " (set connection_strategy=lazy)"
+            data.server.error = f"lp_simulate is on: this host is not contacted{hint}"
 
     async def answer(self, flow: http.HTTPFlow) -> None:
         """Answer a request that is for Sentinel and that nobody has answered yet."""

@@ -212,7 +212,7 @@ _V1: Any = flask.Request.parameter_storage_class([("v", "1.0")])
 _DETAILS = {
     400: "Problem with query parameters.",
     401: "Bad Authentication: invalid site or application id.",
-    404: "There is nothing here.",
+    404: "Not found.",
     500: "Internal server error.",
 }
 

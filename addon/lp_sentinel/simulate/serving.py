@@ -79,7 +79,7 @@ def serving(
     try:
         server.prepare()
     except OSError as error:
-        raise NotServedError(f"port {port} of {address} can't be listened on; is something else there?") from error
+        raise NotServedError(f"port {port} of {address} can't be opened; is another program using it?") from error
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:
