@@ -1,4 +1,4 @@
-"""Faults put into flows in this process: what is said of them, how often, and who waits."""
+"""Faults injected in this process: what is said of them, how often, and who waits."""
 
 from __future__ import annotations
 

@@ -274,7 +274,7 @@ def test_a_changed_plan_is_taken_over_whole_or_not_at_all(proxies: Proxies, port
     plan.write_text("faults:\n- preset: refused-400\n- preset: refused-x\n")
     time.sleep(1.1)
     assert b"access_denied; n=2" in talk(proxy.port, url)
-    assert "lp-authorize: the fault plan has changed and is not taken over, the old one stays: " in proxy.stdout
+    assert "lp-authorize: the changed fault plan can't be used, the old one stays in force: " in proxy.stdout
     assert "plan.yaml:3:11: unknown preset 'refused-x'" in proxy.stdout
     plan_file(tmp_path, {"preset": "refused-400"}, {"preset": "access_denied"})
     time.sleep(1.1)

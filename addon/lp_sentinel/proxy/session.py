@@ -59,8 +59,8 @@ class Session:
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
         self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
-        self._early = Engine(*settings.project, self.redactor) if replay != "har" else None
-        """Judges exchanges in the order in which they end, or a flow file lists them, for what is saved meanwhile."""
+        self._early = Engine(*settings.project, self.redactor) if replay == "flows" else None
+        """Judges a replayed flow file in the order in which it lists its flows, for what is saved meanwhile."""
         self._is_replay = replay is not None
         self._capture = capture
         self._refresh = refresh
@@ -111,10 +111,7 @@ class Session:
         self._current = flow
         self._marks.begin(flow)
         exchange = self.live.response(flow)
-        if not self.live.holds(exchange):
-            if self._early:
-                self._early.feed(exchange)
-        elif early := self._judge_early(exchange):
+        if self.live.holds(exchange) and (early := self._judge_early(exchange)):
             # It is saved now, and judged later: in a replay at its end, live after those that started before it.
             self._marks.mark_for_now(flow, early.hop, early.seen, early.findings)
         if self._has_judged:
