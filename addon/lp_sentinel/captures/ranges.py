@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lp_sentinel.captures.survey import Survey
     from lp_sentinel.workers import Workers
 
-RANGE = 32 << 20
+RANGE = 64 << 20
 """Bytes that are gone through at a time: no more of a file than this is in a process's memory."""
 WORTH_SHARING = 0.25
 """In seconds: ranges that take longer to go through are shared out, as to start processes takes a part of that."""
