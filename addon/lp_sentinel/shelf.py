@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, overload
 
-_KEPT = 2_000
-"""So much is kept as it is; what comes after it goes to a temporary file."""
+_KEPT = 10_000
+"""Kilobytes, about, that are kept as they are; what comes after them goes to a temporary file."""
 
 
 type _State[T] = tuple[list[T], array[int], array[int] | None, Path | None]
@@ -35,7 +35,7 @@ class Shelf[T](Sequence[T]):
         self._order: array[int] | None = None
 
     def add(self, thing: T, weight: int = 1) -> None:
-        """``weight``: as how many things it counts, one being about a kilobyte."""
+        """``weight``: how much memory it takes, in kilobytes, about."""
         if self._weight < _KEPT and len(self._ends) == 1:
             self._kept.append(thing)
             self._weight += weight
