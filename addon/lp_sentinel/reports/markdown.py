@@ -20,6 +20,7 @@ from lp_sentinel.reports.collected import (
 )
 from lp_sentinel.reports.escaping import cell, code
 from lp_sentinel.reports.escaping import markdown as escaped
+from lp_sentinel.reports.words import answer_of
 from lp_sentinel.wording import counted
 
 _ENOUGH = 900_000
@@ -90,10 +91,8 @@ def _hops(hops: Sequence[JourneyHop], findings: Sequence[Finding]) -> Iterator[s
     broken = {finding.index for finding in findings if finding.counts and finding.severity != "info"}
     for place, hop in enumerate(hops[:_MOST_HOPS], start=1):
         mark = "❌ " if hop.index in broken else ""
-        answer = "no answer" if hop.error is not None else "answer not captured"
         leads = f" → {code(hop.leads_to)}" if hop.leads_to else ""
-        answer = f"{hop.status}{leads}" if hop.status is not None else answer
-        yield f"{place}. {mark}**{hop.hop}** {code(f'{hop.method} {hop.url}')} — {answer}\n"
+        yield f"{place}. {mark}**{hop.hop}** {code(f'{hop.method} {hop.url}')} — {answer_of(hop)}{leads}\n"
     if len(hops) > _MOST_HOPS:
         yield f"\n… {counted(len(hops) - _MOST_HOPS, 'hop')} more\n"
 
