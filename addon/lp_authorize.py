@@ -3,10 +3,18 @@
 import sys
 
 # mitmproxy reloads this script when it changes, but would go on with the modules that it has imported.
-left = getattr(sys.modules.get("lp_sentinel.proxy.legacy"), "LEFT", ())
+legacy = sys.modules.get("lp_sentinel.proxy.legacy")
 for name in [name for name in sys.modules if name.partition(".")[0] == "lp_sentinel"]:
     del sys.modules[name]
 
-from lp_sentinel.mitm import Addon  # noqa: E402
+try:
+    from lp_sentinel.mitm import Addon
+except BaseException:
+    if legacy:  # for the next time: it may be mended by then
+        sys.modules[legacy.__name__] = legacy
+    raise
 
+left = getattr(legacy, "LEFT", ())
+if legacy and (now := sys.modules.get(legacy.__name__)):
+    now.LEFT[:] = left  # until this addon ends: something behind this line may fail
 addons = [Addon(*left)]

@@ -144,3 +144,28 @@ def test_nothing_that_was_found_is_lost_when_the_script_is_reloaded(proxies: Pro
     assert len(whole["faults"]) == 2
     assert "3 journeys" in said
     assert "never matched" not in said
+
+
+def test_a_reload_that_fails_loses_nothing(proxies: Proxies, tmp_path: Path) -> None:
+    script, lines = tmp_path / "lp_authorize.py", tmp_path / "lines.jsonl"
+    right = SCRIPT.read_text("utf-8")
+    script.write_text(right)
+    options: Options = {"lp_report": ["-", lines], "lp_show": "none", "flow_detail": "0", "termlog_verbosity": "warn"}
+    with serving(plain) as port:
+        proxy = proxies("-s", script, options=options)
+        talk(proxy.port, plain_authorize(port, "one"))
+        for text, told in (
+            (right + "\nraise RuntimeError('not ready')\n", "not ready"),
+            (right.replace("lp_sentinel.mitm", "lp_sentinel.missing"), "lp_sentinel.missing"),
+            (right, "loaded anew"),
+        ):
+            time.sleep(1.1)
+            script.write_text(text)
+            proxy.wait_for(told)
+        talk(proxy.port, plain_authorize(port, "two"))
+        said = proxy.stop().stdout
+    findings, journeys = read_report(lines)
+    assert [one["journey"] for one in journeys] == ["j1", "j2"]
+    assert findings
+    printed = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert [one["journey"] for one in printed if "outcome" in one] == ["j1", "j2"]

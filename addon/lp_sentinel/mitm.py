@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -40,6 +41,7 @@ from lp_sentinel.proxy.started import (
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
+from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
 
@@ -57,9 +59,9 @@ class Addon:
 
     name = "lp-authorize"
 
-    def __init__(self, earlier: Legacy | None = None) -> None:
+    def __init__(self, earlier: bytes | None = None) -> None:
         """``earlier``: what is left of the addon that was here before the script was reloaded."""
-        self._earlier = earlier
+        self._earlier: Legacy | None = pickle.loads(earlier) if earlier else None  # noqa: S301  (of this process)
         self._is_start = False
         """Whether mitmproxy starts with it: later a mistake must not end what is running."""
         self._settings: Settings | None = None
@@ -78,7 +80,7 @@ class Addon:
         self._may_answer = False
         """Whether there is more to do with a request than to note it, even if it is not for the live page."""
         self._recent: Recent | None = None
-        self._page = Page(self)
+        self._page = Page(self, self._earlier.page_token if self._earlier else None)
         self._page_host: str | None = None
         self._view = LoginView(lambda: self._session)
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
@@ -156,7 +158,8 @@ class Addon:
         else:
             self._session = self._begin(settings, reports.values())
             if self._earlier:
-                self._go_on_from(self._session, self._earlier)
+                files = [report for path, report in reports.items() if path != STANDARD_OUTPUT]
+                self._go_on_from(self._session, self._earlier, files)
         for path in self._reports.keys() - reports.keys():
             self._failures.guard(self._reports[path].close)
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
@@ -180,15 +183,15 @@ class Addon:
             capture=batch_capture(),
             refresh=self._refresh,
             observe=self._observe,
-            faults=self._verdicts,
+            faults=self.verdicts,
             guard=self._failures.guard,
         )
         self._recent = Recent(settings.project.book, session.journey)
         self._sieve = session.live.sieve
         return session
 
-    def _go_on_from(self, session: Session, earlier: Legacy) -> None:
-        self._failures.guard(partial(session.go_on_from, earlier))
+    def _go_on_from(self, session: Session, earlier: Legacy, files: Iterable[Report]) -> None:
+        self._failures.guard(partial(session.go_on_from, earlier, files))
         if self._recent:
             self._failures.guard(partial(self._recent.take_on, earlier.findings, earlier.journeys))
         _logger.warning("lp-authorize: %s", _RELOADED)
@@ -202,7 +205,8 @@ class Addon:
                 elif self._injector:
                     self._injector.off(name)
 
-    def _verdicts(self) -> tuple[FaultVerdict, ...]:
+    def verdicts(self) -> tuple[FaultVerdict, ...]:
+        """How the app took what was injected, before a reload of the script, too."""
         now = self._injector.verdicts() if self._injector else ()
         before = self._earlier.faults if self._earlier else ()
         matched = {one.fault for one in before}
@@ -220,7 +224,9 @@ class Addon:
             self._refuse_names(problem)
         if self._settings and self._settings.fail_on and (batch_capture() or ctx.options.client_replay):
             addons = ctx.master.addons
-            if addons.get(_LastWord.name) is None:  # type: ignore[no-untyped-call]
+            if last := addons.get(_LastWord.name):  # type: ignore[no-untyped-call]
+                last.has_failed = self.has_failed  # the script was reloaded
+            else:
                 addons.add(_LastWord(self.has_failed))  # type: ignore[no-untyped-call]
         self._wait()
 
@@ -244,7 +250,7 @@ class Addon:
             self._failures.guard(session.summarize)
         for report in self._reports.values():
             self._failures.guard(report.close)
-        LEFT[:] = self._legacy(session)
+        LEFT[:] = map(pickle.dumps, self._legacy(session))
         self._has_failed = bool(session and self._settings and session.fails(self._settings.fail_on))
         self._replayed.close()
         self._reports, self._settings, self._injector, self._recent = {}, None, None, None
@@ -252,8 +258,9 @@ class Addon:
     def _legacy(self, session: Session | None) -> list[Legacy]:
         if session is None:
             return [self._earlier] if self._earlier else []
-        faults = tuple(one for one in self._verdicts() if one.injected)
-        return [session.legacy()._replace(faults=faults, asked=self._injector.asked() if self._injector else ())]
+        faults = tuple(one for one in self.verdicts() if one.injected)
+        asked = self._injector.asked() if self._injector else ()
+        return [session.legacy()._replace(faults=faults, asked=asked, page_token=self._page.token)]
 
     def has_failed(self) -> bool:
         """Whether the run, now over, is to end with status 1."""
@@ -291,9 +298,9 @@ class Addon:
     async def _received(self, flow: http.HTTPFlow) -> None:
         """Let those answer a request that may: the page, a fault, the simulator."""
         if self.is_page(flow):
-            await self._page.answer(flow)
             if self._session:
-                self._session.live.leave_out()
+                self._session.live.leave_out()  # before it waits: by then the script may have been reloaded
+            await self._page.answer(flow)
             return
         self._sieve.begin(flow)
         if self._injector:
@@ -311,7 +318,8 @@ class Addon:
 
     async def _altered(self, injector: Injector, flow: http.HTTPFlow) -> None:
         await self._injected(injector.response(flow))
-        self._ended(flow)
+        # It may have waited, and the script been reloaded: then another has taken this one's place.
+        (ctx.master.addons.get(self.name) or self)._ended(flow)  # type: ignore[no-untyped-call]  # noqa: SLF001
 
     async def _injected(self, act: Awaitable[None]) -> None:
         try:
@@ -401,10 +409,10 @@ class _LastWord:
     name = "lp-authorize-exit"
 
     def __init__(self, has_failed: Callable[[], bool]) -> None:
-        self._has_failed = has_failed
+        self.has_failed = has_failed
 
     def done(self) -> None:
-        if self._has_failed():
+        if self.has_failed():
             sys.exit(1)
 
 

@@ -170,6 +170,9 @@ class _Callback(NamedTuple):
     browser: Browser
 
 
+_OTHER_GRANTS = ("refresh_token", "client_credentials")
+
+
 class _Redeems(NamedTuple):
     """What a token request says of the login whose code it redeems, in the wrong place or form, too."""
 
@@ -198,8 +201,8 @@ def _read(exchange: Exchange) -> _Redeems:
         account=account[0] if account else None,
         client_id=client_id,
         code=code,
-        is_other=request.method == "OPTIONS" or get("grant_type") == "refresh_token",
-        is_unread=not code and (request.form is None or client_id is None),
+        is_other=request.method == "OPTIONS" or get("grant_type") in _OTHER_GRANTS,
+        is_unread=client_id is None or (not code and request.form is None),
     )
 
 

@@ -22,7 +22,12 @@ class Legacy(NamedTuple):
     faults: tuple[FaultVerdict, ...] = ()
     asked: tuple[tuple[str, bool], ...] = ()
     """Faults that somebody has armed or turned off, by name."""
+    page_token: str | None = None
+    """The live page's: one that is open goes on."""
 
 
-LEFT: list[Legacy] = []
-"""The legacy of the last addon that has ended, if one has. The script reads it before it drops this module."""
+LEFT: list[bytes] = []
+"""The legacy of the last addon that has ended, if one has: pickled, as its classes will be loaded anew.
+
+The script reads it before it drops this module.
+"""

@@ -35,9 +35,9 @@ _logger = logging.getLogger(__name__)
 class Page:
     """Answers on the page's own host, whatever else goes on."""
 
-    def __init__(self, addon: Addon) -> None:
+    def __init__(self, addon: Addon, token: str | None = None) -> None:
         self._addon = addon
-        self._token = secrets.token_urlsafe(16)
+        self.token = token or secrets.token_urlsafe(16)
         """Whoever wants to arm a fault must have read the page: other sites can't."""
         self._faults: tuple[object, ...] = ()
         self._faults_version = 0
@@ -80,7 +80,7 @@ class Page:
                 **self._fault_state()._asdict(),
                 cards=list(recent.cards().values()),
                 after=self._after(recent),
-                token=self._token,
+                token=self.token,
                 most=MOST,
                 version=tool_version(),
                 live_style=Markup(_own().style),  # noqa: S704  (our own)
@@ -96,8 +96,8 @@ class Page:
             if time.monotonic() >= end or not flow.client_conn.connected:
                 return _made(204, "application/json", "")
             await asyncio.sleep(_TICK)
-        if recent is None:
-            return _text(503, "lp-authorize is not configured.")
+        if recent is None:  # the script is reloaded: the page asks again
+            return _made(204, "application/json", "")
         recent.draw()
         told = recent.told()
         parts = environment().get_template("live_parts.html.j2").make_module({"version": tool_version()})
@@ -122,7 +122,7 @@ class Page:
 
     def _fault_state(self) -> _Faults:
         injector = self._addon.injector()
-        verdicts = {one.fault: one for one in injector.verdicts()} if injector else {}
+        verdicts = {one.fault: one for one in self._addon.verdicts()}
         return _Faults(injector.list() if injector else (), verdicts, sorted(preset_index()))
 
     # Faults
@@ -133,7 +133,7 @@ class Page:
         if request.headers.get("origin") != f"{request.scheme}://{request.host}{port}":
             return _text(403, "Only the page itself may do this.")
         wish = _wish_in(request)
-        if wish is None or not secrets.compare_digest(str(wish.get("token")).encode(), self._token.encode()):
+        if wish is None or not secrets.compare_digest(str(wish.get("token")).encode(), self.token.encode()):
             return _text(403, "This page is out of date: reload it.")
         try:
             if isinstance(name := wish.get("arm"), str):

@@ -67,9 +67,16 @@ class Recent:
 
     def take_on(self, findings: Sequence[Finding], journeys: Sequence[JourneySummary]) -> None:
         """Note what another session has come to."""
-        for journey in journeys[-MOST:]:
-            self._of(journey.journey, journey.journey)
-        self.take(Verdict(None, None, tuple(findings), tuple(journeys)))
+        began = {journey.journey: journey.exchanges[:1] for journey in journeys}
+        for finding in findings:
+            if finding.journey is None:
+                began.setdefault(f"exchange {finding.index}", (finding.index,))
+        shown = sorted(began, key=began.__getitem__)[-MOST:]
+        for key in shown:
+            self._of(key, None if key.startswith("exchange ") else key)
+        self.left_out |= len(began) > MOST
+        told = tuple(one for one in findings if (one.journey or f"exchange {one.index}") in self._entries)
+        self.take(Verdict(None, None, told, tuple(journeys)))
 
     def _of(self, key: str, journey: str | None) -> _Entry:
         if (entry := self._entries.get(key)) is None:

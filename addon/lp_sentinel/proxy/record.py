@@ -49,11 +49,15 @@ class Record:
         return tuple(journey for name in self._journeys if (journey := self._closed.get(name)))
 
     def by_flow(self, flows: Collection[str]) -> Mapping[str, Sequence[Finding]]:
-        """The findings on flows with these ids, by id."""
+        """The findings on flows with these ids, by id; of one that was sent again, those of the last time."""
         found: dict[str, list[Finding]] = {}
         for finding in self._findings:
             if finding.flow is not None and finding.flow in flows:
-                found.setdefault(finding.flow, []).append(finding)
+                known = found.setdefault(finding.flow, [])
+                if known and known[0].index < finding.index:
+                    known.clear()
+                if not known or known[0].index == finding.index:
+                    known.append(finding)
         return found
 
     def write(self, report: Report, now: Callable[[str], JourneySummary | None] | None) -> None:

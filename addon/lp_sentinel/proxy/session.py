@@ -92,13 +92,16 @@ class Session:
         output = sys.stderr if STANDARD_OUTPUT in settings.reports else sys.stdout
         self._screen = Terminal(output, least=settings.show) if settings.show else None
 
-    def go_on_from(self, earlier: Legacy) -> None:
-        """Take on what was found by a session that has ended in this one's favour."""
+    def go_on_from(self, earlier: Legacy, files: Iterable[Report]) -> None:
+        """Take on what was found by a session that has ended in this one's favour.
+
+        ``files`` are the reports that have been emptied: what went to standard output stands there.
+        """
         self._engine.begun = earlier.begun
         self.live.go_on_from(earlier.ended, earlier.others)
         for journey in earlier.journeys:
             self.record.see(journey.journey)
-        self._report(earlier.findings, earlier.journeys)
+        self._report(earlier.findings, earlier.journeys, files)
 
     def legacy(self) -> Legacy:
         """What another session may go on from, once this one is closed."""
@@ -236,8 +239,14 @@ class Session:
         for report in self._reports:
             self._guard(partial(report.capture, end))
 
-    def _report(self, findings: Sequence[Finding], journeys: Sequence[JourneySummary]) -> None:
-        takers: tuple[Report | Tally | Record, ...] = (self._tally, self.record, *self._reports)
+    def _report(
+        self,
+        findings: Sequence[Finding],
+        journeys: Sequence[JourneySummary],
+        reports: Iterable[Report] | None = None,
+    ) -> None:
+        takers: tuple[Report | Tally | Record, ...]
+        takers = (self._tally, self.record, *(self._reports if reports is None else reports))
         for taker in takers:
             self._guard(partial(_hand_to, taker, findings, journeys))
 
