@@ -227,7 +227,7 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, ends_by: si
     time.sleep(0.3)
     process.send_signal(ends_by)
     process.wait(timeout=20)
-    assert process.returncode == (130 if ends_by is signal.SIGINT else -ends_by)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(ends_by, -ends_by)
     waits_until = time.monotonic() + 20
     while any(Path(f"/proc/{child}/task").exists() for child in children):
         assert time.monotonic() < waits_until
@@ -236,3 +236,24 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, ends_by: si
 
 def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_in_temporary_folders(signal_: signal.Signals, tmp_path: Path) -> None:
+    """What processes leave for each other there has codes in it."""
+    folder, capture = tmp_path / "temporary", tmp_path / "a.flow"
+    folder.mkdir()
+    archive.write(capture, 90_000_000, worst=True)
+    process = subprocess.Popen(
+        [LP_AUTHORIZE, "check", capture, "--jobs", "2", "--quiet"],
+        env=os.environ | {"TMPDIR": str(folder)},
+    )
+    while not list(folder.glob("lp-authorize-*/*")) and process.poll() is None:
+        time.sleep(0.005)
+    assert process.poll() is None
+    process.send_signal(signal_)
+    assert process.wait(20) == (128 + signal_ if signal_ == signal.SIGTERM else -signal_)
+    deadline = time.monotonic() + 20
+    while list(folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(folder.iterdir()) == []

@@ -25,7 +25,7 @@ from lp_sentinel.taken_out import NOT_RECORDED, is_taken_out
         ("[sanitized]", True),
         (None, False),
         ("", False),
-        ("**", True),
+        ("**", False),
         ("██", True),
         ("*", False),
         ("█", False),

@@ -36,6 +36,7 @@ BODY = "grant_type=authorization_code&code=SplxlOBeZQQYbYS6WxSbIA&redirect_uri=h
         (f"my-app:{SECRET}", None),
         (base64.b64encode("my-äpp:s3crét".encode()).decode(), ("my-äpp", ":", "s3crét")),
         (base64.b64encode("my-äpp:s3crét".encode("latin-1")).decode(), None),
+        (base64.b64encode("my-app:s3crét".encode("latin-1")).decode(), ("my-app", ":", "s3cr\udce9t")),
         (base64.b64encode(b"my-app:\x00").decode(), None),
     ],
 )

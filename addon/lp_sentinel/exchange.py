@@ -31,7 +31,6 @@ RESPONSE_HEADERS = frozenset({"location", FAULT_HEADER})
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses at which browsers follow a ``Location``."""
-_SUCCESSES = range(200, 300)
 _LEAST_REFUSAL = 400
 
 _SUBRESOURCES = frozenset({"style", "script", "image", "font", "audio", "video", "track", "manifest"})
@@ -108,7 +107,7 @@ class Exchange(Struct, frozen=True, gc=False):
     @property
     def served_status(self) -> int | None:
         """The status that the server answered with; ``None``, too, where it may be another's or the browser's own."""
-        is_others = self.is_last_answer and self.status in _SUCCESSES
+        is_others = self.is_last_answer and self.status not in REDIRECTS
         return None if self.from_cache or is_others else self.status
 
     @property

@@ -9,7 +9,7 @@ _LEFT = re.compile(
     rf"(?i)[\[<(_*]{{0,4}} ?(?:[\w.\-]{{1,40}} ){{0,2}}(?:{_DONE}) ?[\])>_*]{{0,4}}"
     # In brackets it may name the kind of what stood there, or say it in words that alone could be anything.
     rf"|[\[<](?:[\w.\-/:+;= ]{{0,80}}[ :_])?(?:{_DONE}|hidden|scrubbed)(?:[ :_][\w.\-]{{1,40}})?[\]>]"
-    r"|(?-i:REDACTED_[A-Z_]{1,40})|[*•●█]{2,}"
+    r"|(?-i:REDACTED_[A-Z_]{1,40})|[•●█]{2,}|[*•●█]{3,}"
 )
 _LAST, _FIRST = frozenset("])>dD_*•●█"), "REDACTED_"
 """How one of these ends, or begins: it is asked of every code and state, and few are like that."""

@@ -21,8 +21,10 @@ from lp_sentinel.uri import Parameters, parse_parameters
 _OK = 200
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _BY_BASIC = ("client_id", "client_secret")
-_NOT_IN_BASIC = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 """Neither a user nor a password has these (RFC 7617 section 2): what is decoded to them was no base64 of the two."""
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""Bytes that are not UTF-8: a password may have them, but no client id has."""
 _IN_URL = ("client_secret", "code", "refresh_token")
 _NEEDED = {"refresh_token": ("refresh_token", "client_id", "client_secret")}
 _NEEDED_TO_REDEEM = ("code", "client_id", "client_secret")
@@ -76,7 +78,8 @@ def read_token_request(exchange: Exchange) -> TokenRequest:
 def _basic(authorization: str | None) -> Mapping[str, str | None]:
     """Client id and secret of HTTP Basic, each form-decoded (RFC 6749 section 2.3.1); ``None`` if unreadable."""
     scheme, _, value = (authorization or "").partition(" ")
-    if scheme.lower() != "basic" and not is_taken_out(authorization):
+    is_left_out = is_taken_out(authorization) or scheme.strip("*") != scheme  # two stars are enough for some tools
+    if scheme.lower() != "basic" and not is_left_out:
         return {}
     credentials = basic_credentials(value) if value else None
     if credentials is None:
@@ -93,7 +96,10 @@ def basic_credentials(value: str) -> tuple[str, str, str] | None:
     a hash of it, in hex digits, which are base64 by their look.
     """
     text = _decoded(value)
-    return text.partition(":") if text is not None and ":" in text and not _NOT_IN_BASIC.search(text) else None
+    if text is None or _CONTROL.search(text):
+        return None
+    user, colon, password = text.partition(":")
+    return (user, colon, password) if colon and not _NO_TEXT.search(user) else None
 
 
 def basic_alone(value: str) -> str | None:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event, Thread, Timer
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ class Workers:
 
             if self._others is None:
                 self._others = frozenset(active_children())
-            self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=(self._begin, self._arguments))
+            begin = (self.folder, self._begin, self._arguments)
+            self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=begin)
         with _telling_of_death():
-            return self._pool.submit(task, *arguments)
+            return self._pool.submit(_done, task, *arguments)
 
     def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
         """The results in the order of the tasks; no more tasks are begun than are soon asked for.
@@ -125,17 +127,40 @@ def _telling_of_death() -> Iterator[None]:
         raise WorkerError(message) from error
 
 
-def _work(begin: Callable[..., object], arguments: tuple[object, ...]) -> None:
-    # Ctrl-C is for whoever waits for the results.
+def _work(folder: Path, begin: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    # Ctrl-C is for whoever waits for the results, and so is a request to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, _leave)
+    Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     begin(*arguments)
 
 
-def _end_with_parent() -> None:
-    """Outlive nobody: a parent that was killed tells its children nothing."""
+_SENDING = 0.5
+"""Seconds in which a result has long been sent."""
+_at_work = Event()
+"""Whether this process is in the middle of a task."""
+
+
+def _done[R](task: Callable[..., R], *arguments: object) -> R:
+    _at_work.set()
+    try:
+        return task(*arguments)
+    finally:
+        _at_work.clear()
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """End, but not while a result is sent: whoever reads it would wait for the rest for ever."""
+    if _at_work.is_set():
+        os._exit(1)
+    Timer(_SENDING, os._exit, (1,)).start()
+
+
+def _end_with_parent(folder: Path) -> None:
+    """Outlive nobody, and leave no file: a parent that was killed tells its children nothing."""
     import multiprocessing  # noqa: PLC0415  (likewise)
 
     if parent := multiprocessing.parent_process():
         parent.join()
+        rmtree(folder, ignore_errors=True)
         os._exit(1)

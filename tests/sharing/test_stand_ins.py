@@ -197,3 +197,18 @@ def test_a_secret_in_a_path(begin: str, secret: str) -> None:
     assert shown.startswith(begin)
     assert secret not in shown
     assert "hunt3r2" not in shown
+
+
+@pytest.mark.parametrize(
+    "left", ["[state redacted]", "[state hidden]", "REDACTED_STATE", "***", "[HAR_SANITIZER:REMOVED]"]
+)
+def test_what_another_tool_left_stays(left: str) -> None:
+    assert stood_in(left) == [left]
+
+
+@pytest.mark.parametrize(
+    "left",
+    ["[masked hunter2hunter2SECRETab12]", "<a/hunter2hunter2SECRETab12:redacted>", "hunter2hunter2SECRETab12 removed"],
+)
+def test_what_another_tool_left_of_a_secret_does_not(left: str) -> None:
+    assert "hunter2" not in stood_in(left)[0]

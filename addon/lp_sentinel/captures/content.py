@@ -14,20 +14,20 @@ from lp_sentinel.captures.zstd import unpacker
 if TYPE_CHECKING:
     from mitmproxy.http import Message
 
-_GZIP, _ZLIB, _DEFLATE = 31, 15, -15
+_GZIP, _ZLIB, _DEFLATE = 47, 15, -15
 """What stands around the compressed bytes, as zlib's ``wbits``."""
 _LARGEST_WINDOW = 8 << 20
 """Bytes that RFC 9659 allows Content-Encoding: zstd to look back."""
 
 
 def content_of(message: Message, largest: int) -> bytes | None:
-    """The decoded body; ``None`` if it is not there, is longer than ``largest``, or can't be decoded to its end."""
+    """The decoded body; ``None`` if it is not there, is longer than ``largest``, or can't be decoded."""
     raw = message.raw_content
     if raw is None or len(raw) > largest:
         return None
     names = message.headers.get("content-encoding", "").lower().split(",")
     for name in reversed([name.strip() for name in names]):
-        if raw and name not in ("", "identity"):
+        if raw and name not in ("", "identity", "none"):
             decode = _DECODERS.get(name)
             raw = _bounded(decode, raw, largest) if decode else None
             if raw is None:
@@ -49,8 +49,9 @@ def _inflated(raw: bytes, most: int, around: int) -> bytes | None:
     return content if stream.eof else None
 
 
-def _gzip(raw: bytes, most: int) -> bytes | None:
-    return _inflated(raw, most, _GZIP)
+def _gzip(raw: bytes, most: int) -> bytes:
+    # Some servers call zlib's format gzip, and some end without the checksum: mitmproxy, too, takes what there is.
+    return zlib.decompressobj(_GZIP).decompress(raw, most)
 
 
 def _deflate(raw: bytes, most: int) -> bytes | None:
@@ -78,6 +79,7 @@ _DECODERS: dict[str, Callable[[bytes, int], bytes | None]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,
+    "deflateraw": _deflate,
     "br": _brotli,
     "zstd": _zstd,
 }

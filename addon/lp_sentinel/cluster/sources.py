@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from lp_sentinel.captures import STANDARD_INPUT, find_captures, is_file
 from lp_sentinel.captures.gather import HEAD_SIZE, holds_flows
@@ -24,6 +25,11 @@ _AT_A_TIME = 16
 """Files of a folder of which the beginning is read, to see whether they are captures."""
 _GLOB = re.compile(r"[*?\[]")
 _FOLDERS_AND_MORE = re.compile(r"(?<=/)[^/]*\*\*[^/]*")
+
+
+def _located(url: str) -> tuple[AbstractFileSystem, str]:
+    # To fsspec "::" chains URLs, in the name of a file here, too.
+    return url_to_fs(url) if "://" in url else (LocalFileSystem(), url)
 
 
 class Source(NamedTuple):
@@ -56,14 +62,14 @@ class Source(NamedTuple):
         """Some of its bytes, at the same time where the storage can do that. Raises UnreadableError."""
         begins, ends = map(list, zip(*ranges, strict=True))
         with self._telling():
-            filesystem, path = url_to_fs(self.url)
+            filesystem, path = _located(self.url)
             pieces: list[bytes] = filesystem.cat_ranges([path] * len(begins), begins, ends, on_error="raise")
             return pieces
 
     def looked_at(self) -> tuple[int, bool]:
         """Its size in bytes, and whether it is a flow file that can be read in ranges. Raises UnreadableError."""
         with self._telling():
-            filesystem, path = url_to_fs(self.url)
+            filesystem, path = _located(self.url)
             about = filesystem.info(path)
             if about["type"] == "directory":
                 raise UnreadableError(f"{self.name}: no captures in this folder")
@@ -74,7 +80,7 @@ class Source(NamedTuple):
     def opened(self) -> Iterator[Readable]:
         """The file, to be read from its begin to its end. Raises UnreadableError."""
         with self._telling():
-            filesystem, path = url_to_fs(self.url)
+            filesystem, path = _located(self.url)
             with filesystem.open(path, "rb") as file:
                 yield _Named(file, self.name)
 

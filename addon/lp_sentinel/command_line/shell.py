@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -16,6 +19,9 @@ FAILED = 1
 UNUSABLE = 2
 INTERRUPTED = 130
 """By Ctrl-C: what a shell says of a program that this signal has ended."""
+
+_SIGNALLED = 128
+"""What a shell adds to a signal's number for the status of a program that it has ended."""
 
 _ELSEWHERE = {"redact": "lp_sentinel.sharing.command"}
 """Commands in modules that take long to load: they are when they are called, or listed."""
@@ -40,6 +46,8 @@ class CommandGroup(click.Group):
 
     def main(self, *arguments: Any, **how: Any) -> Any:
         """Whatever is printed, by click too: it may be to a disk that is full."""
+        # Who asks a program to end (a CI job's time is over) wants nothing left behind.
+        signal.signal(signal.SIGTERM, partial(_end, os.getpid()))
         try:
             return super().main(*arguments, **how)
         except OSError as error:
@@ -71,6 +79,12 @@ class CommandGroup(click.Group):
             command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
+
+
+def _end(process: int, number: int, _frame: object) -> NoReturn:
+    if os.getpid() != process:  # one that was forked from it has nothing to clean up
+        os._exit(_SIGNALLED + number)
+    sys.exit(_SIGNALLED + number)
 
 
 def unusable(message: str) -> NoReturn:

@@ -35,6 +35,7 @@ From there on 80 characters are nothing that a terminal acts on, and have no let
 _MANY = 80
 _TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)} | {ord("+"): ord(" ")}
 _WORD = re.compile(r"[0-9A-Za-z_\-\x80-\U0010ffff]+")
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 _SHORTEST_TOKEN, _SHORTEST_NUMBER, _SHORTEST_MIXED, _LONGEST_WORD = 8, 10, 20, 32
 _FEWEST_DIGITS = 2
 
@@ -88,7 +89,7 @@ class StandIns:
 
     def _note(self, plain: str, weight: Weight, *, is_state: bool) -> None:
         key = folded(plain)
-        if is_taken_out(plain):  # by another tool: it is no secret any more, and must go on looking like that
+        if _is_left(plain) or _is_left(plain.replace("+", " ")):
             self._always.add(key)
             return
         if is_state:
@@ -240,6 +241,11 @@ class StandIns:
 def folded(text: str) -> str:
     """What is left of a text when ASCII letter case, and whether a space is written as ``+``, do not matter."""
     return text.translate(_TO_LOWER)
+
+
+def _is_left(text: str) -> bool:
+    """Whether another tool left this in place of a secret, and nothing of that: it must go on looking like that."""
+    return is_taken_out(text) and not any(map(looks_like_token, _BETWEEN_WORDS.split(text)))
 
 
 def looks_like_token(text: str) -> bool:
