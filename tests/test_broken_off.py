@@ -238,7 +238,7 @@ def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
 
 
-@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_in_temporary_folders(signal_: signal.Signals, tmp_path: Path) -> None:
     """What processes leave for each other there has codes in it."""
     folder, capture = tmp_path / "temporary", tmp_path / "a.flow"
