@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import NoReturn
@@ -23,6 +22,7 @@ from lp_sentinel.faults.notes import forget
 from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
+from lp_sentinel.proxy.last_word import have_last_word
 from lp_sentinel.proxy.legacy import LEFT, Legacy
 from lp_sentinel.proxy.page import Page
 from lp_sentinel.proxy.recent import Recent
@@ -223,11 +223,7 @@ class Addon:
         if problem := unknown_options(ctx.options):
             self._refuse_names(problem)
         if self._settings and self._settings.fail_on and (batch_capture() or ctx.options.client_replay):
-            addons = ctx.master.addons
-            if last := addons.get(_LastWord.name):  # type: ignore[no-untyped-call]
-                last.has_failed = self.has_failed  # the script was reloaded
-            else:
-                addons.add(_LastWord(self.has_failed))  # type: ignore[no-untyped-call]
+            have_last_word(self.has_failed)
         self._wait()
 
     def _refuse_names(self, problem: str) -> None:
@@ -401,19 +397,6 @@ class Addon:
         """Inject no more faults."""
         if self._injector:
             self._injector.off()
-
-
-class _LastWord:
-    """Ends the process with status 1, after every other addon has had its ``done``."""
-
-    name = "lp-authorize-exit"
-
-    def __init__(self, has_failed: Callable[[], bool]) -> None:
-        self.has_failed = has_failed
-
-    def done(self) -> None:
-        if self.has_failed():
-            sys.exit(1)
 
 
 def _armed(settings: Settings, redactor: Redactor) -> Injector:
