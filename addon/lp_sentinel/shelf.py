@@ -41,10 +41,11 @@ class Shelf[T](Sequence[T]):
             self._weight += weight
             return
         if self._file is None:
+            # It is closed when nobody has the shelf any more.
             if self._shared:
-                self._file = tempfile.NamedTemporaryFile(dir=self._shared, delete=False)  # noqa: SIM115  (see below)
+                self._file = tempfile.NamedTemporaryFile(dir=self._shared, delete=False)  # noqa: SIM115
             else:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed when nobody has the shelf any more)
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115
             weakref.finalize(self, self._file.close)
         self._file.seek(self._ends[-1])
         size: int = self._file.write(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))
