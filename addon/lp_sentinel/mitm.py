@@ -6,7 +6,6 @@ import asyncio
 import logging
 import pickle
 from collections.abc import Awaitable, Iterable
-from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 from weakref import WeakSet
@@ -17,13 +16,14 @@ from mitmproxy.addonmanager import Loader
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.faults import FaultVerdict, Injector, PlanError
+from lp_sentinel.faults import Injector
 from lp_sentinel.faults.notes import forget
 from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
 from lp_sentinel.proxy.last_word import have_last_word
 from lp_sentinel.proxy.legacy import LEFT, Legacy
+from lp_sentinel.proxy.live_faults import LiveFaults
 from lp_sentinel.proxy.page import Page
 from lp_sentinel.proxy.recent import Recent
 from lp_sentinel.proxy.replayed import Replayed
@@ -39,7 +39,6 @@ from lp_sentinel.proxy.started import (
     spare_screen,
 )
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
-from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.sieve import Sieve
@@ -70,15 +69,14 @@ class Addon:
         """Options were refused: mitmproxy is about to put the earlier ones back, which are those in force."""
         self._session: Session | None = None
         self._reports: dict[str, Report] = {}
-        self._injector: Injector | None = None
-        """``None``: no fault has been armed yet, by lp_faults, by command or on the live page."""
+        self.faults = LiveFaults(self._earlier)
         self._timer: asyncio.TimerHandle | None = None
         self._sieve = Sieve(Config())
         """The session's, once there is one."""
         self._sockets: WeakSet[http.HTTPFlow] = WeakSet()
         """Open WebSockets that have nothing to do with a login."""
         self._may_answer = False
-        """Whether there is more to do with a request than to note it, even if it is not for the live page."""
+        """Whether there may be more to do with a request than to note it, faults and the live page apart."""
         self._recent: Recent | None = None
         self._page = Page(self, self._earlier.page_token if self._earlier else None)
         self._page_host: str | None = None
@@ -147,7 +145,6 @@ class Addon:
                 _logger.warning("lp-authorize: %s", note)
         if self._settings and not self._settings.redact and settings.redact:
             _logger.warning("lp-authorize: %s", _UNMASKED)
-        is_first = self._session is None
         if self._session and self._recent:
             for path in reports.keys() - self._reports.keys():
                 self._failures.guard(partial(self._session.write, reports[path], is_whole=False))
@@ -163,17 +160,9 @@ class Addon:
         for path in self._reports.keys() - reports.keys():
             self._failures.guard(self._reports[path].close)
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
-        self._arm(settings)
-        if self._earlier and is_first:
-            self._arm_again(self._earlier)
+        self.faults.take_over(settings, self._session.redactor)
         self._simulated.switch(on=settings.simulate)
-        self._may_answer = settings.simulate or self._injector is not None or is_replay()
-
-    def _arm(self, settings: Settings) -> None:
-        if self._injector:
-            self._injector.take_over(settings.plan, settings.project.config)
-        elif settings.plan.sources and self._session:
-            self._injector = _armed(settings, self._session.redactor)
+        self._may_answer = settings.simulate or is_replay()
 
     def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
         session = Session(
@@ -183,7 +172,7 @@ class Addon:
             capture=batch_capture(),
             refresh=self._refresh,
             observe=self._observe,
-            faults=self.verdicts,
+            faults=self.faults.verdicts,
             guard=self._failures.guard,
         )
         self._recent = Recent(settings.project.book, session.journey)
@@ -195,22 +184,6 @@ class Addon:
         if self._recent:
             self._failures.guard(partial(self._recent.take_on, earlier.findings, earlier.journeys))
         _logger.warning("lp-authorize: %s", _RELOADED)
-
-    def _arm_again(self, earlier: Legacy) -> None:
-        for name, is_on in earlier.asked:
-            # The plan may not have it any more.
-            with suppress(exceptions.CommandError, PlanError):
-                if is_on:
-                    self.faults_arm(name)
-                elif self._injector:
-                    self._injector.off(name)
-
-    def verdicts(self) -> tuple[FaultVerdict, ...]:
-        """How the app took what was injected, before a reload of the script, too."""
-        now = self._injector.verdicts() if self._injector else ()
-        before = self._earlier.faults if self._earlier else ()
-        matched = {one.fault for one in before}
-        return (*before, *(one for one in now if one.injected or one.fault not in matched))
 
     def _refresh(self, flows: list[http.HTTPFlow]) -> None:
         ctx.master.addons.trigger(hooks.UpdateHook(flows))
@@ -249,22 +222,17 @@ class Addon:
         LEFT[:] = map(pickle.dumps, self._legacy(session))
         self._has_failed = bool(session and self._settings and session.fails(self._settings.fail_on))
         self._replayed.close()
-        self._reports, self._settings, self._injector, self._recent = {}, None, None, None
+        self._reports, self._settings, self._recent, self.faults = {}, None, None, LiveFaults()
 
     def _legacy(self, session: Session | None) -> list[Legacy]:
         if session is None:
             return [self._earlier] if self._earlier else []
-        faults = tuple(one for one in self.verdicts() if one.injected)
-        asked = self._injector.asked() if self._injector else ()
-        return [session.legacy()._replace(faults=faults, asked=asked, page_token=self._page.token)]
+        faults = tuple(one for one in self.faults.verdicts() if one.injected)
+        return [session.legacy()._replace(faults=faults, asked=self.faults.asked(), page_token=self._page.token)]
 
     def has_failed(self) -> bool:
         """Whether the run, now over, is to end with status 1."""
         return self._has_failed
-
-    def injector(self) -> Injector | None:
-        """The faults that are armed, if any ever were."""
-        return self._injector
 
     def recent(self) -> Recent | None:
         """What the live page shows."""
@@ -277,8 +245,7 @@ class Addon:
     def _observe(self, exchange: Exchange, verdict: Verdict) -> None:
         if self._recent:
             self._recent.take(verdict)
-        if self._injector:
-            self._injector.observe(exchange, verdict)
+        self.faults.observe(exchange, verdict)
 
     # Traffic: each flow passes here, so what is not needed is not done
 
@@ -286,7 +253,7 @@ class Addon:
         """Gives something to await only where there is: a delay holds up its own flow and no other."""
         if flow.metadata and flow.live:
             forget(flow)  # it is sent again (client replay), and still has the note of its first time
-        if self._may_answer or flow.request.data.host == self._page_host:
+        if self._may_answer or self.faults.injector or flow.request.data.host == self._page_host:
             return self._received(flow)
         self._sieve.begin(flow)
         return None
@@ -299,16 +266,16 @@ class Addon:
             await self._page.answer(flow)
             return
         self._sieve.begin(flow)
-        if self._injector:
-            await self._injected(self._injector.request(flow))
+        if self.faults.injector:
+            await self._injected(self.faults.injector.request(flow))
         if not (flow.response or flow.error or flow.live):
             self._ended(flow)  # it was loaded, and nothing else will come
         elif self._settings and self._settings.simulate:
             await self._simulated.answer(flow)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        if self._injector:
-            return self._altered(self._injector, flow)
+        if self.faults.injector:
+            return self._altered(self.faults.injector, flow)
         self._ended(flow)
         return None
 
@@ -381,29 +348,6 @@ class Addon:
         if self._session is None:
             raise exceptions.CommandError("lp-authorize is not configured")
         return self._session
-
-    def faults_arm(self, name: str) -> None:
-        """Arm a fault of the plan, or a preset. Raises CommandError."""
-        session = self.active()
-        if self._injector is None and self._settings:
-            self._injector, self._may_answer = _armed(self._settings, session.redactor), True
-        try:
-            if self._injector:
-                self._injector.arm(name)
-        except PlanError as error:
-            raise exceptions.CommandError(str(error)) from error
-
-    def faults_off(self) -> None:
-        """Inject no more faults."""
-        if self._injector:
-            self._injector.off()
-
-
-def _armed(settings: Settings, redactor: Redactor) -> Injector:
-    def say(line: str) -> None:
-        _logger.info("lp-authorize: %s", line)
-
-    return Injector(settings.plan, settings.project.config, redactor, say=say)
 
 
 def _abandon(reports: Iterable[Report]) -> None:

@@ -11,7 +11,7 @@ import mitmproxy.types
 from mitmproxy import command, exceptions, flow, http
 
 from lp_sentinel.explain import explain, find_rule
-from lp_sentinel.faults import preset_index
+from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.proxy.started import captures_in_use, spare_screen
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, spare_captures, spare_lines
@@ -69,28 +69,29 @@ class Commands:
     @command.command("lp.faults.list")  # type: ignore[untyped-decorator]
     def faults_list(self) -> Sequence[str]:
         """The faults of the plan: where, whether they are armed, how often they were injected."""
-        injector = self._addon.injector()
-        rows = injector.list() if injector else ()
+        rows = self._addon.faults.list()
         told = [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
         return told or ["no faults: nothing is changed"]
 
     @command.command("lp.faults.names")  # type: ignore[untyped-decorator]
     def faults_names(self) -> Sequence[str]:
         """The faults of the plan and the presets, by name."""
-        injector = self._addon.injector()
-        of_plan = [row.name for row in injector.list()] if injector else []
+        of_plan = [row.name for row in self._addon.faults.list()]
         return list(dict.fromkeys([*of_plan, *sorted(preset_index())]))
 
     @command.command("lp.faults.arm")  # type: ignore[untyped-decorator]
     @command.argument("name", type=Suggested("lp.faults.names"))  # type: ignore[untyped-decorator,no-untyped-call]
     def faults_arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset."""
-        self._addon.faults_arm(name)
+        try:
+            self._addon.faults.arm(name)
+        except PlanError as error:
+            raise exceptions.CommandError(str(error)) from error
 
     @command.command("lp.faults.off")  # type: ignore[untyped-decorator]
     def faults_off(self) -> None:
         """Inject no more faults."""
-        self._addon.faults_off()
+        self._addon.faults.off()
 
     @command.command("lp.redact")  # type: ignore[untyped-decorator]
     def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:

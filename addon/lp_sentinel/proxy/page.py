@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 from mitmproxy import http
-from mitmproxy.exceptions import CommandError
 
 from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.proxy.recent import MOST
@@ -121,9 +120,9 @@ class Page:
         return f"{recent.epoch}.{recent.version}.{self._faults_version}"
 
     def _fault_state(self) -> _Faults:
-        injector = self._addon.injector()
-        verdicts = {one.fault: one for one in self._addon.verdicts()}
-        return _Faults(injector.list() if injector else (), verdicts, sorted(preset_index()))
+        faults = self._addon.faults
+        verdicts = {one.fault: one for one in faults.verdicts()}
+        return _Faults(faults.list(), verdicts, sorted(preset_index()))
 
     # Faults
 
@@ -137,13 +136,12 @@ class Page:
             return _text(403, "This page is out of date: reload it.")
         try:
             if isinstance(name := wish.get("arm"), str):
-                self._addon.faults_arm(name)
+                self._addon.faults.arm(name)
             elif (off := wish.get("off")) is True or isinstance(off, str):
-                if injector := self._addon.injector():
-                    injector.off(None if off is True else off)
+                self._addon.faults.off(None if off is True else off)
             else:
                 return _text(400, "Expected arm or off.")
-        except (CommandError, PlanError) as error:
+        except PlanError as error:
             return _text(400, str(error))
         return _made(204, "application/json", "")
 

@@ -1,0 +1,88 @@
+"""The faults in mitmproxy: none, until lp_faults, a command or the live page arms one."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+from lp_sentinel.engine import Verdict
+from lp_sentinel.exchange import Exchange
+from lp_sentinel.faults import FaultVerdict, Injector, PlanError
+from lp_sentinel.faults.armed import Row
+from lp_sentinel.proxy.legacy import Legacy
+from lp_sentinel.proxy.settings import Settings
+from lp_sentinel.redact import Redactor
+
+_logger = logging.getLogger(__name__)
+
+
+class LiveFaults:
+    """What people and settings ask of an injector, whether there is one yet or not."""
+
+    def __init__(self, earlier: Legacy | None = None) -> None:
+        """``earlier``: from before a reload of the script; its faults are armed again."""
+        self._earlier = earlier
+        self._settings: Settings | None = None
+        self._redactor: Redactor | None = None
+        self.injector: Injector | None = None
+        """``None``: no fault was ever armed, so no flow needs to be shown to it."""
+
+    def take_over(self, settings: Settings, redactor: Redactor) -> None:
+        """Go on with other settings, or begin with the first."""
+        is_first = self._settings is None
+        self._settings, self._redactor = settings, redactor
+        if self.injector:
+            self.injector.take_over(settings.plan, settings.project.config)
+        elif settings.plan.sources:
+            self.injector = _injector(settings, redactor)
+        if is_first and self._earlier:
+            self._arm_again(self._earlier)
+
+    def _arm_again(self, earlier: Legacy) -> None:
+        for name, is_on in earlier.asked:
+            # The plan may not have it any more.
+            with suppress(PlanError):
+                if is_on:
+                    self.arm(name)
+                else:
+                    self.off(name)
+
+    def arm(self, name: str) -> None:
+        """Arm a fault of the plan, or a preset. Raises PlanError."""
+        if self._settings is None or self._redactor is None:
+            raise PlanError("lp-authorize is not configured")
+        if self.injector is None:
+            self.injector = _injector(self._settings, self._redactor)
+        self.injector.arm(name)
+
+    def off(self, name: str | None = None) -> None:
+        """Inject no more faults; with a name, that one no more. Raises PlanError for one that there is not."""
+        if self.injector:
+            self.injector.off(name)
+
+    def list(self) -> tuple[Row, ...]:
+        """Every fault of the plan, and every preset that was armed besides."""
+        return self.injector.list() if self.injector else ()
+
+    def asked(self) -> tuple[tuple[str, bool], ...]:
+        """The faults that somebody has armed (true) or turned off, whatever the plan says."""
+        return self.injector.asked() if self.injector else ()
+
+    def verdicts(self) -> tuple[FaultVerdict, ...]:
+        """How the app took what was injected, before a reload of the script, too."""
+        now = self.injector.verdicts() if self.injector else ()
+        before = self._earlier.faults if self._earlier else ()
+        matched = {one.fault for one in before}
+        return (*before, *(one for one in now if one.injected or one.fault not in matched))
+
+    def observe(self, exchange: Exchange, verdict: Verdict) -> None:
+        """An exchange has been judged: it may be what an app did next."""
+        if self.injector:
+            self.injector.observe(exchange, verdict)
+
+
+def _injector(settings: Settings, redactor: Redactor) -> Injector:
+    def say(line: str) -> None:
+        _logger.info("lp-authorize: %s", line)
+
+    return Injector(settings.plan, settings.project.config, redactor, say=say)
