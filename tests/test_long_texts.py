@@ -76,6 +76,19 @@ def test_a_request_while_one_browser_has_very_many_logins_under_way(target: str)
     assert took(waiting(4_000)) < 24 * took(waiting(100))
 
 
+def test_logins_with_one_state_that_one_browser_leaves_open() -> None:
+    """As a load test does it: the next one takes no longer, however many there were."""
+
+    def begun(count: int) -> Callable[[], object]:
+        judging = engine()
+        authorize, page, *_ = Login(1, BROWSER).steps()
+        for number in range(count):
+            judging.feed((page if number % 2 else authorize).at(number, 1.79e9 + number))
+        return lambda: [judging.feed(step.at(count, 1.79e9 + count)) for step in (authorize, page) * 20]
+
+    assert took(begun(4_000)) < 8 * took(begun(400))
+
+
 def test_characters_that_browsers_encode() -> None:
     assert took(lambda: sent_query("é'" * 100_000)) < 24 * took(lambda: sent_query("é'" * 12_500)) + 0.01
 

@@ -24,7 +24,7 @@ from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
 
-_MOST_WAITING = 200
+_FEW = 200
 """Of more logins of one browser that wait, the older ones were given up, unless something tells of them."""
 
 
@@ -43,7 +43,7 @@ def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
     """
     same_agent = [
         journey
-        for journey in journeys.with_state(asked.own.query.get("state"))
+        for journey in journeys.with_state(asked.own.query.get("state"), asked.browser)
         if journey.waits and journey.browser[1] == asked.browser[1]
     ]
     awaiting = [j for j in (*journeys.waiting_in(asked.browser), *same_agent) if j.awaited.get(asked.own.key)]
@@ -51,18 +51,18 @@ def continued_by(journeys: Journeys, asked: Asked) -> Journey | None:
 
 
 def _waiting_for(journeys: Journeys, asked: Asked, lead: Lead | None = None) -> Collection[Journey]:
-    """The waiting journeys of a browser: of very many the newest, and those of which the request tells.
+    """The waiting journeys of a browser: of very many the newest, and the newest of which the request tells.
 
     It follows their chain, leads to their app (or is a callback there), or has a parameter of their pages.
     """
     waiting = journeys.waiting_in(asked.browser)
-    if len(waiting) <= _MOST_WAITING:
+    if len(waiting) <= _FEW:
         return waiting
-    older, newest = waiting[:-_MOST_WAITING], waiting[-_MOST_WAITING:]
+    newest, older = waiting[:_FEW], waiting[_FEW:]
     apps, carried = lead.apps if lead else (asked.own.endpoint,), frozenset(map(hash, asked.own.query.pairs))
-    chained = [journey for journey in older if follows(journey, asked)]
-    told = (j for j in reversed(older) if not (j.app_endpoints.isdisjoint(apps) and j.carried.isdisjoint(carried)))
-    return {journey.id: journey for journey in (*newest, *chained, *islice(told, _MOST_WAITING))}.values()
+    chained = (journey for journey in older if follows(journey, asked))
+    told = (j for j in older if not (j.app_endpoints.isdisjoint(apps) and j.carried.isdisjoint(carried)))
+    return dict.fromkeys((*newest, *islice(chained, _FEW), *islice(told, _FEW)))
 
 
 def of_hop(
@@ -87,7 +87,7 @@ def of_hop(
     mine = _waiting_for(journeys, asked, lead)
     chained = [journey for journey in mine if follows(journey, asked)]
     states = {asked.own.query.get("state"), redirect.query.get("state") if redirect else None}
-    stated = [journey for state in states for journey in journeys.with_state(state)]
+    stated = [journey for state in states for journey in journeys.with_state(state, asked.browser)]
     waiting = [
         journey
         for journey in stated
@@ -150,14 +150,14 @@ def _in_chain(
     chained: list[Journey], mine: Collection[Journey], asked: Asked, lead: Lead, redirect: Target | None
 ) -> list[Journey]:
     """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
-    others = [journey for journey in mine if journey not in chained and lead.is_for(journey)]
-    certain = [journey for journey in chained if not follows_by_guess(journey, asked)]
+    own = set(chained)
+    others = [journey for journey in mine if journey not in own and lead.is_for(journey)]
     return _narrowed(
         [*chained, *others],
         lead.is_for,
-        lambda journey: journey in certain,
+        lambda journey: journey in own and not follows_by_guess(journey, asked),
         lambda journey: (lead.hands_out or lead.request is not None) and both_stateless(journey, redirect),
-        lambda journey: journey in chained,
+        lambda journey: journey in own,
         lead.may_be_asked_by,
     )
 
@@ -267,7 +267,7 @@ def _awaiting_its_state(
 ) -> list[Journey]:
     """Journeys that were begun with the request's state, and have not landed."""
     own = asked.own
-    awaiting = [journey for journey in journeys.with_state(state) if journey.landing is None]
+    awaiting = [journey for journey in journeys.with_state(state, asked.browser) if journey.landing is None]
     # Another browser's state, which is not for the app that is called back, while a login of this one waits for that.
     if waiting and all(j.browser != asked.browser and own.endpoint not in j.app_endpoints for j in awaiting):
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 from msgspec import Struct, field
@@ -29,6 +30,10 @@ _MOST_PLACES = 2_000
 """Places where a login was, and places that it was sent to: so many of each are remembered."""
 _MOST_CARRIED = 100
 """Parameters of one such place that are remembered."""
+_MOST_ALIKE = 200
+"""Logins with one state, and of one browser, that are told by it: of more it tells nothing."""
+_MOST_WAITING = 2_000
+"""Logins of one browser that are told by anything but their state: whoever has more under way is a load test."""
 
 
 class Landing(Struct):
@@ -55,7 +60,7 @@ class Landing(Struct):
         return any((self.code, self.state, self.error))
 
 
-class Journey(Struct, kw_only=True):
+class Journey(Struct, kw_only=True, eq=False):
     """One login under way: small records only, no flow."""
 
     number: int
@@ -280,9 +285,15 @@ class Journeys:
             if not index[key]:
                 del index[key]
 
-    def with_state(self, state: str | None) -> Collection[Journey]:
-        """Journeys that were begun with this state."""
-        return self._by_state.get(state, {}).values() if state and not is_taken_out(state) else ()
+    def with_state(self, state: str | None, browser: Browser) -> Collection[Journey]:
+        """Journeys that were begun with this state: of very many the newest, and the newest of this browser."""
+        if not state or is_taken_out(state):
+            return ()
+        alike = self._by_state.get(state, {})
+        if len(alike) <= _MOST_ALIKE:
+            return alike.values()
+        own = [name for name in islice(reversed(self._by_browser.get(browser, {})), _MOST_ALIKE) if name in alike]
+        return [alike[name] for name in dict.fromkeys((*islice(reversed(alike), _MOST_ALIKE), *own))]
 
     def landed_with(self, name: Literal["code", "state"], value: str | None) -> Collection[Journey]:
         """Journeys that this code or state landed in."""
@@ -293,8 +304,8 @@ class Journeys:
         return self._by_landed.get(("location", key), {}).values()
 
     def waiting_in(self, browser: Browser) -> Sequence[Journey]:
-        """Journeys of this browser that wait for a landing, in the order in which they began."""
-        return [*self._by_browser.get(browser, {}).values()]
+        """Journeys of this browser that wait for a landing, the newest first; of very many the newest."""
+        return [*islice(reversed(self._by_browser.get(browser, {}).values()), _MOST_WAITING)]
 
     def due_at(self, browser: Browser, host: HostPort) -> Collection[Journey]:
         """Journeys of this browser that landed by Location and wait for their callback request at this host."""
