@@ -196,9 +196,12 @@ def of_callback(
     stateless = [journey for journey in waiting if both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, asked, among_others=bool(waiting))):
         return _newest(due)
+    # A login leads anywhere if neither its request nor a registration says where.
+    likely = waiting or [j for j in mine if not j.app_endpoints and may_come_from(j, asked, login_hosts)]
     return _newest(
         _narrowed(
-            chained or waiting,
+            likely,
+            lambda journey: follows(journey, asked),
             lambda journey: both_stateless(journey, own),
             lambda journey: endpoint_of(journey.request.redirect_uri) == own.endpoint,
         )
