@@ -11,7 +11,7 @@ from lp_sentinel.cli import main
 from lp_sentinel.command_line.rules_page import rules_page
 from lp_sentinel.config import RuleChoices
 from lp_sentinel.documents.document import data_file
-from lp_sentinel.explain import SERIES, explain, listed
+from lp_sentinel.explain import SERIES, explain, listed, told
 from lp_sentinel.rules import Rule, load_rules
 
 BOOK = load_rules()
@@ -105,3 +105,32 @@ def test_rules_of_a_project_are_listed_too(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["rules", "--config", "missing.yaml"])
     assert result.exit_code == 2
+
+
+HOSTILE = r"""
+- id: SHOP100
+  name: state-made-up
+  severity: warning
+  summary: "First\e[31m\nsecond\u202e"
+  given: request
+  expect: request.state is None
+  message: "\x9b31m"
+  expected: no state
+  why: "Because\e]0;x\a"
+  fix: "Do\u2066"
+  cite: ["RFC 6749 \e[0m"]
+  good:
+    - exchanges: [{authorize: {state: null}}]
+  bad:
+    - exchanges: [{authorize: {state: af0ifjsldkjFvB2Xq9ZwTg}}]
+      finds: "\x9b31m"
+"""
+
+
+@pytest.mark.parametrize("asked", ["SHOP100", None])
+def test_nothing_that_a_rule_file_holds_acts_on_the_terminal(tmp_path: Path, asked: str | None) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(HOSTILE)
+    shown = told(load_rules([rules]), RuleChoices(), asked)
+    assert not [line for line in shown.split("\n") if not line.isprintable()]
+    assert r"First\x1b[31m second\u202e" in shown

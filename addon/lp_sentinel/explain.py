@@ -71,7 +71,8 @@ def listed(rules: Collection[Rule], choices: RuleChoices) -> str:
     blocks = []
     for title, some in by_series(rules):
         lines = (
-            f"  {rule.id}  {_severity(rule, choices, 'off'):7}  {rule.name:{widest}}  {rule.summary}" for rule in some
+            f"  {rule.id}  {_severity(rule, choices, 'off'):7}  {rule.name:{widest}}  {_in_a_line(rule.summary)}"
+            for rule in some
         )
         blocks.append("\n".join((title, *lines)))
     return "\n\n".join(blocks)
@@ -79,11 +80,16 @@ def listed(rules: Collection[Rule], choices: RuleChoices) -> str:
 
 def explain(rule: Rule, choices: RuleChoices) -> str:
     """What it checks, why that matters, an example, what to do instead, and where it is documented."""
-    return "\n".join(_lines(rule, _severity(rule, choices, "off in this project")))
+    # A project's own rule may hold what a terminal would act on.
+    return "\n".join(map(visible, _lines(rule, _severity(rule, choices, "off in this project"))))
 
 
 def _severity(rule: Rule, choices: RuleChoices, otherwise: str) -> str:
     return choices.severity_of(rule.id, rule.severity) if choices.asks(rule.id) else otherwise
+
+
+def _in_a_line(text: str) -> str:
+    return visible(" ".join(text.split()))
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
