@@ -83,3 +83,17 @@ def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path, name
     with pytest.raises(ReportError, match=problem) as caught:
         open_report(str(tmp_path / name) if name else "", lambda: ASKED)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "sarif", "xml"])
+def test_the_name_of_a_capture_does_nothing_to_the_terminal(tmp_path: Path, ending: str) -> None:
+    name = "evil\x1b[31m\x9b31m\u202e\U000e0001.har"
+    path = tmp_path / f"report.{ending}"
+    report = open_report(str(path), lambda: ASKED)
+    report.finding(finding(capture=name))
+    report.capture(CaptureEnd(name, 5))
+    report.close()
+    lines = path.read_text("utf-8").split("\n")
+    assert not [line for line in lines if not line.isprintable()]
+    if ending == "jsonl":
+        assert json.loads(lines[0])["capture"] == name

@@ -13,7 +13,7 @@ from lp_sentinel.reports.collected import CaptureResult, Results, places_by
 from lp_sentinel.reports.escaping import one_line, xml
 from lp_sentinel.reports.words import where
 from lp_sentinel.version import TOOL
-from lp_sentinel.wording import counted
+from lp_sentinel.wording import counted, visible
 
 type _Kind = Literal["failure", "error", "skipped"]
 
@@ -42,7 +42,7 @@ def write(results: Results, asked: Asked) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield _tag("testsuites", name=TOOL, **_counts([case for _, cases in suites for case in cases])) + "\n"
     for result, cases in suites:
-        yield _tag("testsuite", name=result.name, **_counts(cases)) + "\n"
+        yield _tag("testsuite", name=visible(result.name), **_counts(cases)) + "\n"
         for case in cases:
             yield from _written(case, result)
         yield "</testsuite>\n"
@@ -85,7 +85,7 @@ def _case(name: str, places: Sequence[int], findings: Sequence[Finding], asked: 
 
 
 def _written(case: _Case, result: CaptureResult) -> Iterator[str]:
-    yield _tag("testcase", classname=result.name, name=case.name) + "\n"
+    yield _tag("testcase", classname=visible(result.name), name=case.name) + "\n"
     if case.kind:
         yield _tag(case.kind, **({"type": case.type} if case.type else {}), message=case.message)
         yield from _texts(case.failing, result.findings)

@@ -51,5 +51,18 @@ def journey_record(journey: JourneySummary) -> dict[str, object]:
 
 
 def as_line(record: dict[str, object]) -> str:
-    """One line of JSON. Values that JSON does not have are no part of a finding."""
-    return _ENCODE(record) + "\n"
+    """One line of JSON."""
+    return encoded(record) + "\n"
+
+
+def encoded(value: object) -> str:
+    """As JSON, which may be read on a terminal: the name of a capture can hold what that would act on.
+
+    Values that JSON does not have are no part of a finding.
+    """
+    text = _ENCODE(value)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
@@ -14,6 +13,7 @@ from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link, linked
 from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.escaping import markdown as escaped
+from lp_sentinel.reports.records import encoded
 from lp_sentinel.rules import Rule
 from lp_sentinel.version import TOOL, tool_version
 
@@ -42,18 +42,14 @@ def write(results: Results, asked: Asked) -> Iterator[str]:
     }
     if faults := [fault.as_json() for result in results.values() for fault in result.faults]:
         run["properties"] = {"faults": faults}
-    yield f'{{"$schema": {_text(_SCHEMA)}, "version": "2.1.0", "runs": [{{\n'
-    yield from (f"{_text(name)}: {_text(value)},\n" for name, value in run.items())
+    yield f'{{"$schema": {encoded(_SCHEMA)}, "version": "2.1.0", "runs": [{{\n'
+    yield from (f"{encoded(name)}: {encoded(value)},\n" for name, value in run.items())
     yield '"results": ['
     between = "\n"
     for found in (found for result in results.values() for found in _results(result, places)):
-        yield between + _text(found)
+        yield between + encoded(found)
         between = ",\n"
     yield "\n]}]}\n"
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def fingerprint(finding: Finding) -> str:
