@@ -16,6 +16,7 @@ from mitmproxy.io import FlowWriter, tnetstring
 from mitmproxy.test import tflow
 
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.wording import counted
 from tests.captures.reading import read
 
 if TYPE_CHECKING:
@@ -284,14 +285,14 @@ def test_a_truncated_file_is_read_as_far_as_it_goes(cut: int) -> None:
     data = written(*flows)[:-cut]
     found, problem = read(data)
     assert found == [exchange_of(flows[0], 0)]
-    assert problem == f"the capture: broken after 1 flows, at byte {len(data)}: the file ends in the middle of a flow"
+    assert problem == f"the capture: broken after 1 flow, at byte {len(data)}: the file ends in the middle of a flow"
 
 
 @pytest.mark.parametrize("left", [1, 3, 5])
 def test_a_file_cut_in_a_length(left: int) -> None:
     data = written(tflow.tflow())
     assert read(data + data[:left])[1] == (
-        f"the capture: broken after 1 flows, at byte {len(data) + left}: the file ends in the middle of a flow"
+        f"the capture: broken after 1 flow, at byte {len(data) + left}: the file ends in the middle of a flow"
     )
 
 
@@ -301,7 +302,7 @@ def test_junk_behind_the_flows(junk: bytes) -> None:
     data = written(flow)
     found, problem = read(data + junk)
     assert found == [exchange_of(flow, 0)]
-    assert problem == f"the capture: broken after 1 flows, at byte {len(data)}: no flow begins there"
+    assert problem == f"the capture: broken after 1 flow, at byte {len(data)}: no flow begins there"
 
 
 @given(st.binary(), st.integers(0, 3000), st.integers(0, 100))
@@ -322,7 +323,7 @@ def test_truncated_while_packed() -> None:
     found, problem = read(packed)
     assert 0 < len(found) < 50
     assert problem is not None
-    assert problem.startswith(f"the capture: broken after {len(found)} flows, at byte ")
+    assert problem.startswith(f"the capture: broken after {counted(len(found), 'flow')}, at byte ")
     assert problem.endswith(": Compressed file ended before the end-of-stream marker was reached")
     assert read(zlib.compress(written(flows[0])))[0] == [exchange_of(flows[0], 0)]
 

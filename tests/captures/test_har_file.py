@@ -101,7 +101,7 @@ def test_a_packed_file_that_ends_early_behind_the_har_is_told() -> None:
     found, problem = read(packed[:-4])
     assert len(found) == 1
     assert problem is not None
-    assert problem.startswith(f"the capture: broken after 1 entries, at byte {len(har(ENTRY))}: ")
+    assert problem.startswith(f"the capture: broken after 1 entry, at byte {len(har(ENTRY))}: ")
 
 
 @given(st.binary(max_size=30), st.integers(0, 600), st.integers(0, 40))

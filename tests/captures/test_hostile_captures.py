@@ -109,4 +109,4 @@ def test_objects_within_objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     path.write_bytes(b'{"log":{"version":"1","entries":[{"request":{"url":"https://a.example/"}},' + b'{"a":' * 60_000)
     with gather(path, Config()) as gathered:
         assert gathered.held == 1
-        assert "broken after 1 entries" in str(gathered.problem)
+        assert "broken after 1 entry" in str(gathered.problem)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lp_sentinel.captures.walk import Run, Walk
+from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def _problems_noted(walk: Walk, stream: Stream) -> Iterator[None]:
         elif stream.cut:
             place, what = stream.offset, stream.cut
     if what:
-        stream.fail(f"broken after {walk.count} entries, at byte {place}: {what}")
+        stream.fail(f"broken after {counted(walk.count, 'entry', 'entries')}, at byte {place}: {what}")
 
 
 def _entries_arrays(walk: Walk, stream: Stream) -> Iterator[None]:

@@ -25,6 +25,7 @@ from lp_sentinel.captures.parts import (
 )
 from lp_sentinel.captures.stream import Stream, reason
 from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers
+from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,10 +72,10 @@ def records(stream: Stream, read: Callable[[Stream, int], bytes] = Stream.read) 
             continue
         is_cut = not is_whole or (head.isdigit() and len(head) < LONGEST_LENGTH)
         where, what = (stream.offset, stream.cut or ends_early) if is_cut else (start, "no flow begins there")
-        stream.fail(f"broken after {count} flows, at byte {where}: {what}")
+        stream.fail(f"broken after {counted(count, 'flow')}, at byte {where}: {what}")
         return
     if stream.cut:
-        stream.fail(f"broken after {count} flows, at byte {stream.offset}: {stream.cut}")
+        stream.fail(f"broken after {counted(count, 'flow')}, at byte {stream.offset}: {stream.cut}")
 
 
 def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:

@@ -22,6 +22,7 @@ from lp_sentinel.captures.survey import Survey
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import Reach
+from lp_sentinel.wording import counted
 from lp_sentinel.workers import Advance, Workers
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str 
     if survey.stop < size:
         is_cut = survey.stop + flow_end(ahead, 0) > size or (ahead.isdigit() and len(ahead) < LONGEST_LENGTH)
         what = "the file ends in the middle of a flow" if is_cut else "no flow begins there"
-        where = f"broken after {len(survey.offsets)} flows, at byte {size if is_cut else survey.stop}"
+        where = f"broken after {counted(len(survey.offsets), 'flow')}, at byte {size if is_cut else survey.stop}"
         problem, count = problem or f"{where}: {what}", count + 1
     return problem_of(name, problem, count) if problem else None
 

@@ -16,6 +16,7 @@ from lp_sentinel.proxy.started import captures_in_use, spare_screen
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, spare_captures, spare_lines
 from lp_sentinel.sharing import SharingError, redact_flows
+from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
     from lp_sentinel.mitm import Addon
@@ -101,4 +102,4 @@ class Commands:
             redacted = redact_flows(flows, Path(path).expanduser(), config)
         except SharingError as error:
             raise exceptions.CommandError(str(error)) from error
-        _logger.info("%s", "\n  ".join((f"{redacted.exchanges} flows written to {path}", *redacted.lines)))
+        _logger.info("%s", "\n  ".join((f"{counted(redacted.exchanges, 'flow')} written to {path}", *redacted.lines)))

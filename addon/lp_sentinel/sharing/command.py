@@ -9,7 +9,7 @@ import click
 from lp_sentinel.command_line.shell import NamedPath, unusable
 from lp_sentinel.project import load_project
 from lp_sentinel.sharing import SharingError, redact_capture
-from lp_sentinel.wording import visible
+from lp_sentinel.wording import counted, visible
 
 
 @click.command()
@@ -34,7 +34,7 @@ def redact(source: Path, target: Path, config: str | None, *, force: bool, quiet
     except (SharingError, ValueError) as error:
         unusable(visible(str(error)) if isinstance(error, SharingError) else str(error))
     if not quiet:
-        click.echo(f"{redacted.exchanges} exchanges written to {visible(str(target))}", err=True)
+        click.echo(f"{counted(redacted.exchanges, 'exchange')} written to {visible(str(target))}", err=True)
         for line in redacted.lines:
             click.echo(f"  {visible(line)}", err=True)
     if redacted.problem:
