@@ -222,6 +222,7 @@ def test_only_the_page_itself_may_arm(app: App, proxies: Proxies, tmp_path: Path
     assert wish(proxy, token, origin="http://evil.example", arm="access_denied")[0] == 403
     assert wish(proxy, token, origin="null", arm="access_denied")[0] == 403
     assert wish(proxy, token + "x", arm="access_denied")[0] == 403
+    assert wish(proxy, "\ud800", arm="access_denied")[0] == 403
     body = json.dumps({"token": token, "arm": "access_denied"})
     assert asked(proxy, "/faults", "POST", body, origin="http://lp.authorize", content_type="text/plain")[0] == 403
     assert asked(proxy, "/faults", "POST", body, content_type="application/json")[0] == 403

@@ -126,13 +126,17 @@ class Page:
 
     # Faults
 
+    def _is_token(self, given: object) -> bool:
+        # JSON can hold lone surrogates, which no other encoding takes.
+        return secrets.compare_digest(str(given).encode("utf-8", "surrogatepass"), self.token.encode())
+
     def _wish(self, request: http.Request) -> http.Response:
         """Arm a fault, or one or all off; only for a script of the page itself."""
         port = "" if request.port == DEFAULT_PORTS.get(request.scheme) else f":{request.port}"
         if request.headers.get("origin") != f"{request.scheme}://{request.host}{port}":
             return _text(403, "Only the page itself may do this.")
         wish = _wish_in(request)
-        if wish is None or not secrets.compare_digest(str(wish.get("token")).encode(), self.token.encode()):
+        if wish is None or not self._is_token(wish.get("token")):
             return _text(403, "This page is out of date: reload it.")
         try:
             if isinstance(name := wish.get("arm"), str):
