@@ -87,7 +87,7 @@ def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
     wanted = schema[keyword]
     if "errorMessage" in schema and keyword != "type":
         # The keyword by which editors, too, find the message for a person.
-        return f"{schema['errorMessage']}, not {quoted(found)}"
+        return f"{schema['errorMessage']}, not {_shown(found)}"
     match keyword:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else [kind for kind in wanted if kind != "null"]
@@ -97,6 +97,8 @@ def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
             return f"expected one of {', '.join(map(str, wanted))}, not {said}"
         case "minLength" | "minItems" | "minProperties" if wanted == 1:
             return "must not be empty"
+        case "maxLength":
+            return f"expected {wanted} characters or fewer, not {len(found)}"
         case "exclusiveMinimum" | "minimum" | "maximum" as bound:
             return f"expected {_BOUNDS[bound].format(wanted)}, not {quoted(found)}"
     return visible(error.message)[: 2 * WIDEST]
@@ -105,6 +107,12 @@ def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
 def _did_you_mean(word: str, known: Iterable[object]) -> str:
     near = nearest(word, [name for name in known if isinstance(name, str)])
     return f", did you mean {quoted(near)}?" if near else ""
+
+
+def _shown(value: object) -> str:
+    """As the file spells it, or what it is: no file says False or None."""
+    is_spelled_alike = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return quoted(value) if is_spelled_alike else _kind(value)
 
 
 def _kind(value: object) -> str:
