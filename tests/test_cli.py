@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from lp_sentinel import check as checking
 from lp_sentinel.cli import main
+from lp_sentinel.reports.formats import FORMATS
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 CONFIG = str(CAPTURES / "lp-authorize.yaml")
@@ -353,12 +354,27 @@ def test_to_judge_a_login_loads_only_what_that_takes(arguments: tuple[str, ...],
     program = f"""\
 import sys
 from lp_sentinel.cli import main
+from lp_sentinel.reports.formats import FORMATS
 main(["check", *{arguments!r}, {IN_ORDER.replace("har", "flow")!r}], standalone_mode=False)
 print(*sys.modules, file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     dear = {"asyncio", "difflib", "html", "jinja2", "lp_sentinel.captures.har", "mitmproxy", "multiprocessing"}
     assert (dear | others) & set(done.stderr.split()) == set()
+
+
+def test_no_report_loads_mitmproxy(tmp_path: Path) -> None:
+    reports = [f"--report={tmp_path / 'report'}{ending}" for ending in FORMATS]
+    program = f"""\
+import sys
+from lp_sentinel.cli import main
+from lp_sentinel.reports.formats import FORMATS
+main(["check", "--quiet", *{reports!r}, {IN_ORDER!r}], standalone_mode=False)
+print("mitmproxy" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    assert len(list(tmp_path.iterdir())) == len(FORMATS)
 
 
 def test_the_rules_can_be_listed_and_explained(run: Run) -> None:

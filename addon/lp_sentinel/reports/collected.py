@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd
@@ -14,6 +14,9 @@ from lp_sentinel.reports.files import ReportFile
 from lp_sentinel.reports.words import of_severity
 from lp_sentinel.shelf import Shelf
 from lp_sentinel.wording import counted
+
+if TYPE_CHECKING:
+    from lp_sentinel.faults.verdict import FaultVerdict
 
 
 class CaptureResult:

@@ -6,13 +6,16 @@ GitHub shows the first ten errors, warnings and notices of a step each: the wors
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import Finding, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import Results, badness, places_by
 from lp_sentinel.reports.escaping import command, command_property, one_line
 from lp_sentinel.reports.words import where
+
+if TYPE_CHECKING:
+    from lp_sentinel.faults.verdict import FaultVerdict
 
 _COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from lp_sentinel.faults.verdict import FaultVerdict
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import linked
@@ -22,6 +22,9 @@ from lp_sentinel.reports.escaping import cell, code
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.reports.words import answer_of
 from lp_sentinel.wording import counted
+
+if TYPE_CHECKING:
+    from lp_sentinel.faults.verdict import FaultVerdict
 
 _ENOUGH = 900_000
 """Characters of sections: GitHub takes a summary of one MiB, and nobody reads more."""
