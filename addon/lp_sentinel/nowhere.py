@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 
@@ -12,8 +13,6 @@ def send_nowhere(file: TextIO | None) -> None:
 
     Else Python tries again at its end, and ends with a status of its own. ``None`` is an output that there is not.
     """
-    with suppress(OSError):  # what has no descriptor is in memory
-        if file is not None:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, file.fileno())
-            os.close(nowhere)
+    if file is not None:
+        with suppress(OSError), Path(os.devnull).open("wb") as nowhere:  # what has no descriptor is in memory
+            os.dup2(nowhere.fileno(), file.fileno())
