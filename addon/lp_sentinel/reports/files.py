@@ -78,7 +78,8 @@ class ReportFile:
         with suppress(OSError):
             self._close()
         if is_needless:
-            path_of(self._named).unlink(missing_ok=True)
+            with suppress(OSError):
+                path_of(self._named).unlink()
 
     def _empty(self) -> None:
         """Take out what stood there. A pipe or a device holds nothing."""
