@@ -54,7 +54,6 @@ OPTIONS = (
 class Settings(NamedTuple):
     """The options, read."""
 
-    config: str
     project: Project
     plan: Plan
     """The faults of lp_faults; others can be armed by command and on the live page."""
@@ -115,7 +114,6 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
     faults = _texts(options.lp_faults)
     project = load_project(options.lp_config or None) if earlier is None or is_changed else earlier.project
     return Settings(
-        config=options.lp_config,
         project=project,
         plan=earlier.plan if earlier and earlier.plan.sources == faults else load_plan(faults),
         reports=distinct(_texts(options.lp_report)),
