@@ -135,8 +135,6 @@ def test_an_empty_file_is_no_list_of_rules() -> None:
 def test_a_rule_holds_what_its_file_says() -> None:
     (rule,) = read_rules(parse_document(RULE, PATH, schema()))
     assert (rule.id, rule.name, rule.severity, rule.given, rule.hop) == ("MY001", "my-rule", "warning", "request", None)
-    assert (rule.when, rule.each) == ("app.known and request.client_id is not None", "name in request.repeated")
-    assert (rule.expect, rule.message) == ('name == "state"', "{name} of {request.client_id}")
     assert (rule.cite, rule.tags, rule.yields_to) == (("mine",), (), frozenset({"MY001"}))
     assert (rule.is_error, rule.place) == (False, "mine.yaml:1")
     assert [example.place for example in (*rule.good, *rule.bad)] == ["mine.yaml:17", "mine.yaml:18"]

@@ -24,10 +24,10 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def described(rule: Rule) -> tuple[object, ...]:
-    words = rule.words()
-    texts = (rule.id, rule.name, rule.severity, rule.summary, rule.given, rule.when, rule.each, rule.expect, rule.why)
+    entry, words = rule.document.value(rule.where), rule.words()
+    texts = (rule.id, rule.name, rule.severity, rule.summary, rule.given, rule.why)
     others = (rule.fix, rule.cite, rule.yields_to, rule.tags, rule.hop, rule.mentions, rule.place)
-    return *texts, *others, words.parameter, words.message, words.expected, words.evidence
+    return entry, *texts, *others, words.parameter, words.message, words.expected, words.evidence
 
 
 def all_of(book: RuleBook) -> dict[str, list[tuple[object, ...]]]:

@@ -69,11 +69,6 @@ class Rule:
     severity: Severity
     summary: str
     given: str
-    when: str
-    each: str | None
-    expect: str
-    message: str
-    expected: str
     hop: Hop | None
     """``None``: told from ``given``."""
     why: str
@@ -162,11 +157,6 @@ def _rule(document: Document, index: int) -> Rule:
         severity=entry["severity"],
         summary=entry["summary"],
         given=entry["given"],
-        when=str(entry.get("when", True)),
-        each=entry.get("each"),
-        expect=str(entry["expect"]),
-        message=entry["message"],
-        expected=entry["expected"],
         hop=entry.get("hop"),
         why=entry["why"].strip(),
         fix=entry["fix"].strip(),
