@@ -11,8 +11,10 @@ from urllib.parse import quote
 from lp_sentinel.captures.parts import origin_form, without_authority
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.documents.document import DocumentError, Where
+from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import FAULT_HEADER, Exchange, Headers, header
 from lp_sentinel.finding import Finding
+from lp_sentinel.redact import Redactor
 from lp_sentinel.rules.book import Example, Rule, RuleBook
 from lp_sentinel.uri import DEFAULT_PORTS, parse_uri
 
@@ -75,10 +77,6 @@ def _failures(book: RuleBook, rule: Rule) -> Iterator[Failure]:
 
 
 def _judged(book: RuleBook, rule: Rule, example: Example) -> list[Finding]:
-    # The engine asks the rules, so it can't be there before them.
-    from lp_sentinel.engine import Engine  # noqa: PLC0415
-    from lp_sentinel.redact import Redactor  # noqa: PLC0415
-
     config = example_config(example, "LPA", re.sub(r"[0-9]+\Z", "", rule.id))
     engine = Engine(config, book, Redactor(on=False))
     # A stable sort: what starts at the same time stays in the example's order.
