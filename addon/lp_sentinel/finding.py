@@ -33,7 +33,7 @@ def rfc3339(seconds: float | None) -> str | None:
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One rule that fired on one exchange. The keys of its JSON form are a contract (``as_json``)."""
+    """One rule that fired on one exchange. The keys of its JSON form are a contract (``reports/records.py``)."""
 
     rule: str
     name: str

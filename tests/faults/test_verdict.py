@@ -12,6 +12,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
 from lp_sentinel.finding import Hop
 from lp_sentinel.memory import digest
+from lp_sentinel.reports.records import fault_record
 from lp_sentinel.uri import Endpoint
 from tests.faults.making import AUTHORIZE, TOKEN, exchange, fault
 
@@ -194,7 +195,7 @@ def test_what_was_never_injected_is_a_warning() -> None:
     found = Watch(Limits()).verdict("it", fault("preset: slow").expect)
     assert (found.verdict, found.severity) == ("never matched", "warning")
     assert found.line == "it: never matched"
-    assert found.as_json() == {
+    assert fault_record(found) == {
         "fault": "it", "verdict": "never matched", "injected": 0, "expected": "loop: no", "seen": None,
     }  # fmt: skip
 

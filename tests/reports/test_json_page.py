@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lp_sentinel.faults import FaultVerdict
-from lp_sentinel.reports.records import finding_record, journey_record
+from lp_sentinel.reports.records import fault_record, finding_record, journey_record
 from tests.reports.samples import finding, journey
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ def keys(heading: str) -> list[str]:
     [
         ("A finding", finding_record(finding())),
         ("A journey", journey_record(journey())),
-        ("An injected fault", FaultVerdict("state-lost", "not seen", 0, "", "").as_json()),
+        ("An injected fault", fault_record(FaultVerdict("state-lost", "not seen", 0, "", ""))),
     ],
 )
 def test_the_page_names_each_key(heading: str, record: dict[str, object]) -> None:

@@ -55,15 +55,6 @@ class FaultVerdict(NamedTuple):
         expected = f"; expected {self.expected}" if self.expected and self.severity == "error" else ""
         return f"{self.fault}: {self.verdict}{times}{f': {self.seen}' if self.seen else ''}{expected}"
 
-    def as_json(self) -> dict[str, object]:
-        return {
-            "fault": self.fault,
-            "verdict": self.verdict,
-            "injected": self.injected,
-            "expected": self.expected or None,
-            "seen": self.seen or None,
-        }
-
 
 @dataclass(slots=True, kw_only=True)
 class Injection:

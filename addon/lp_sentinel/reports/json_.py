@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, severity_counts
-from lp_sentinel.reports.records import encoded, finding_record, journey_record
+from lp_sentinel.reports.records import as_json, fault_record, finding_record, journey_record
 from lp_sentinel.version import TOOL, tool_version
 
 FORMAT = 1
@@ -16,20 +16,20 @@ FORMAT = 1
 
 def write(results: Results, _asked: Asked) -> Iterator[str]:
     """The document, one finding and one journey a line, so that two reports can be compared by line."""
-    yield f'{{"version": {FORMAT},\n"tool": {encoded({"name": TOOL, "version": tool_version()})}'
+    yield f'{{"version": {FORMAT},\n"tool": {as_json({"name": TOOL, "version": tool_version()})}'
     yield from _list("captures", map(_capture, results.values()))
     yield from _list("findings", map(finding_record, all_findings(results)))
     journeys = (journey for result in results.values() for journey in result.journeys)
     yield from _list("journeys", map(journey_record, journeys))
-    yield from _list("faults", (fault.as_json() for result in results.values() for fault in result.faults))
-    yield f',\n"summary": {encoded(_summary(results))}}}\n'
+    yield from _list("faults", (fault_record(fault) for result in results.values() for fault in result.faults))
+    yield f',\n"summary": {as_json(_summary(results))}}}\n'
 
 
 def _list(name: str, records: Iterator[dict[str, object]]) -> Iterator[str]:
     yield f',\n"{name}": ['
     between = "\n"
     for record in records:
-        yield between + encoded(record)
+        yield between + as_json(record)
         between = ",\n"
     yield "\n]"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lp_sentinel.reports.files import ReportFile
-from lp_sentinel.reports.records import as_line, finding_record, journey_record
+from lp_sentinel.reports.records import as_json, fault_record, finding_record, journey_record
 
 if TYPE_CHECKING:
     from lp_sentinel.finding import Finding, JourneySummary
@@ -21,16 +21,16 @@ class JsonLines:
 
     def finding(self, finding: Finding) -> None:
         """Write a finding."""
-        self._file.write(as_line(finding_record(finding)))
+        self._write(finding_record(finding))
 
     def journey(self, journey: JourneySummary) -> None:
         """Write a journey."""
-        self._file.write(as_line(journey_record(journey)))
+        self._write(journey_record(journey))
 
     def capture(self, end: CaptureEnd) -> None:
         """Write how the app took each injected fault. What went wrong with a capture is no finding."""
         for fault in end.faults:
-            self._file.write(as_line(fault.as_json()))
+            self._write(fault_record(fault))
 
     def close(self) -> None:
         """Close the file."""
@@ -39,3 +39,6 @@ class JsonLines:
     def abandon(self) -> None:
         """Close the file with the lines that were written."""
         self._file.abandon()
+
+    def _write(self, record: dict[str, object]) -> None:
+        self._file.write(as_json(record) + "\n")

@@ -1,4 +1,4 @@
-"""Findings and journeys as JSON objects, with the keys in the order that others rely on."""
+"""Findings, journeys and injected faults as JSON objects, with the keys in the order that others rely on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lp_sentinel.faults.verdict import FaultVerdict
     from lp_sentinel.finding import Finding, JourneySummary
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -50,15 +51,21 @@ def journey_record(journey: JourneySummary) -> dict[str, object]:
     }
 
 
-def as_line(record: dict[str, object]) -> str:
-    """One line of JSON."""
-    return encoded(record) + "\n"
+def fault_record(fault: FaultVerdict) -> dict[str, object]:
+    """How the app took an injected fault, with all keys; what is not known is ``None``."""
+    return {
+        "fault": fault.fault,
+        "verdict": fault.verdict,
+        "injected": fault.injected,
+        "expected": fault.expected or None,
+        "seen": fault.seen or None,
+    }
 
 
-def encoded(value: object) -> str:
-    """As JSON, which may be read on a terminal: the name of a capture can hold what that would act on.
+def as_json(value: object) -> str:
+    """The JSON of a value, in one line. Values that JSON does not have are no part of what was found.
 
-    Values that JSON does not have are no part of a finding.
+    It may be read on a terminal: the name of a capture can hold what that would act on.
     """
     text = _ENCODE(value)
     return text if text.isprintable() else "".join(map(_escaped, text))

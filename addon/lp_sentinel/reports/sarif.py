@@ -13,7 +13,7 @@ from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link, linked
 from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.escaping import markdown as escaped
-from lp_sentinel.reports.records import encoded
+from lp_sentinel.reports.records import as_json, fault_record
 from lp_sentinel.rules import Rule
 from lp_sentinel.version import TOOL, tool_version
 
@@ -40,14 +40,14 @@ def write(results: Results, asked: Asked) -> Iterator[str]:
         "artifacts": [{"location": _artifact(result.capture), "roles": ["analysisTarget"]} for result in captures],
         "columnKind": "unicodeCodePoints",
     }
-    if faults := [fault.as_json() for result in results.values() for fault in result.faults]:
+    if faults := [fault_record(fault) for result in results.values() for fault in result.faults]:
         run["properties"] = {"faults": faults}
-    yield f'{{"$schema": {encoded(_SCHEMA)}, "version": "2.1.0", "runs": [{{\n'
-    yield from (f"{encoded(name)}: {encoded(value)},\n" for name, value in run.items())
+    yield f'{{"$schema": {as_json(_SCHEMA)}, "version": "2.1.0", "runs": [{{\n'
+    yield from (f"{as_json(name)}: {as_json(value)},\n" for name, value in run.items())
     yield '"results": ['
     between = "\n"
     for found in (found for result in results.values() for found in _results(result, places)):
-        yield between + encoded(found)
+        yield between + as_json(found)
         between = ",\n"
     yield "\n]}]}\n"
 
