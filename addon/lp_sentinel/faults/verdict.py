@@ -147,15 +147,18 @@ class Injection:
 
 
 class _Tally:
-    """What is kept of injections that are no longer watched."""
+    """What injections of one fault came to."""
 
-    def __init__(self) -> None:
-        self.judged: Counter[bool | None] = Counter()
-        self.seen: dict[bool | None, str] = {}
+    def __init__(self, earlier: _Tally | None = None) -> None:
+        """``earlier`` are those to count on from; its own counts stay what they are."""
+        self.judged: Counter[bool | None] = Counter(earlier.judged if earlier else ())
+        self.seen: dict[bool | None, str] = dict(earlier.seen if earlier else ())
+        """What followed the first that was judged so, in words."""
 
-    def add(self, judged: bool | None, seen: str) -> None:  # noqa: FBT001  (True, False or unknown is what is counted)
+    def add(self, injection: Injection, limits: Limits) -> None:
+        judged = injection.judge(limits)
         self.judged[judged] += 1
-        self.seen.setdefault(judged, seen)
+        self.seen.setdefault(judged, injection.seen(limits))
 
 
 class _Callback(NamedTuple):
@@ -219,6 +222,7 @@ class Watch:
         self.limits = limits
         self._watched: deque[Injection] = deque()
         self._tallies: dict[str, _Tally] = {}
+        """Of those that are no longer watched, by fault."""
         self._callbacks: Ageing[str, _Callback] = Ageing(_MOST_CALLBACKS)
         """By journey."""
 
@@ -226,7 +230,8 @@ class Watch:
         """Watch from now on."""
         self._watched.append(injection)
         if len(self._watched) > _MOST_WATCHED:
-            self._judge(self._watched.popleft(), self._tallies)
+            oldest = self._watched.popleft()
+            self._tallies.setdefault(oldest.fault.name, _Tally()).add(oldest, self.limits)
 
     def observe(self, exchange: Exchange, verdict: Verdict) -> None:
         """Take note of a judged exchange."""
@@ -307,22 +312,13 @@ class Watch:
                 injection.authorizes += 1
                 injection.authorizes_soon += elapsed(injection.at, started) <= self.limits.loop_window
 
-    def _judge(self, injection: Injection, tallies: dict[str, _Tally]) -> None:
-        seen = injection.seen(self.limits)
-        tallies.setdefault(injection.fault.name, _Tally()).add(injection.judge(self.limits), seen)
-
     def verdict(self, name: str, expect: Expect) -> FaultVerdict:
         """How a fault has ended, or stands."""
-        tallies: dict[str, _Tally] = {}
-        if name in self._tallies:
-            tallies[name] = _Tally()
-            tallies[name].judged.update(self._tallies[name].judged)
-            tallies[name].seen.update(self._tallies[name].seen)
+        tally = _Tally(self._tallies.get(name))
         for injection in self._watched:
             if injection.fault.name == name:
-                self._judge(injection, tallies)
-        tally = tallies.get(name)
-        if tally is None:
+                tally.add(injection, self.limits)
+        if not tally.judged:
             return FaultVerdict(name, "never matched", 0, expect.text, "")
         verdict: Ending = (
             "not as expected" if tally.judged[False] else "as expected" if tally.judged[True] else "not seen"
