@@ -81,7 +81,6 @@ class Hops:
         self._by_state: Ageing[Digest, Login] = Ageing(_MOST)
         self._callbacks: Ageing[Endpoint, bool] = Ageing(_MOST)
         self._hosts: Ageing[str, bool] = Ageing(_MOST)
-        self._login_hosts: Ageing[tuple[str, int | None], bool] = Ageing(_MOST)
         self._codes: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
         self._states: Ageing[str, tuple[str, ...]] = Ageing(_MOST)
         self.change(config)
@@ -116,11 +115,7 @@ class Hops:
     def lands(self, seen: Seen, answer: Exchange) -> str | None:
         """The Location with which this answer takes the browser back to the app; ``None`` if it does not."""
         redirect = redirect_target(answer)
-        leads = self.leads(seen, answer)
-        if leads == "login" and redirect and redirect.endpoint:
-            self._login_hosts[redirect.endpoint.host, redirect.endpoint.port] = True
-            self._hosts[redirect.endpoint.host] = True
-        return redirect.url if redirect and leads == "app" else None
+        return redirect.url if redirect and self.leads(seen, answer) == "app" else None
 
     def leads(self, seen: Seen, answer: Exchange) -> LeadsTo | None:
         """Where this answer takes the browser; ``None`` if it is no redirect of a login."""
@@ -185,11 +180,10 @@ class Hops:
         return stated or self._by_browser.get(browser)
 
     def _is_login_host(self, exchange: Exchange, login: Login) -> bool:
-        place = (exchange.host, exchange.port)
         if exchange.endpoint in login.app_endpoints:
             return False
-        known = place == login.sentinel or place in self._login_hosts
-        return known or host_matches(exchange.host, self._config.login_hosts)
+        is_sentinel = (exchange.host, exchange.port) == login.sentinel
+        return is_sentinel or host_matches(exchange.host, self._config.login_hosts)
 
 
 def _seen(hop: Hop, exchange: Exchange, login: Login | None) -> Seen:
