@@ -23,7 +23,7 @@ from lp_sentinel.judgement import utc_today
 from lp_sentinel.nowhere import send_nowhere
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.reports import Asked, CaptureEnd, Report, ReportError, open_reports, spare_captures
+from lp_sentinel.reports import CaptureEnd, Criteria, Report, ReportError, open_reports, spare_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
@@ -157,7 +157,7 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
             else:
                 work = _here(captures, judging, project, options)
             spare_captures(options.reports, work.captures)
-            reports = closing.enter_context(open_reports(options.reports, Asked(project, fail_on)))
+            reports = closing.enter_context(open_reports(options.reports, Criteria(project, fail_on)))
             tally, is_sound = _judge(work, project, reports, options)
     except (DocumentError, ReportError, WorkerError, ValueError) as error:
         unusable(str(error))

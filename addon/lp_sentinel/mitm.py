@@ -39,7 +39,7 @@ from lp_sentinel.proxy.started import (
     spare_screen,
 )
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
-from lp_sentinel.reports import Asked, Report, ReportError, open_report, spare_captures
+from lp_sentinel.reports import Criteria, Report, ReportError, open_report, spare_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
@@ -126,14 +126,14 @@ class Addon:
     def _open(self, settings: Settings) -> dict[str, Report]:
         reports: dict[str, Report] = {}
 
-        def asked() -> Asked:
-            return (self._settings or settings).asked
+        def criteria() -> Criteria:
+            return (self._settings or settings).criteria
 
         spare_captures(settings.reports, captures_in_use())
         spare_screen(settings.reports)
         try:
             for path in settings.reports:
-                reports[path] = self._reports.get(path) or open_report(path, asked)
+                reports[path] = self._reports.get(path) or open_report(path, criteria)
         except ReportError:
             _abandon(report for path, report in reports.items() if path not in self._reports)
             raise

@@ -13,14 +13,14 @@ from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.reports import Asked, CaptureEnd, open_report
+from lp_sentinel.reports import CaptureEnd, Criteria, open_report
 from lp_sentinel.rules import load_rules
 from tests.captures.reading import in_order, read_capture
 from tests.logins import CONFIG, FINDS, WAYS, Fault, Login, Way
 from tests.reports.samples import HOPS, JOURNEY, START, finding
 
 BOOK = load_rules()
-ASKED = Asked(Project(CONFIG, BOOK), "error")
+CRITERIA = Criteria(Project(CONFIG, BOOK), "error")
 ALL: tuple[tuple[Way, Fault | None], ...] = (*(("form", fault) for fault in FINDS), *((way, None) for way in WAYS))
 BROWSER = ("10.0.0.1", "Firefox")
 
@@ -89,9 +89,9 @@ def varied(run: Run) -> Run:
     return Run(findings, [replace(run.journeys[0], injected=True), *run.journeys[1:]], run.end)
 
 
-def report(path: Path, *runs: Run, asked: Asked = ASKED) -> str:
+def report(path: Path, *runs: Run, criteria: Criteria = CRITERIA) -> str:
     """What the report of these runs says."""
-    writer = open_report(str(path), lambda: asked)
+    writer = open_report(str(path), lambda: criteria)
     for run in runs:
         for one in run.findings:
             writer.finding(one)

@@ -9,7 +9,7 @@ import pytest
 from lp_sentinel.faults import FaultVerdict
 from lp_sentinel.reports import CaptureEnd, open_report
 from lp_sentinel.reports.formats import FORMATS
-from tests.reports.runs import ASKED
+from tests.reports.runs import CRITERIA
 
 VERDICTS = (
     FaultVerdict("state-lost", "not as expected", 2, "token: none", "callback 302, 1 token request"),
@@ -21,7 +21,7 @@ VERDICTS = (
 @pytest.mark.parametrize("ending", list(FORMATS))
 def test_verdicts_are_in(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"report{ending}"
-    report = open_report(str(path), lambda: ASKED)
+    report = open_report(str(path), lambda: CRITERIA)
     report.capture(CaptureEnd(None, 5, faults=VERDICTS))
     report.close()
     text = path.read_text("utf-8")

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from lp_sentinel.reports import CaptureEnd, ReportError, open_report
-from tests.reports.runs import ASKED
+from tests.reports.runs import CRITERIA
 from tests.reports.samples import FINDING, JOURNEY, finding
 
 
 def test_lines_have_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> None:
     path = tmp_path / "report.jsonl"
-    report = open_report(str(path), lambda: ASKED)
+    report = open_report(str(path), lambda: CRITERIA)
     report.finding(FINDING)
     report.journey(JOURNEY)
     report.capture(CaptureEnd("captures/demo.har", 5))
@@ -35,14 +35,14 @@ def test_lines_have_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> N
 
 def test_a_line_is_in_the_file_as_soon_as_it_was_found(tmp_path: Path) -> None:
     path = tmp_path / "report.JSONL"
-    report = open_report(str(path), lambda: ASKED)
+    report = open_report(str(path), lambda: CRITERIA)
     report.finding(FINDING)
     assert len(path.read_text("utf-8").splitlines()) == 1
     report.close()
 
 
 def test_a_dash_is_standard_output_and_leaves_it_open(capsys: pytest.CaptureFixture[str]) -> None:
-    report = open_report("-", lambda: ASKED)
+    report = open_report("-", lambda: CRITERIA)
     report.finding(FINDING)
     report.close()
     print("still open")  # noqa: T201
@@ -53,7 +53,7 @@ def test_a_dash_is_standard_output_and_leaves_it_open(capsys: pytest.CaptureFixt
 
 def test_a_capture_whose_name_is_not_utf8_is_valid_utf8(tmp_path: Path) -> None:
     path = tmp_path / "report.jsonl"
-    report = open_report(str(path), lambda: ASKED)
+    report = open_report(str(path), lambda: CRITERIA)
     report.finding(finding(capture="caf\udce9.har", message="line\u2028break"))
     report.close()
     (line,) = path.read_bytes().decode("utf-8").split("\n")[:-1]
@@ -62,7 +62,7 @@ def test_a_capture_whose_name_is_not_utf8_is_valid_utf8(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["report.jsonl", "report.html"])
 def test_of_a_report_that_was_deleted_it_is_said_that_it_is_lost(tmp_path: Path, name: str) -> None:
-    report = open_report(str(tmp_path / name), lambda: ASKED)
+    report = open_report(str(tmp_path / name), lambda: CRITERIA)
     report.finding(finding())
     (tmp_path / name).unlink()
     with pytest.raises(ReportError, match=f"{name}: is lost: the file was deleted while it was written"):
@@ -81,7 +81,7 @@ def test_of_a_report_that_was_deleted_it_is_said_that_it_is_lost(tmp_path: Path,
 )
 def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path, name: str, problem: str) -> None:
     with pytest.raises(ReportError, match=problem) as caught:
-        open_report(str(tmp_path / name) if name else "", lambda: ASKED)
+        open_report(str(tmp_path / name) if name else "", lambda: CRITERIA)
     assert "\n" not in str(caught.value)
 
 
@@ -89,7 +89,7 @@ def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path, name
 def test_the_name_of_a_capture_does_nothing_to_the_terminal(tmp_path: Path, ending: str) -> None:
     name = "evil\x1b[31m\x9b31m\u202e\U000e0001.har"
     path = tmp_path / f"report.{ending}"
-    report = open_report(str(path), lambda: ASKED)
+    report = open_report(str(path), lambda: CRITERIA)
     report.finding(finding(capture=name))
     report.capture(CaptureEnd(name, 5))
     report.close()

@@ -13,13 +13,13 @@ from lp_sentinel.config import config_from
 from lp_sentinel.faults import FaultVerdict
 from lp_sentinel.finding import Severity
 from lp_sentinel.project import Project
-from lp_sentinel.reports import Asked, CaptureEnd
-from tests.reports.runs import ASKED, BOOK, Run, hostile, judged, report, varied
+from lp_sentinel.reports import CaptureEnd, Criteria
+from tests.reports.runs import BOOK, CRITERIA, Run, hostile, judged, report, varied
 from tests.reports.samples import finding
 
 
-def suites(folder: Path, *runs: Run, asked: Asked = ASKED) -> list[TestSuite]:
-    report(folder / "report.xml", *runs, asked=asked)
+def suites(folder: Path, *runs: Run, criteria: Criteria = CRITERIA) -> list[TestSuite]:
+    report(folder / "report.xml", *runs, criteria=criteria)
     return list(JUnitXml.fromfile(str(folder / "report.xml")))
 
 
@@ -31,7 +31,7 @@ def case_of(suite: TestSuite, rule: str) -> TestCase:
 def of(folder: Path, *changes: dict[str, Any], fail_on: Severity | None = "error") -> TestCase:
     findings = [finding(**one) for one in changes]
     run = Run(findings, [], CaptureEnd("captures/demo.har", 9))
-    [suite] = suites(folder, run, asked=ASKED._replace(fail_on=fail_on))
+    [suite] = suites(folder, run, criteria=CRITERIA._replace(fail_on=fail_on))
     return case_of(suite, "LPA310")
 
 
@@ -85,7 +85,7 @@ def test_what_fails_the_run_fails_here(tmp_path: Path, fail_on: Severity | None,
 
 def test_the_cases_are_the_rules_that_were_asked(tmp_path: Path) -> None:
     chosen = config_from({"rules": {"select": ["LPA3", "LPA4"], "ignore": ["LPA31", "LPA402"]}})
-    [suite] = suites(tmp_path, judged(logins=[]), asked=Asked(Project(chosen, BOOK), "error"))
+    [suite] = suites(tmp_path, judged(logins=[]), criteria=Criteria(Project(chosen, BOOK), "error"))
     asked = {case.name.split()[0] for case in suite}
     assert asked == {
         rule for rule in BOOK.by_id if rule[:4] in ("LPA3", "LPA4") and rule != "LPA402" and rule[:5] != "LPA31"
@@ -104,7 +104,7 @@ def test_the_cases_are_the_rules_that_were_asked(tmp_path: Path) -> None:
 )
 def test_faults_fail_as_they_fail_the_run(tmp_path: Path, verdict: Any, fail_on: Any, *, fails: bool) -> None:
     end = CaptureEnd(None, 5, faults=(FaultVerdict("state-lost", verdict, 1, "", "callback 302"),))
-    [suite] = suites(tmp_path, Run([], [], end), asked=ASKED._replace(fail_on=fail_on))
+    [suite] = suites(tmp_path, Run([], [], end), criteria=CRITERIA._replace(fail_on=fail_on))
     [case] = [case for case in suite if case.name == "fault state-lost"]
     assert case.is_passed is not fails
 

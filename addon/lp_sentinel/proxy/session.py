@@ -86,7 +86,7 @@ class Session:
             self._early.change(self.config, self.book)
         self.live.sieve.change(self.config)
         self.redactor.on = settings.redact
-        self.asked = settings.asked
+        self.criteria = settings.criteria
         self._reports = tuple(reports)
         # A report on standard output has it for itself.
         output = sys.stderr if STANDARD_OUTPUT in settings.reports else sys.stdout

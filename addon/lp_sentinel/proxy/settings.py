@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 from lp_sentinel.faults import Plan, load_plan
 from lp_sentinel.finding import WORST_FIRST, Severity
 from lp_sentinel.project import Project, load_project
-from lp_sentinel.reports import Asked, distinct
+from lp_sentinel.reports import Criteria, distinct
 from lp_sentinel.wording import quoted, unknown
 
 NEVER: Final = "never"
@@ -68,9 +68,9 @@ class Settings(NamedTuple):
     """``None``: nothing is shown."""
 
     @property
-    def asked(self) -> Asked:
+    def criteria(self) -> Criteria:
         """What reports are told: where nothing is to fail the run, they go by what fails ``check`` by default."""
-        return Asked(self.project, self.fail_on or "error")
+        return Criteria(self.project, self.fail_on or "error")
 
 
 def declare(options: Any, add: Callable[[str, Any, Any, str, Sequence[str] | None], None]) -> None:

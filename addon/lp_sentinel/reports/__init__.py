@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd, Report, ReportError
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.files import distinct, spare_captures
 from lp_sentinel.reports.formats import open_report, open_reports, spare_lines
 
 __all__ = [
-    "Asked",
     "CaptureEnd",
+    "Criteria",
     "Report",
     "ReportError",
     "distinct",

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneySummary, Severity
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.base import CaptureEnd
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.files import ReportFile
 from lp_sentinel.reports.words import of_severity
 from lp_sentinel.shelf import Shelf
@@ -72,16 +72,16 @@ class CaptureResult:
 
 
 type Results = Mapping[str | None, CaptureResult]
-type Write = Callable[[Results, Asked], Iterable[str]]
+type Write = Callable[[Results, Criteria], Iterable[str]]
 
 
 class Collected:
     """Keeps all that is found, and at the end has it written by ``write``."""
 
-    def __init__(self, path: str, asked: Callable[[], Asked], write: Write) -> None:
-        """``asked`` is called when it is written. Raises ReportError if the file can't be written."""
+    def __init__(self, path: str, criteria: Callable[[], Criteria], write: Write) -> None:
+        """``criteria`` is called when it is written. Raises ReportError if the file can't be written."""
         self._file = ReportFile(path)
-        self._asked = asked
+        self._criteria = criteria
         self._write = write
         self._results: dict[str | None, CaptureResult] = {}
 
@@ -100,7 +100,7 @@ class Collected:
     def close(self) -> None:
         """Write the report. Raises ReportError."""
         try:
-            for piece in self._write(self._results, self._asked()):
+            for piece in self._write(self._results, self._criteria()):
                 self._file.write(piece)
         finally:
             self._file.close()

@@ -16,15 +16,15 @@ from lp_sentinel.wording import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from lp_sentinel.reports.asked import Asked
+    from lp_sentinel.reports.criteria import Criteria
 
 
-def _whole(name: str) -> Callable[[str, Callable[[], Asked]], Report]:
+def _whole(name: str) -> Callable[[str, Callable[[], Criteria]], Report]:
     """A format that is written at the end, by the module of that name: loaded only when it is wanted."""
 
-    def report(path: str, asked: Callable[[], Asked]) -> Report:
+    def report(path: str, criteria: Callable[[], Criteria]) -> Report:
         collected = import_module("lp_sentinel.reports.collected")
-        opened: Report = collected.Collected(path, asked, import_module(f"lp_sentinel.reports.{name}").write)
+        opened: Report = collected.Collected(path, criteria, import_module(f"lp_sentinel.reports.{name}").write)
         return opened
 
     return report
@@ -32,8 +32,8 @@ def _whole(name: str) -> Callable[[str, Callable[[], Asked]], Report]:
 
 _LINES = ".jsonl"
 
-FORMATS: Mapping[str, Callable[[str, Callable[[], Asked]], Report]] = {
-    _LINES: lambda path, _asked: JsonLines(path),
+FORMATS: Mapping[str, Callable[[str, Callable[[], Criteria]], Report]] = {
+    _LINES: lambda path, _criteria: JsonLines(path),
     ".json": _whole("json_"),
     ".sarif": _whole("sarif"),
     ".xml": _whole("junit"),
@@ -41,19 +41,19 @@ FORMATS: Mapping[str, Callable[[str, Callable[[], Asked]], Report]] = {
     ".html": _whole("html"),
     ".annotations": _whole("github"),
 }
-"""By ending. A format gets the path and what tells, at its end, what was asked."""
+"""By ending. A format gets the path, and what gives it the criteria at its end."""
 
 
-def open_report(path: str, asked: Callable[[], Asked]) -> Report:
+def open_report(path: str, criteria: Callable[[], Criteria]) -> Report:
     """The report that ``path`` stands for; ``-`` is JSON Lines on standard output. Raises ReportError.
 
-    ``asked`` tells, when the report is written, what the run asked: a session may change it.
+    ``criteria`` is called when the report is written: until then a session may change them.
     """
     ending = _LINES if path == STANDARD_OUTPUT else _ending(path)
     if ending not in FORMATS:
         known = ", ".join(FORMATS)
         raise ReportError(f"report {visible(path)}: its ending must be one of these: {known}")
-    return FORMATS[ending](path, asked)
+    return FORMATS[ending](path, criteria)
 
 
 def spare_lines(path: str, reports: Iterable[str]) -> None:
@@ -68,7 +68,7 @@ def _ending(path: str) -> str:
 
 
 @contextmanager
-def open_reports(paths: Sequence[str], asked: Asked) -> Iterator[list[Report]]:
+def open_reports(paths: Sequence[str], criteria: Criteria) -> Iterator[list[Report]]:
     """The reports, written if the run comes to its end: what is known of one that is broken off looks too good.
 
     Raises ReportError.
@@ -76,7 +76,7 @@ def open_reports(paths: Sequence[str], asked: Asked) -> Iterator[list[Report]]:
     with ExitStack() as abandoning:
         reports = []
         for path in distinct(paths):
-            reports.append(report := open_report(path, lambda: asked))
+            reports.append(report := open_report(path, lambda: criteria))
             abandoning.callback(report.abandon)
         yield reports
         abandoning.pop_all()

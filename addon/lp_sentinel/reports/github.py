@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lp_sentinel.finding import Finding, Severity
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import Results, badness, places_by
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import command, command_property, one_line
 from lp_sentinel.reports.words import where
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
 
-def write(results: Results, _asked: Asked) -> Iterator[str]:
+def write(results: Results, _criteria: Criteria) -> Iterator[str]:
     """A workflow command for each finding, and one for each capture that could not be used."""
     for result in results.values():
         if result.problem is not None:

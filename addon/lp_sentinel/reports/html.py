@@ -19,7 +19,6 @@ from markupsafe import Markup
 
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity, rfc3339
 from lp_sentinel.redact import printable
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import (
     CaptureResult,
@@ -30,6 +29,7 @@ from lp_sentinel.reports.collected import (
     severity_counts,
     worst_first,
 )
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.version import tool_version
@@ -76,9 +76,9 @@ class Card(NamedTuple):
         return {row.hop.index: row.number for row in self.diagram.rows}
 
 
-def write(results: Results, asked: Asked) -> Iterator[str]:
+def write(results: Results, criteria: Criteria) -> Iterator[str]:
     """The page."""
-    book = asked.project.book
+    book = criteria.project.book
     cards, left_out = _cards(results, book)
     rules = Counter((finding.rule, finding.name, finding.severity) for finding in all_findings(results))
     opened = [card.id for card in cards if card.worst][:_MOST_OPEN]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, severity_counts
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.records import as_json, fault_record, finding_record, journey_record
 from lp_sentinel.version import TOOL, tool_version
 
@@ -14,7 +14,7 @@ FORMAT = 1
 """Raised when a key changes its meaning or goes; keys may be added without."""
 
 
-def write(results: Results, _asked: Asked) -> Iterator[str]:
+def write(results: Results, _criteria: Criteria) -> Iterator[str]:
     """The document, one finding and one journey a line, so that two reports can be compared by line."""
     yield f'{{"version": {FORMAT},\n"tool": {as_json({"name": TOOL, "version": tool_version()})}'
     yield from _list("captures", map(_capture, results.values()))

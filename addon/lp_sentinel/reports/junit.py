@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from lp_sentinel.finding import Finding
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.collected import CaptureResult, Results, places_by
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import one_line, xml
 from lp_sentinel.reports.words import where
 from lp_sentinel.version import TOOL
@@ -36,9 +36,9 @@ class _Case(NamedTuple):
     output: str = ""
 
 
-def write(results: Results, asked: Asked) -> Iterator[str]:
+def write(results: Results, criteria: Criteria) -> Iterator[str]:
     """A test case fails by what fails the run; milder findings are its output. Where none counts, it is skipped."""
-    suites = [(result, list(_cases(result, asked))) for result in results.values()]
+    suites = [(result, list(_cases(result, criteria))) for result in results.values()]
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield _tag("testsuites", name=TOOL, **_counts([case for _, cases in suites for case in cases])) + "\n"
     for result, cases in suites:
@@ -54,25 +54,25 @@ def _counts(cases: Sequence[_Case]) -> dict[str, str]:
     return {"tests": str(len(cases))} | {attribute: str(kinds[kind]) for attribute, kind in _COUNTED.items()}
 
 
-def _cases(result: CaptureResult, asked: Asked) -> Iterator[_Case]:
+def _cases(result: CaptureResult, criteria: Criteria) -> Iterator[_Case]:
     if result.problem is not None:
         yield _Case("the capture can be read", "error", "capture", one_line(result.problem))
-    names = {rule.id: f"{rule.id} {rule.name}" for rule in asked.rules}
+    names = {rule.id: f"{rule.id} {rule.name}" for rule in criteria.rules}
     by_rule = places_by(result.findings, lambda finding: finding.rule)
     for rule, places in by_rule.items():
         names.setdefault(rule, f"{rule} {result.findings[places[0]].name}")
     for rule in sorted(names):
-        yield _case(names[rule], by_rule.get(rule, ()), result.findings, asked)
+        yield _case(names[rule], by_rule.get(rule, ()), result.findings, criteria)
     for fault in result.faults:
         name, line = f"fault {fault.fault}", one_line(fault.line)
-        yield _Case(name, "failure", "fault", line) if asked.fault_fails(fault) else _Case(name, output=line)
+        yield _Case(name, "failure", "fault", line) if criteria.fault_fails(fault) else _Case(name, output=line)
 
 
-def _case(name: str, places: Sequence[int], findings: Sequence[Finding], asked: Asked) -> _Case:
+def _case(name: str, places: Sequence[int], findings: Sequence[Finding], criteria: Criteria) -> _Case:
     failing, others, excuses = list[int](), list[int](), set[str]()
     for place in places:
         finding = findings[place]
-        (failing if asked.fails(finding) else others).append(place)
+        (failing if criteria.fails(finding) else others).append(place)
         excuses.add(finding.excuse)
     if failing:
         first = findings[failing[0]]

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import linked
 from lp_sentinel.reports.collected import (
     CaptureResult,
@@ -18,6 +17,7 @@ from lp_sentinel.reports.collected import (
     verdict,
     worst_first,
 )
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import cell, code
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.reports.words import answer_of
@@ -32,7 +32,7 @@ _MOST_HOPS = 20
 _SIGNS: dict[Severity, str] = {"error": "🔴", "warning": "🟠", "info": "🔵"}
 
 
-def write(results: Results, _asked: Asked) -> Iterator[str]:
+def write(results: Results, _criteria: Criteria) -> Iterator[str]:
     """The counts, then a section for each journey in which something was found."""
     yield f"# lp-authorize: {overall(results)}\n"
     yield from _counts(results)

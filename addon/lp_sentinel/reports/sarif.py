@@ -9,9 +9,9 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from lp_sentinel.finding import Finding, JourneyHop, Severity
-from lp_sentinel.reports.asked import Asked
 from lp_sentinel.reports.citations import link, linked
 from lp_sentinel.reports.collected import CaptureResult, Results
+from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.reports.records import as_json, fault_record
 from lp_sentinel.rules import Rule
@@ -29,14 +29,14 @@ _WHY_NOT = {
 type Json = dict[str, object]
 
 
-def write(results: Results, asked: Asked) -> Iterator[str]:
+def write(results: Results, criteria: Criteria) -> Iterator[str]:
     """One run over all captures, one finding a line."""
-    rules = asked.rules
+    rules = criteria.rules
     places = {rule.id: place for place, rule in enumerate(rules)}
     captures = [result for result in results.values() if result.capture is not None]
     run: Json = {
         "tool": {"driver": {"name": TOOL, "version": tool_version(), "rules": [_rule(rule) for rule in rules]}},
-        "invocations": [_invocation(results) | _overrides(asked, places)],
+        "invocations": [_invocation(results) | _overrides(criteria, places)],
         "artifacts": [{"location": _artifact(result.capture), "roles": ["analysisTarget"]} for result in captures],
         "columnKind": "unicodeCodePoints",
     }
@@ -87,11 +87,11 @@ def _invocation(results: Results) -> Json:
     return {"executionSuccessful": not problems, "toolExecutionNotifications": notes}
 
 
-def _overrides(asked: Asked, places: Mapping[str, int]) -> Json:
+def _overrides(criteria: Criteria, places: Mapping[str, int]) -> Json:
     """Where the project calls a rule more or less severe than the rule's file does."""
     changed: list[Json] = [
         {"descriptor": {"id": rule, "index": places[rule]}, "configuration": {"level": _LEVELS[severity]}}
-        for rule, severity in sorted(asked.severity.items())
+        for rule, severity in sorted(criteria.severity.items())
         if rule in places
     ]
     return {"ruleConfigurationOverrides": changed} if changed else {}

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lp_sentinel.rules import Rule
 
 
-class Asked(NamedTuple):
-    """A project as one run applies it."""
+class Criteria(NamedTuple):
+    """What a run judges by: its project, and what fails it."""
 
     project: Project
     fail_on: Severity | None
