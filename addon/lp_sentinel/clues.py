@@ -14,7 +14,7 @@ from lp_sentinel.target import Key, Target, key_of, request_target
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
 
 
-class Asked(NamedTuple):
+class Clues(NamedTuple):
     """What a request tells of where it comes from."""
 
     own: Target
@@ -28,11 +28,11 @@ class Asked(NamedTuple):
     """It is a POST."""
 
 
-def read_asked(exchange: Exchange) -> Asked:
+def read_clues(exchange: Exchange) -> Clues:
     referer = header(exchange.request_headers, "referer")
     page = parse_uri(referer) if referer else None
     method = exchange.method.upper()
-    return Asked(
+    return Clues(
         own=request_target(exchange),
         browser=exchange.browser,
         referer=referer,
@@ -89,27 +89,27 @@ class Lead:
         return self.is_for(journey) if requested is None else self.endpoint == endpoint_of(requested)
 
 
-def follows(journey: Journey, asked: Asked) -> bool:
+def follows(journey: Journey, clues: Clues) -> bool:
     """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
-    return bool(journey.awaited.get(asked.own.key)) or (asked.page is not None and asked.page in journey.pages)
+    return bool(journey.awaited.get(clues.own.key)) or (clues.page is not None and clues.page in journey.pages)
 
 
-def follows_by_guess(journey: Journey, asked: Asked) -> bool:
+def follows_by_guess(journey: Journey, clues: Clues) -> bool:
     """Of a request that follows: whether it is only a guess that what it follows is of this journey."""
-    links = {asked.own.key} if journey.awaited.get(asked.own.key) else set()
-    if asked.page in journey.pages:
-        links.add(asked.page)
+    links = {clues.own.key} if journey.awaited.get(clues.own.key) else set()
+    if clues.page in journey.pages:
+        links.add(clues.page)
     return links <= journey.guessed
 
 
-def shares_parameter(journey: Journey, asked: Asked) -> bool:
+def shares_parameter(journey: Journey, clues: Clues) -> bool:
     """Whether the request has a parameter, value and all, that a page of the journey had."""
-    return not journey.carried.isdisjoint(map(hash, asked.own.query.pairs))
+    return not journey.carried.isdisjoint(map(hash, clues.own.query.pairs))
 
 
-def is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
+def is_near(journey: Journey, clues: Clues, login_hosts: Collection[str]) -> bool:
     """Whether the request goes to Sentinel, to a login host, or to where the login has been before."""
-    endpoint = asked.own.endpoint
+    endpoint = clues.own.endpoint
     if endpoint is None:
         return False
     host = (endpoint.host, endpoint.port)
@@ -118,7 +118,7 @@ def is_near(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> boo
 
 def lands_another(
     journey: Journey,
-    asked: Asked,
+    clues: Clues,
     lead: Lead,
     login_hosts: Collection[str],
     registered: Collection[Endpoint],
@@ -140,25 +140,25 @@ def lands_another(
     host = lead.endpoint.host
     if host == journey.sentinel[0] or host_matches(host, login_hosts) or not lead.hands_out:
         return False
-    page = parse_uri(asked.referer) if asked.referer else None
+    page = parse_uri(clues.referer) if clues.referer else None
     comes_from_it = page is not None and _has_been_at(journey, page.endpoint)
     if lead.state in (None, journey.request.state):
-        return not (comes_from_it or _has_been_at(journey, asked.own.endpoint))
+        return not (comes_from_it or _has_been_at(journey, clues.own.endpoint))
     # Of a page at another host browsers tell no more than its origin, which may be that of the journey's page.
     return not (comes_from_it and page is not None and page.endpoint.path == "/" and not page.query)
 
 
-def may_come_from_page(journey: Journey, asked: Asked, lead: Lead) -> bool:
+def may_come_from_page(journey: Journey, clues: Clues, lead: Lead) -> bool:
     """Whether the Referer may name a page of the journey or its app, as far as the host tells.
 
     It may be absent where nothing else speaks of another login: a state that is not the journey's nor its pages', or
     the request for a login to which a link leads.
     """
-    endpoint = endpoint_of(asked.referer)
+    endpoint = endpoint_of(clues.referer)
     if endpoint is None:
-        state = asked.own.query.get("state")
+        state = clues.own.query.get("state")
         is_known = state in (None, journey.request.state) or hash(("state", state)) in journey.carried
-        return is_known and (asked.submits or lead.request is None)
+        return is_known and (clues.submits or lead.request is None)
     return _has_been_at(journey, endpoint) or any(endpoint.origin == app.origin for app in journey.app_endpoints)
 
 
@@ -185,10 +185,10 @@ def agrees(journey: Journey, own: Target) -> bool:
     return are_unknown or any(one == other for one, other in compared)
 
 
-def may_come_from(journey: Journey, asked: Asked, login_hosts: Collection[str]) -> bool:
+def may_come_from(journey: Journey, clues: Clues, login_hosts: Collection[str]) -> bool:
     """Whether the Referer allows that the login sent the browser: absent, or of Sentinel, a login or the app itself."""
-    referer = endpoint_of(asked.referer)
-    if referer is None or (asked.own.endpoint and referer.host == asked.own.endpoint.host):
+    referer = endpoint_of(clues.referer)
+    if referer is None or (clues.own.endpoint and referer.host == clues.own.endpoint.host):
         return True
     return (
         referer.host == journey.sentinel[0]

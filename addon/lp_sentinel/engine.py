@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lp_sentinel import attribution
-from lp_sentinel.clues import Asked, read_asked
+from lp_sentinel.clues import Clues, read_clues
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import REDIRECTS, Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary
@@ -67,18 +67,18 @@ class Engine:
         if exchange.started is not None and exchange.started > docket.now:
             docket.now = exchange.started
             self._pass_time()
-        asked = read_asked(exchange)
-        calls_back = is_callback(docket, exchange, asked)
+        clues = read_clues(exchange)
+        calls_back = is_callback(docket, exchange, clues)
         if not calls_back:
-            docket.journeys.visit(asked.browser, asked.own, exchange.started)
+            docket.journeys.visit(clues.browser, clues.own, exchange.started)
         location = location_target(exchange)
         redirect = location if exchange.status in REDIRECTS else None
-        journey, hop = self._place(exchange, asked, redirect, calls_back=calls_back)
+        journey, hop = self._place(exchange, clues, redirect, calls_back=calls_back)
         # Whatever the status: a script may go where an answer that is no redirect points.
         if location and location.query.has(*CALLBACK_NAMES):
             docket.history.redirect(location, in_journey=journey is not None)
-        if asked.referer and "?" in asked.referer and not exchange.from_cache:
-            judge_leak(docket, exchange, asked.referer, redirect)
+        if clues.referer and "?" in clues.referer and not exchange.from_cache:
+            judge_leak(docket, exchange, clues.referer, redirect)
         if journey:
             docket.journeys.touch(journey, exchange.started)
             for other in docket.journeys.overflow():
@@ -92,19 +92,19 @@ class Engine:
         return self._verdict(None, None)
 
     def _place(
-        self, exchange: Exchange, asked: Asked, redirect: Target | None, *, calls_back: bool
+        self, exchange: Exchange, clues: Clues, redirect: Target | None, *, calls_back: bool
     ) -> tuple[Journey | None, Hop | None]:
         docket, path = self._docket, exchange.path
         if authorize := authorize_path(path):
-            return judge_authorize(docket, exchange, asked, redirect, *authorize), "authorize"
+            return judge_authorize(docket, exchange, clues, redirect, *authorize), "authorize"
         if token := token_path(path):
-            return judge_token(docket, exchange, asked, redirect, *token), "token"
+            return judge_token(docket, exchange, clues, redirect, *token), "token"
         if calls_back:
-            return judge_callback(docket, exchange, asked, redirect), "callback"
-        part = attribution.of_hop(docket.journeys, asked, redirect, docket.config.login_hosts, docket.registered)
+            return judge_callback(docket, exchange, clues, redirect), "callback"
+        part = attribution.of_hop(docket.journeys, clues, redirect, docket.config.login_hosts, docket.registered)
         if part is None:
             return None, None
-        judge_login(docket, exchange, asked, part, redirect)
+        judge_login(docket, exchange, clues, part, redirect)
         return part.journey, "login"
 
     def announce(self, exchange: Exchange) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from lp_sentinel.clues import read_asked
+from lp_sentinel.clues import read_clues
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import CALLBACK_NAMES
 from lp_sentinel.paths import authorize_path, token_path
@@ -60,7 +60,7 @@ def _ties(exchange: Exchange) -> tuple[set[_Tie], set[_Tie]]:
     A browser matters where it begins logins: else all that an app's back end redeems would be in one piece. What a
     Referer carries matters where it is a code.
     """
-    own, target = read_asked(exchange).own, location_target(exchange)
+    own, target = read_clues(exchange).own, location_target(exchange)
     carried = [own.query]
     if target:
         carried += target.query, target.fragment

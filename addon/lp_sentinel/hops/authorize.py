@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lp_sentinel import attribution
 from lp_sentinel.authorize import read_request
-from lp_sentinel.clues import Asked
+from lp_sentinel.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import AppFacts, BegunFacts, Facts, RenewalFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
@@ -21,7 +21,7 @@ from lp_sentinel.uri import endpoint_of
 
 
 def judge_authorize(
-    docket: Docket, exchange: Exchange, asked: Asked, redirect: Target | None, form: PathForm, account: str | None
+    docket: Docket, exchange: Exchange, clues: Clues, redirect: Target | None, form: PathForm, account: str | None
 ) -> Journey | None:
     """Judge an authorize exchange; its journey, but for a preflight, which begins none."""
     request = read_request(exchange, form, account, docket.config)
@@ -31,17 +31,17 @@ def judge_authorize(
     if request.method == "OPTIONS":
         judgement.ask("request", facts, hop, account=account, client_id=request.client_id, only_tag=PREFLIGHT)
         return None
-    journey = attribution.continued_by(docket.journeys, asked)
+    journey = attribution.continued_by(docket.journeys, clues)
     continued = journey is not None
     if journey is None:
-        journey = _begin(docket, exchange, asked, request, app)
+        journey = _begin(docket, exchange, clues, request, app)
     else:
-        _continue(docket, journey, exchange, asked, request, app)
+        _continue(docket, journey, exchange, clues, request, app)
     leads = docket.leads(journey, redirect) if redirect and not is_upgrade(exchange, redirect) else None
     if exchange.status is not None or exchange.no_answer:  # else the last answer that is known decides
         journey.status, journey.no_answer, journey.leads = exchange.served_status, exchange.no_answer, leads
     journey.login_begun |= journey.leads == "login"
-    docket.follow(journey, hop, asked.own, redirect)
+    docket.follow(journey, hop, clues.own, redirect)
     journey.fired = judgement.ask("request", facts, hop, journey)
     answer = read_answer(exchange, redirect, leads, request)
     journey.fired |= judgement.ask("answer", facts | {"answer": answer}, hop, journey, journey.fired)
@@ -52,11 +52,11 @@ def judge_authorize(
     return journey
 
 
-def _begin(docket: Docket, exchange: Exchange, asked: Asked, request: RequestFacts, app: AppFacts) -> Journey:
+def _begin(docket: Docket, exchange: Exchange, clues: Clues, request: RequestFacts, app: AppFacts) -> Journey:
     docket.begun += 1
     journey = Journey(
         number=docket.begun,
-        browser=asked.browser,
+        browser=clues.browser,
         request=request,
         app=app,
         started=exchange.started,
@@ -68,10 +68,10 @@ def _begin(docket: Docket, exchange: Exchange, asked: Asked, request: RequestFac
 
 
 def _continue(
-    docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, request: RequestFacts, app: AppFacts
+    docket: Docket, journey: Journey, exchange: Exchange, clues: Clues, request: RequestFacts, app: AppFacts
 ) -> None:
     """From now on this request's parameters are the journey's. Each Location continues it once."""
-    journey.awaited[asked.own.key] -= 1
+    journey.awaited[clues.own.key] -= 1
     if (journey.request.account, journey.request.client_id) != (request.account, request.client_id):
         journey.continuations.clear()
     docket.history.tally(journey.request.client_id, begun=-1)

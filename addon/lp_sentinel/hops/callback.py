@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.clues import Asked
+from lp_sentinel.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import CallbackFacts, Facts
 from lp_sentinel.finding import JourneyHop
@@ -20,27 +20,27 @@ from lp_sentinel.uri import Parameters, endpoint_of, host_matches
 _NOT_A_CALLBACK = frozenset({"OPTIONS", "HEAD"})
 
 
-def is_callback(docket: Docket, exchange: Exchange, asked: Asked) -> bool:
+def is_callback(docket: Docket, exchange: Exchange, clues: Clues) -> bool:
     """Whether a request is a callback request, be it part of a journey or not."""
-    endpoint = asked.own.endpoint
+    endpoint = clues.own.endpoint
     return (
         "=" in exchange.query
         and endpoint is not None
         and (endpoint in docket.registered or docket.history.callback_endpoint(endpoint) is not None)
         and exchange.method.upper() not in _NOT_A_CALLBACK
-        and asked.own.query.has(*CALLBACK_NAMES)
+        and clues.own.query.has(*CALLBACK_NAMES)
     )
 
 
-def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: Target | None) -> Journey | None:
+def judge_callback(docket: Docket, exchange: Exchange, clues: Clues, redirect: Target | None) -> Journey | None:
     """Judge a callback request; the journey that it belongs to, if any."""
-    own, history = asked.own, docket.history
+    own, history = clues.own, docket.history
     code = own.query.get("code")
     trusted = (*docket.config.login_hosts, *docket.config.sentinel_hosts)
     redirected = history.redirected(own)
-    journey = attribution.of_callback(docket.journeys, asked, trusted, redirected_elsewhere=redirected == "elsewhere")
+    journey = attribution.of_callback(docket.journeys, clues, trusted, redirected_elsewhere=redirected == "elsewhere")
     is_known = redirected is not None or exchange.from_cache or exchange.hides_redirects
-    explained = is_known or _is_explained(docket, asked)
+    explained = is_known or _is_explained(docket, clues)
     repeats = not exchange.from_cache and history.note_callback(code)  # going back in a browser brings nobody anything
     altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
@@ -48,7 +48,7 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
         if history.issued(code) is None:
             issue(docket, code, None, own.endpoint)
     else:
-        altered = _join(docket, journey, exchange, asked, hop)
+        altered = _join(docket, journey, exchange, clues, hop)
         if redirected == "elsewhere":
             altered = ()  # nobody has altered what another response sent here: a form may have been sent twice
             if history.issued(code) is None:
@@ -74,31 +74,31 @@ def judge_callback(docket: Docket, exchange: Exchange, asked: Asked, redirect: T
     return journey
 
 
-def _is_explained(docket: Docket, asked: Asked) -> bool:
+def _is_explained(docket: Docket, clues: Clues) -> bool:
     """Whether something else than a forged request accounts for it: a login, a journey by now forgotten, no landing."""
-    issued = docket.history.issued(asked.own.query.get("code"))
-    if (issued and issued.journey) or is_taken_out(asked.own.query.get("code")):
+    issued = docket.history.issued(clues.own.query.get("code"))
+    if (issued and issued.journey) or is_taken_out(clues.own.query.get("code")):
         return True
-    referer, endpoint = endpoint_of(asked.referer), asked.own.endpoint
-    if is_taken_out(asked.referer) or (referer and host_matches(referer.host, docket.config.login_hosts)):
+    referer, endpoint = endpoint_of(clues.referer), clues.own.endpoint
+    if is_taken_out(clues.referer) or (referer and host_matches(referer.host, docket.config.login_hosts)):
         return True
     return endpoint not in docket.registered and not (endpoint and docket.history.callback_endpoint(endpoint))
 
 
-def _join(docket: Docket, journey: Journey, exchange: Exchange, asked: Asked, hop: JourneyHop) -> tuple[str, ...]:
+def _join(docket: Docket, journey: Journey, exchange: Exchange, clues: Clues, hop: JourneyHop) -> tuple[str, ...]:
     """Make it part of its journey; the names of what it carries otherwise than the landing's Location did."""
-    docket.follow(journey, hop, asked.own)
-    journey.injected |= docket.history.was_injected(asked.own.query.get("code"))
+    docket.follow(journey, hop, clues.own)
+    journey.injected |= docket.history.was_injected(clues.own.query.get("code"))
     altered: tuple[str, ...] = ()
     if journey.landing is None:
-        attribution.note_rivals(docket.journeys, asked, journey, asked.own)
-        land(docket, journey, exchange, asked.own, hop)
+        attribution.note_rivals(docket.journeys, clues, journey, clues.own)
+        land(docket, journey, exchange, clues.own, hop)
     else:
-        altered = _altered(journey, journey.landing, asked.own.query)
+        altered = _altered(journey, journey.landing, clues.own.query)
         if not journey.callback_seen:
             judge_late(docket, journey, exchange, hop)
     if not journey.callback_seen:
-        journey.callback_seen, journey.brought_from = True, asked.page
+        journey.callback_seen, journey.brought_from = True, clues.page
     docket.journeys.settle(journey)
     return altered
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lp_sentinel.clues import Asked
+from lp_sentinel.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.code import judge_late
 from lp_sentinel.hops.docket import Docket
@@ -13,7 +13,7 @@ from lp_sentinel.token import expires_in, read_token, read_token_request
 
 
 def judge_token(
-    docket: Docket, exchange: Exchange, asked: Asked, redirect: Target | None, account: str | None
+    docket: Docket, exchange: Exchange, clues: Clues, redirect: Target | None, account: str | None
 ) -> Journey | None:
     """Judge a token exchange; the journey whose code it redeems, if that was seen."""
     request = read_token_request(exchange)
@@ -25,7 +25,7 @@ def judge_token(
     repeats = request.method == "POST" and history.note_redemption(code)
     hop = docket.judgement.hop(exchange, "token", redirect)
     if journey:
-        docket.follow(journey, hop, asked.own)
+        docket.follow(journey, hop, clues.own)
         if request.method == "POST" and request.get("grant_type") != "refresh_token":
             if not repeats:
                 judge_late(docket, journey, exchange, hop)
