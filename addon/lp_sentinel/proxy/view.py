@@ -105,8 +105,8 @@ def _told(session: Session, exchange: Exchange, about: About) -> Iterator[str]:
 def _head(redactor: Redactor, exchange: Exchange, about: About, journey: JourneySummary | None) -> Iterator[str]:
     answer = answer_of(exchange) if exchange.status is None else f"answered {exchange.status}"
     of = f" of journey {journey.journey}" if journey else ""
-    counted = ", ".join(dict.fromkeys(one.rule for one in about.findings)) or "in order"
-    yield f"{about.hop}{of}: {answer}; {counted}"
+    found = ", ".join(dict.fromkeys(one.rule for one in about.findings)) or "in order"
+    yield f"{about.hop}{of}: {answer}; {found}"
     yield ""
     yield f"{redactor.show(exchange.method)} {_bare(redactor, exchange.url)}"
 
