@@ -306,9 +306,9 @@ def test_no_more_is_shown_than_asked_for(show: str, shown: tuple[str, ...], hidd
 def test_a_failure_of_ours_is_logged_once_and_the_traffic_passes(app: App, proxies: Proxies, tmp_path: Path) -> None:
     script = tmp_path / "broken.py"
     script.write_text(
-        "from lp_sentinel.proxy.live import LiveSession\n"
+        "from lp_sentinel.proxy.feed import Feed\n"
         "def fail(*_):\n    raise RuntimeError('secret' + ' text')\n"
-        "LiveSession.response = fail\n"
+        "Feed.response = fail\n"
     )
     proxy = proxies("-s", SCRIPT, "-s", script, options={"lp_config": config_for(app, tmp_path), "flow_detail": "0"})
     visitor = sign_in(app, proxy)

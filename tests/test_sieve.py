@@ -19,7 +19,7 @@ from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.finding import by_place
 from lp_sentinel.project import Project
-from lp_sentinel.proxy.live import LiveSession
+from lp_sentinel.proxy.feed import Feed
 from lp_sentinel.sieve import Sieve
 from tests.captures.test_gather import KNOWN, PLAIN, RECORDED, UNKNOWN, flows
 
@@ -30,7 +30,7 @@ def through_the_sieve(given: Sequence[Flow], project: Project) -> tuple[list[Any
     """What is found live, and how many flows were let by."""
     engine = Engine(project.config, project.book, PLAIN)
     verdicts: list[Verdict] = []
-    session = LiveSession(engine, project.config, lambda _, verdict: verdicts.append(verdict))
+    session = Feed(engine, project.config, lambda _, verdict: verdicts.append(verdict))
     let_by = 0
     for flow in given:
         if not isinstance(flow, http.HTTPFlow):

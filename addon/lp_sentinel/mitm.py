@@ -176,7 +176,7 @@ class Addon:
             guard=self._failures.guard,
         )
         self._recent = Recent(settings.project.book, session.journey)
-        self._sieve = session.live.sieve
+        self._sieve = session.feed.sieve
         return session
 
     def _go_on_from(self, session: Session, earlier: Legacy, files: Iterable[Report]) -> None:
@@ -262,7 +262,7 @@ class Addon:
         """Let those answer a request that may: the page, a fault, the simulator."""
         if self.is_page(flow):
             if self._session:
-                self._session.live.leave_out()  # before it waits: by then the script may have been reloaded
+                self._session.feed.leave_out()  # before it waits: by then the script may have been reloaded
             await self._page.answer(flow)
             return
         self._sieve.begin(flow)
@@ -316,7 +316,7 @@ class Addon:
 
     def tcp_end(self, _flow: flow.Flow) -> None:
         if self._session:
-            self._session.live.count_other()
+            self._session.feed.count_other()
 
     tcp_error = tcp_end
     udp_end = tcp_end

@@ -9,7 +9,7 @@ from mitmproxy import http
 
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
-from lp_sentinel.proxy.live import PATIENCE, LiveSession
+from lp_sentinel.proxy.feed import PATIENCE, Feed
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
 from tests.proxy.test_view import session_of
@@ -25,7 +25,7 @@ class Live:
     def __init__(self) -> None:
         self.judged: list[str] = []
         engine = Engine(Config(), BOOK, Redactor())
-        self.session = LiveSession(engine, Config(), lambda exchange, _: self.judged.append(exchange.target))
+        self.session = Feed(engine, Config(), lambda exchange, _: self.judged.append(exchange.target))
 
     def begin(self, target: str, age: float) -> http.HTTPFlow:
         """A request that started so many seconds ago and is under way."""
@@ -92,17 +92,17 @@ def test_what_waits_is_marked_by_what_is_known_so_far_and_anew_when_it_is_judged
         flow.request.timestamp_start = now - age
         flow.response.timestamp_start = flow.response.timestamp_end = now - age + 0.5
         flow.response, answer = None, flow.response
-        session.live.sieve.begin(flow)
+        session.feed.sieve.begin(flow)
         flow.response = answer
     for flow in (landed, callback):
-        assert not session.live.sieve.lets_by(flow)
+        assert not session.feed.sieve.lets_by(flow)
         session.response(flow)
     assert landed.marked == ":red_circle:"
     assert landed.comment.startswith("authorize: 302 to https://app.example/cb?code=C0de…(17)#")
     assert "LPA130" in landed.comment
     first = callback.comment
     assert not first  # by itself it does not show that it is one
-    session.live.sieve.lets_by(slow)
+    session.feed.sieve.lets_by(slow)
     session.response(slow)
     assert slow.comment.startswith("authorize (j1): ")
     assert landed.comment.startswith("authorize (j2): 302 to https://app.example/cb?code=C0de…(17)#")

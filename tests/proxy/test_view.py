@@ -97,7 +97,7 @@ def demo() -> list[http.HTTPFlow]:
 def test_a_whole_journey(demo: list[http.HTTPFlow]) -> None:
     session = session_of(replay="flows", config=ROOT / "captures" / "lp-authorize.yaml")
     for flow in demo:
-        if not session.live.sieve.lets_by(flow):
+        if not session.feed.sieve.lets_by(flow):
             session.response(flow)
     session.close()
     lost = next(flow for flow in demo if "LPA310" in flow.comment)
@@ -119,7 +119,7 @@ def test_marks_of_a_replay_before_it_is_judged(demo: list[http.HTTPFlow], kind: 
     for flow in flows:
         flow.marked = flow.comment = ""
         flow.metadata.clear()
-        if not session.live.sieve.lets_by(flow):
+        if not session.feed.sieve.lets_by(flow):
             session.response(flow)
     refused = next(flow for flow in flows if "LPA120" in flow.comment)
     assert (refused.marked, refused.comment) == (":red_circle:", "authorize: 400; LPA120 redirect-uri-missing")

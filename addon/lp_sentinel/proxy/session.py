@@ -19,8 +19,8 @@ from lp_sentinel.marks import About, Marks
 from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.blocks import Blocks
 from lp_sentinel.proxy.early import Early, judge_after, judge_alone
+from lp_sentinel.proxy.feed import Feed
 from lp_sentinel.proxy.legacy import Legacy
-from lp_sentinel.proxy.live import LiveSession
 from lp_sentinel.proxy.record import Record
 from lp_sentinel.proxy.settings import Settings
 from lp_sentinel.redact import Redactor
@@ -57,7 +57,7 @@ class Session:
         """
         self.redactor = Redactor(on=settings.redact)
         self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
-        self.live = LiveSession(self._engine, settings.project.config, self._take, replay=replay)
+        self.feed = Feed(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
         self._early = Engine(*settings.project, self.redactor) if replay == "flows" else None
         """Judges a replayed flow file in the order in which it lists its flows, for what is saved meanwhile."""
@@ -84,7 +84,7 @@ class Session:
         self._engine.change(self.config, self.book)
         if self._early:
             self._early.change(self.config, self.book)
-        self.live.sieve.change(self.config)
+        self.feed.sieve.change(self.config)
         self.redactor.on = settings.redact
         self.criteria = settings.criteria
         self._reports = tuple(reports)
@@ -98,14 +98,14 @@ class Session:
         ``files`` are the reports that have been emptied: what went to standard output stands there.
         """
         self._engine.begun = earlier.begun
-        self.live.go_on_from(earlier.ended, earlier.others)
+        self.feed.go_on_from(earlier.ended, earlier.others)
         for journey in earlier.journeys:
             self.record.see(journey.journey)
         self._report(earlier.findings, earlier.journeys, files)
 
     def legacy(self) -> Legacy:
         """What another session may go on from, once this one is closed."""
-        return Legacy(self.record.findings, self.record.journeys, self._engine.begun, *self.live.places)
+        return Legacy(self.record.findings, self.record.journeys, self._engine.begun, *self.feed.places)
 
     # Traffic
 
@@ -113,8 +113,8 @@ class Session:
         """A flow has ended that does not pass by."""
         self._current = flow
         self._marks.begin(flow)
-        exchange = self.live.response(flow)
-        if self.live.holds(exchange) and (early := self._judge_early(exchange)):
+        exchange = self.feed.response(flow)
+        if self.feed.holds(exchange) and (early := self._judge_early(exchange)):
             # It is saved now, and judged later: in a replay at its end, live after those that started before it.
             self._marks.mark_for_now(flow, early.hop, early.seen, early.findings)
         if self._has_judged:
@@ -157,15 +157,15 @@ class Session:
     @property
     def waits(self) -> bool:
         """Whether :meth:`tick` is to be called in a while."""
-        return self.live.holds_back or self._blocks.waits or (self._is_replay and self._capture is None)
+        return self.feed.holds_back or self._blocks.waits or (self._is_replay and self._capture is None)
 
     def tick(self, *, is_reading: bool) -> None:
         """Time has passed. ``is_reading``: the file of a replay is still being read."""
         if self._is_replay and self._capture is None and not is_reading:
             self._is_replay = False
-            self.live.go_live()
-        elif self.live.holds_back:
-            self.live.release()
+            self.feed.go_live()
+        elif self.feed.holds_back:
+            self.feed.release()
         self._settle()
 
     # What comes of it
@@ -222,7 +222,7 @@ class Session:
         failure: Exception | None = None
         while True:
             try:
-                self.live.close()
+                self.feed.close()
                 break
             except Exception as error:  # noqa: BLE001  (raised below)
                 failure = failure or error
@@ -251,7 +251,7 @@ class Session:
             self._guard(partial(_hand_to, taker, findings, journeys))
 
     def summarize(self) -> None:
-        self._tally.exchanges = self.live.exchanges
+        self._tally.exchanges = self.feed.exchanges
         if self._screen:
             self._screen.summary(self._tally, self._faults())
 
@@ -276,7 +276,7 @@ class Session:
 
     @property
     def _end(self) -> CaptureEnd:
-        return CaptureEnd(self._capture, self.live.exchanges, faults=self._faults())
+        return CaptureEnd(self._capture, self.feed.exchanges, faults=self._faults())
 
 
 def _hand_to(taker: Report | Tally | Record, findings: Iterable[Finding], journeys: Iterable[JourneySummary]) -> None:

@@ -1,4 +1,4 @@
-"""A session in mitmproxy, live or replayed: puts what ends in any order into the order in which it started."""
+"""From flows to the engine, live or replayed: what ends in any order is put into the order in which it started."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 10.0
 """Seconds that an exchange is held back for one that started earlier and has not ended."""
 
 
-class LiveSession:
+class Feed:
     """Feeds an engine from flows.
 
     Live, an exchange is judged as it ends, but not before those that started earlier and may belong to the same
