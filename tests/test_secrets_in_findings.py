@@ -75,7 +75,7 @@ def test_every_rule_was_asked_about_what_was_planted() -> None:
 
 @cache
 def telling() -> list[Run]:
-    """Of each rule, and each kind of evidence it gives, one that tells the begin of what was planted."""
+    """Of each rule, and each kind of evidence it gives, one that tells the beginning of what was planted."""
     found: dict[str, Run] = {}
     for plant in PLANTS.values():
         for run in runs(plant):

@@ -284,7 +284,7 @@ def _encoded(url: str) -> str:
 
 
 def bounded(text: str, limit: int = _LONGEST_TEXT) -> str:
-    """Safe text, and no more than is worth handing on: of a long one its begin, its end and its length."""
+    """Safe text, and no more than is worth handing on: of a long one its beginning, its end and its length."""
     if len(text) <= limit:
         return text if text.isprintable() else visible(text)
     end = limit // 4

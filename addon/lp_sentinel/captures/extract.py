@@ -18,7 +18,7 @@ class Extract(NamedTuple):
     """What a range holds. Ranges that follow each other are put together in their order."""
 
     begin: int
-    """Where its first flow begins, counted from the begin of the file."""
+    """Where its first flow begins, counted from the beginning of the file."""
     survey: Survey
     packed: bytearray
     """The exchanges that belong to a login by themselves, packed one behind the other."""

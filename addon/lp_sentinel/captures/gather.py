@@ -167,7 +167,7 @@ def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str 
 def _spool(
     source: Path | Readable, closing: ExitStack, advance: Advance | None
 ) -> tuple[_Spooled | SpooledHar, str | None]:
-    """What a capture holds that can only be read from its begin to its end, and what was wrong with it."""
+    """What a capture holds that can only be read from its beginning to its end, and what was wrong with it."""
     spooled: _Spooled | SpooledHar | None = None
     problem = None
     try:

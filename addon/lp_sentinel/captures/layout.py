@@ -194,8 +194,8 @@ def _message(buffer: Buffer, at: int, end: int, wanted: _Wanted) -> tuple[Header
 def _headers(block: bytes, wanted: _Wanted) -> Headers:
     """The headers in ``block`` that are wanted. Raises Unusual.
 
-    Each is ``LENGTH:LENGTH:name,LENGTH:value,]``. A value may look like the end of a header and the begin of another:
-    then a length does not agree, and mitmproxy is asked.
+    Each is ``LENGTH:LENGTH:name,LENGTH:value,]``. A value may look like the end of a header and the beginning of
+    another: then a length does not agree, and mitmproxy is asked.
     """
     pieces = block.split(b",]")
     if pieces.pop():

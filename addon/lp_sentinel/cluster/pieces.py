@@ -139,7 +139,7 @@ class _Journeys(Journeys):
         self._log = log
         self._removed = 0
         self.made_room: dict[str, int] = {}
-        """Which of all journeys that had to make room were own ones, and the how manieth."""
+        """Own journeys that had to make room: which of all those that had to each was, counted from 1."""
 
     def __iter__(self) -> Iterator[Journey]:
         return (journey for journey in super().__iter__() if not isinstance(journey, _Other))

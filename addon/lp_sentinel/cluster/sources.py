@@ -78,7 +78,7 @@ class Source(NamedTuple):
 
     @contextmanager
     def opened(self) -> Iterator[Readable]:
-        """The file, to be read from its begin to its end. Raises UnreadableError."""
+        """The file, to be read from its beginning to its end. Raises UnreadableError."""
         with self._telling():
             filesystem, path = _located(self.url)
             with filesystem.open(path, "rb") as file:

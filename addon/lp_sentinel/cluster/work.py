@@ -60,7 +60,7 @@ def same(value: object) -> object:
     return value
 
 
-# Captures that are read from their begin to their end
+# Captures that are read from their beginning to their end
 
 
 @_task
@@ -79,7 +79,7 @@ def judge_whole(standard: Standard, source: Source) -> Judged:
 
 
 class Part(NamedTuple):
-    """What a range of a flow file holds. Places count from its begin."""
+    """What a range of a flow file holds. Places count from its beginning."""
 
     extract: Extract
     more: Mapping[int, bytes]
@@ -215,7 +215,7 @@ class _Joined:
         return replace(nothing(place), request_headers=(("referer", referer),) if referer else ())
 
     def missing(self, places: Iterable[int]) -> Mapping[int, Sequence[int]]:
-        """Those of some places that are not known, by part, counted from its begin."""
+        """Those of some places that are not known, by part, counted from its beginning."""
         found = defaultdict(list)
         for place in sorted(set(places) - self.known.keys()):
             part = bisect_right(self.begins, place) - 1

@@ -53,7 +53,7 @@ class _Chosen(NamedTuple):
     armed: Armed
     act: Act
     place: int
-    """The how-manieth match of its app it was."""
+    """Which of its app's matches it was, counted from 1."""
     seen: Seen
 
 
