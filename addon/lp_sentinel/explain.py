@@ -25,7 +25,7 @@ SERIES = {
 """By the beginning of the ids."""
 _OTHERS = "Rules of this project"
 
-DOCUMENTS = {
+_DOCUMENTS = {
     "lp-authorize": "LivePerson, Login Service API: the authorize request",
     "lp-domain": "LivePerson, Domain API",
     "lp-install": "LivePerson, installing an app",
@@ -124,7 +124,7 @@ def _paragraphs(title: str, text: str) -> Iterator[str]:
 
 def spelled_out(cite: str) -> str:
     """A citation with the document's name in full."""
-    return f"{DOCUMENTS[cite]} ({cite})" if cite in DOCUMENTS else cite
+    return f"{_DOCUMENTS[cite]} ({cite})" if cite in _DOCUMENTS else cite
 
 
 def example_finding(rule: Rule) -> str | None:

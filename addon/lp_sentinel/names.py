@@ -76,7 +76,7 @@ def is_name_alone(name: str, equals: str, raw_value: str) -> bool:
     return name in KNOWN or not name.strip("_") or (equals != "" and not raw_value and _is_plain(name))
 
 
-def rests(raw: str) -> frozenset[str]:
+def _rests(raw: str) -> frozenset[str]:
     """What stands in a query where a name would, and may be the rest of a value that held an unescaped ``&``."""
     found = set()
     for piece in raw.split("&"):
@@ -90,7 +90,7 @@ def told_apart(names: Sequence[str], query: str | None) -> tuple[str, ...]:
     """Names that stand in a query; those that may be the rest of a value as ``Rest``."""
     if not names:
         return ()
-    alone = rests(query or "")
+    alone = _rests(query or "")
     return tuple(Rest(name) if name in alone else name for name in names)
 
 

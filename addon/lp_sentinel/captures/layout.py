@@ -47,7 +47,7 @@ HEAD = re.compile(
 """The length of a flow; of its response the length, the status, the start, and the length of the body."""
 REQUEST = re.compile(rb"7:request;([0-9]++):4:path;([0-9]++):")
 """The lengths of the request and of its path."""
-REST = re.compile(
+_REST = re.compile(
     rb",9:authority;[0-9]++:(" + PLAIN + rb"),6:scheme;[0-9]++:([A-Za-z+.\-]*+),6:method;[0-9]++:([A-Za-z\-_]*+),"
     rb"4:port;[0-9]++:([0-9]{1,5})#4:host;[0-9]++:(" + PLAIN + rb");" + TIMES + rb"([0-9]++):"
 )
@@ -114,7 +114,7 @@ def read_exchange(buffer: Buffer, start: int, index: int) -> Exchange:
     request_body = response_body = None
     request = _found(REQUEST.match(buffer, told + 1))
     path_end = request.end() + int(request[2])
-    rest = _found(REST.match(buffer, path_end))
+    rest = _found(_REST.match(buffer, path_end))
     authority, raw_scheme, raw_method, port, address, started, sent = rest.groups()
     method, scheme = raw_method.decode(), raw_scheme.decode().lower() or "https"
     target = origin_form(without_authority(as_text(buffer[request.end() : path_end])), method)

@@ -16,7 +16,7 @@ from distributed.security import Security
 from lp_sentinel.captures.stream import reason
 from lp_sentinel.cluster import ClusterError
 
-LOCAL = "local"
+_LOCAL = "local"
 _PATIENCE = 5
 """Seconds within which a scheduler answers, or does not."""
 _LOOPBACK = "127.0.0.1"
@@ -27,7 +27,7 @@ def connected(address: str, workers: int) -> Iterator[Client]:
     """A client of the cluster at ``address``; ``local`` starts one of ``workers`` processes. Raises ClusterError."""
     # What Dask logs would run into what is printed here. What matters of it comes as an exception.
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-    if address != LOCAL:
+    if address != _LOCAL:
         with dask.config.set({"distributed.comm.timeouts.connect": _PATIENCE}), _client(address) as client:
             yield client
         return

@@ -15,7 +15,7 @@ from lp_sentinel.uri_facts import endpoint_facts
 _ERRORS = ("error", "error_description", "error_uri")
 _PROTOCOL = frozenset({*_ERRORS, "code", "state", "iss"})
 
-STATE_WAYS: Mapping[str, Callable[[str], str]] = {
+_STATE_WAYS: Mapping[str, Callable[[str], str]] = {
     "empty": lambda _: "",
     "truncated": lambda state: state[: len(state) // 2],
     "upper-case": str.upper,
@@ -165,7 +165,7 @@ def _with_state(way: str, url: RawUrl, known: Known, did: list[str]) -> RawUrl:
                 raise NotPossibleError("no other state of this app was seen")
             return url.replaced("state", known.other_state)
     state = url.value("state") or ""
-    changed = STATE_WAYS[way](state)
+    changed = _STATE_WAYS[way](state)
     if changed == state:
         raise NotPossibleError("this state would not change")
     return url.replaced("state", changed)

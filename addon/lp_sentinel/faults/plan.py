@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 type Mode = Literal["arm", "dry-run", "off"]
 type Family = Literal["landing", "answer", "login", "loop", "hang", "close", "truncate", "token", "delay"]
 
-FAMILIES: Mapping[str, Family] = {
+_FAMILIES: Mapping[str, Family] = {
     "error": "landing",
     "description": "landing",
     "state": "landing",
@@ -133,7 +133,7 @@ class Do:
 
     def families(self, at: Hop) -> tuple[Family, ...]:
         """The families that the keys belong to, in their order."""
-        found = dict.fromkeys(family for key, family in FAMILIES.items() if key in self.given)
+        found = dict.fromkeys(family for key, family in _FAMILIES.items() if key in self.given)
         if at == "token" and "landing" in found and self.given & {"error", "description"}:
             # A token request's error is an answer of its own, not a redirect.
             found = {"answer" if family == "landing" else family: None for family in found}

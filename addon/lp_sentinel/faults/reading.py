@@ -16,7 +16,7 @@ from lp_sentinel.faults.plan import HOPS, OUTCOMES, Body, Do, Expect, Fault, Mat
 from lp_sentinel.uri import host_matches, normal_host
 from lp_sentinel.wording import quoted, unknown
 
-PRESETS_LISTED = "docs/faults.md lists them"
+_PRESETS_LISTED = "docs/faults.md lists them"
 """For a message: they are some seventy."""
 _MOST_SEED = 100_000_000
 _DURATIONS = ("delay", "jitter", "hang")
@@ -57,7 +57,7 @@ def _preset(name: str, seed: int) -> Fault:
     document = presets()
     index = preset_index().get(name)
     if index is None:
-        listed = f"{PRESETS_LISTED}, and the name of a plan file ends in .yaml"
+        listed = f"{_PRESETS_LISTED}, and the name of a plan file ends in .yaml"
         raise PlanError(unknown("preset", name, preset_index(), listed=listed))
     return _fault(document, ("faults", index), seed)
 
@@ -97,7 +97,7 @@ def _fault(document: Document, where: Where, seed: int) -> Fault:
     if "preset" in entry:
         index = preset_index().get(entry["preset"])
         if index is None:
-            problem = unknown("preset", entry["preset"], preset_index(), listed=PRESETS_LISTED)
+            problem = unknown("preset", entry["preset"], preset_index(), listed=_PRESETS_LISTED)
             raise document.error((*where, "preset"), problem)
         base, base_where = presets(), ("faults", index)
 

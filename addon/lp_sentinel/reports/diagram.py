@@ -127,7 +127,7 @@ def _row(
     start, end = _x(_APP if hop.hop == "token" else _BROWSER), _x(server)
     answer = _answer_text(hop)
     # An answer that isn't in the capture can't be pointed at: then it's the request that is marked.
-    both = asked if answer else worse(asked, answered)
+    both = asked if answer else _worse(asked, answered)
     stops = hop.status is None and hop.error is not None
     return Row(
         number=place + 1,
@@ -139,12 +139,12 @@ def _row(
         answer=Arrow(top + 2 * _ARROW, end, start, _fitting(answer, start), start + 8, answered, stops)
         if answer
         else None,
-        broken=worse(asked, answered),
+        broken=_worse(asked, answered),
         told=f"{place + 1}. {hop.hop}: {hop.method}, {_answer_word(hop)}",
     )
 
 
-def worse(one: Severity | None, other: Severity | None) -> Severity | None:
+def _worse(one: Severity | None, other: Severity | None) -> Severity | None:
     if one is None or other is None:
         return one or other
     return max(one, other, key=SEVERITIES.index)

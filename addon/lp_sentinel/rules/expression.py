@@ -38,7 +38,7 @@ from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.texts import Joined, Secret
 from lp_sentinel.wording import quoted, unknown
 
-FUNCTIONS = ("len", "lower", "matches", "join", "fired", "errors")
+_FUNCTIONS = ("len", "lower", "matches", "join", "fired", "errors")
 
 _EACH = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s+in\s+(\S.*)", re.DOTALL)
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -75,7 +75,7 @@ class Compiler:
         if not match:
             raise ExpressionError("expected NAME in LIST, such as 'name in request.repeated'")
         name, start = match[1], match.start(1)
-        if name in self._facts or name in FUNCTIONS or keyword.iskeyword(name):
+        if name in self._facts or name in _FUNCTIONS or keyword.iskeyword(name):
             raise ExpressionError(f"{quoted(name)} already means something else", start)
         term = self._known(parse(match[2], match.start(2)))
         if term.kind.what != "list" or term.kind.element is None:
@@ -266,8 +266,8 @@ class Compiler:
 
     def _call(self, node: ast.Call) -> Term:
         name = node.func.id if isinstance(node.func, ast.Name) else None
-        if name not in FUNCTIONS:
-            named = unknown("function", name, FUNCTIONS) if name else "only functions can be called by their names"
+        if name not in _FUNCTIONS:
+            named = unknown("function", name, _FUNCTIONS) if name else "only functions can be called by their names"
             raise ExpressionError(named, node.func.col_offset)
         wanted = {"matches": "two values", "fired": "one rule id or more"}.get(name, "one value")
         count = len(node.args)

@@ -37,7 +37,7 @@ def rule_documents(paths: Iterable[Path] = ()) -> Iterator[Document]:
     own = {file.resolve(): file for file in own_files()}
     files = own.copy()
     for path in paths:
-        for file in rule_files(path):
+        for file in _rule_files(path):
             files.setdefault(file.resolve(), file)
     for resolved, file in files.items():
         yield _without_examples(file) if resolved in own else load_document(file, schema())
@@ -53,7 +53,7 @@ def own_files() -> list[Path]:
     return sorted(data_file(_SCHEMA).parent.glob(_OWN_FILES))
 
 
-def rule_files(path: Path) -> list[Path]:
+def _rule_files(path: Path) -> list[Path]:
     """The rule files in a folder and those below it, or the file itself. Raises ``DocumentError`` if there are none."""
     if not path.is_dir():
         return [path]

@@ -38,19 +38,19 @@ TRUTH = Kind("truth")
 NUMBER = Kind("number")
 
 
-def kind_of(hint: Any) -> Kind:
+def _kind_of(hint: Any) -> Kind:
     """The kind that a type hint stands for. Raises ``TypeError`` for one that the facts have no use for."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         present = [argument for argument in arguments if argument is not NoneType]
         if len(present) == 1 and len(arguments) > 1:
-            return kind_of(present[0])._replace(may_be_absent=True)
+            return _kind_of(present[0])._replace(may_be_absent=True)
     elif origin is Annotated:
-        return kind_of(arguments[1])
+        return _kind_of(arguments[1])
     elif origin is Literal and all(isinstance(choice, str) for choice in arguments):
         return Kind("text", choices=arguments)
     elif origin is tuple and len(arguments) > 1 and arguments[1] is Ellipsis:
-        return Kind("list", element=kind_of(arguments[0]))
+        return Kind("list", element=_kind_of(arguments[0]))
     elif isinstance(hint, type):
         return _kind_of_class(hint)
     message = f"no kind of value that a rule can speak of: {hint}"
@@ -73,7 +73,7 @@ def _kind_of_class(hint: type) -> Kind:
 @cache
 def fields_of(record: type) -> Mapping[str, Kind]:
     """The fields of a ``Struct`` or ``NamedTuple``, in their order."""
-    return {name: kind_of(hint) for name, hint in get_type_hints(record, include_extras=True).items()}
+    return {name: _kind_of(hint) for name, hint in get_type_hints(record, include_extras=True).items()}
 
 
 def comparable(left: Kind, right: Kind) -> bool:

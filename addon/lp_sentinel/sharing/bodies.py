@@ -57,7 +57,7 @@ class Bodies:
         if boundary := _BOUNDARY.search(content_type) if kind.startswith("multipart/") else None:
             return self._multipart(text, boundary[1])
         if start and start in '{["' and _is_json(text):
-            return self.json(text)
+            return self._json(text)
         if start == "<" or kind.endswith(("html", "xml")):
             return self._markup(text)
         if kind == "application/x-www-form-urlencoded" or is_token or (not kind and _FORM.match(text)):
@@ -68,7 +68,7 @@ class Bodies:
 
     # JSON
 
-    def json(self, text: str) -> str:
+    def _json(self, text: str) -> str:
         """JSON with the values of its strings and numbers replaced; what stands between them stays."""
         key = ""
 

@@ -188,9 +188,9 @@ class Urls:
             return self._harmless(raw, kind)
         if holds_secret(name) or name in URLS:
             return self._stand_ins.secret(raw, kind, is_state=name == "state")
-        if depth <= _DEEPEST and self.is_url(raw, depth):
+        if depth <= _DEEPEST and self._is_url(raw, depth):
             return self.url(raw, depth)
-        return self._stand_ins.secret(raw, kind, weight_of(raw))
+        return self._stand_ins.secret(raw, kind, _weight_of(raw))
 
     def _harmless(self, raw: str, kind: str) -> str:
         """A value that is no secret, but may have some joined to it."""
@@ -204,7 +204,7 @@ class Urls:
             at = end
         return "".join((*pieces, self._stand_ins.text(raw[at:], kind, is_open=True)))
 
-    def is_url(self, raw: str, depth: int = 0) -> bool:
+    def _is_url(self, raw: str, depth: int) -> bool:
         """Whether it is an absolute URL, or a path with a query."""
         forms = _forms(depth)
         start = forms.absolute.match(raw)
@@ -216,7 +216,7 @@ def _is_shown(name: str, value: str) -> bool:
     return is_readable(name, value) and not looks_like_token(value)
 
 
-def weight_of(raw: str) -> Weight:
+def _weight_of(raw: str) -> Weight:
     """Of a value behind any name."""
     return Weight.TOKEN if looks_like_token(spell(raw).plain) else Weight.WORD
 

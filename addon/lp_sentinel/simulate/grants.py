@@ -132,7 +132,7 @@ class Issuer(Protocol):
     def end_sessions(self, user: str) -> None: ...
 
 
-def onto(redirect_uri: str, pairs: Iterable[tuple[str, str]]) -> str:
+def _onto(redirect_uri: str, pairs: Iterable[tuple[str, str]]) -> str:
     """A redirect URI with parameters added; its own query is kept as it is (RFC 6749 section 3.1.2)."""
     return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(list(pairs))}"
 
@@ -162,7 +162,7 @@ class _Server(AuthorizationServer):
 
     def handle_error_response(self, request: Any, error: Any) -> Any:
         if error.redirect_uri:
-            return self.handle_response(302, "", [("Location", onto(error.redirect_uri, error.get_body()))])
+            return self.handle_response(302, "", [("Location", _onto(error.redirect_uri, error.get_body()))])
         if isinstance(error, InvalidClientError):
             error.status_code = 400  # the only refusal that is documented for the token request
         return super().handle_error_response(request, error)
@@ -193,7 +193,7 @@ class _CodeGrant(AuthorizationCodeGrant):
         code, state = self.issuer.new_code(), asked.get("state")
         self.issuer.issued.issue(code, self.request, account_asked(), asked.get("nonce"))
         pairs = [("code", code), *([("state", state)] if state else [])]
-        return 302, "", [("Location", onto(redirect_uri, pairs))]
+        return 302, "", [("Location", _onto(redirect_uri, pairs))]
 
     def query_authorization_code(self, code: str, client: Any) -> Code | None:
         return self.issuer.issued.code(code, client)

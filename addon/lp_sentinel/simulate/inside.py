@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lp_sentinel.proxy.settings import Settings
     from lp_sentinel.simulate.sentinel import Simulator
 
-DOMAIN_API = "api.liveperson.net"
+_DOMAIN_API = "api.liveperson.net"
 """Where apps look Sentinel's host up; of this host only that one look-up is answered."""
 
 _LOOK_UP = re.compile(r"/api/account/([^/?]+)/service/sentinel/baseURI\.json(?:\?.*)?")
@@ -83,7 +83,7 @@ class Simulated:
         host, target = glance(flow)
         if self._is_sentinel(host):
             return True
-        look_up = _LOOK_UP.fullmatch(target) if host == DOMAIN_API else None
+        look_up = _LOOK_UP.fullmatch(target) if host == _DOMAIN_API else None
         return look_up is not None and look_up[1] in simulator.registry.accounts
 
     def _is_sentinel(self, host: str) -> bool:
@@ -94,7 +94,7 @@ class Simulated:
 
     def _may_answer(self, host: str) -> bool:
         settings = self._settings()
-        return self._is_sentinel(host) or bool(settings and settings.simulate and host == DOMAIN_API)
+        return self._is_sentinel(host) or bool(settings and settings.simulate and host == _DOMAIN_API)
 
     def _current(self) -> Simulator | None:
         """The simulator, by the config that is in force. With another one, sessions, codes and tokens stay."""
@@ -114,7 +114,7 @@ def _simulator(config: Config, earlier: Simulator | None) -> Simulator:
     registry = registry_of(config)
     simulator = earlier or Simulator(registry)
     simulator.registry = registry
-    first = next(iter(config.sentinel_hosts), DOMAIN_API)
+    first = next(iter(config.sentinel_hosts), _DOMAIN_API)
     simulator.home = first.replace("*.", "va.", 1)
     return simulator
 
