@@ -74,12 +74,16 @@ def _problem(asked: MultiDict[str, str]) -> str | None:
 
 def check_token(
     method: str,
-    is_known: bool,  # noqa: FBT001  whether the account is
     asked: MultiDict[str, str],
     form: MultiDict[str, str],
     versions: Collection[str],
+    *,
+    is_known: bool,
 ) -> None:
-    """Raises OAuth2Error if a token or revoke request is not as documented (RFC 6749 sections 2.3.1, 3.2)."""
+    """Raises OAuth2Error if a token or revoke request is not as documented (RFC 6749 sections 2.3.1, 3.2).
+
+    ``is_known``: the account is.
+    """
     if method != "POST":
         raise InvalidRequestError(f"{method} is not documented, only POST is")
     if not is_known:

@@ -185,7 +185,8 @@ class Simulator:
         if may_spell_v1 and asked.to_dict(flat=False) == {"v1.0": [""]}:
             asked = _V1  # LivePerson's page on revoking has it so
         try:
-            check_token(flask.request.method, account in self.registry.accounts, asked, flask.request.form, versions)
+            is_known = account in self.registry.accounts
+            check_token(flask.request.method, asked, flask.request.form, versions, is_known=is_known)
         except OAuth2Error as error:
             refused: flask.Response = self._oauth.handle_error_response(None, error)
             return refused
