@@ -39,16 +39,18 @@ _FAMILIES: Mapping[str, Family] = {
 }
 """Which keys of ``do`` go together: those of one family. ``delay`` and ``jitter`` go with all but a hang."""
 
+_ANYWHERE: tuple[Hop, ...] = ("authorize", "login", "landing", "callback", "token")
+
 HOPS: Mapping[Family, tuple[Hop, ...]] = {
     "landing": ("authorize", "login", "landing"),
-    "answer": ("authorize", "login", "landing", "callback", "token"),
+    "answer": _ANYWHERE,
     "login": ("authorize", "login", "landing"),
     "loop": ("authorize", "login"),
-    "hang": ("authorize", "login", "landing", "callback", "token"),
-    "close": ("authorize", "login", "landing", "callback", "token"),
-    "truncate": ("authorize", "login", "landing", "callback", "token"),
+    "hang": _ANYWHERE,
+    "close": _ANYWHERE,
+    "truncate": _ANYWHERE,
     "token": ("token",),
-    "delay": ("authorize", "login", "landing", "callback", "token"),
+    "delay": _ANYWHERE,
 }
 """Where each family makes sense."""
 
