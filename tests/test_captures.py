@@ -15,10 +15,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import pytest
 from mitmproxy.io import tnetstring
 
+from tests.ours import CAPTURES, SCRIPT
 from tests.world.proxy import MITMDUMP, Options, arguments_of, environment, replay
 
-ROOT = Path(__file__).resolve().parent.parent
-CAPTURES = ROOT / "captures"
 CONFIG = CAPTURES / "lp-authorize.yaml"
 NAMES = sorted(path.stem for path in CAPTURES.glob("*.expected"))
 
@@ -76,7 +75,7 @@ def _replay(capture: Path, folder: Path) -> Judged:
     }
     status = 0
     try:
-        mitmdump(["-q", "-n", "-s", str(ROOT / "addon/lp_authorize.py"), "-r", str(capture), *arguments_of(options)])
+        mitmdump(["-q", "-n", "-s", str(SCRIPT), "-r", str(capture), *arguments_of(options)])
     except SystemExit as ending:
         status = int(ending.code or 0)
     return Judged(status, said.read_text("utf-8"), report.read_text("utf-8").splitlines())
@@ -150,7 +149,7 @@ def test_a_har_may_list_its_entries_in_any_order(tmp_path: Path) -> None:
             _check("--quiet", "--no-redact", "--report", report, capture)
         else:
             options: Options = {"lp_config": CONFIG, "lp_report": report, "lp_redact": "off"}
-            replay(capture, "-s", ROOT / "addon" / "lp_authorize.py", options=options)
+            replay(capture, "-s", SCRIPT, options=options)
         on_roads.append([json.loads(line) for line in report.read_text("utf-8").splitlines()])
     assert _without(on_roads[0], "flow") == _without(on_roads[1], "flow")
     assert [record["rule"] for record in on_roads[0] if "rule" in record] == ["LPA407"]

@@ -14,12 +14,11 @@ from click.testing import CliRunner, Result
 from junitparser import JUnitXml
 
 from lp_sentinel.cli import main
+from tests.ours import CAPTURES, SCRIPT
 from tests.world.proxy import Options, replay
 
-CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 REGISTERED = yaml.safe_load((CAPTURES / "lp-authorize.yaml").read_text())
 DEMO = CAPTURES / "demo.flow"
-SCRIPT = CAPTURES.parent / "addon" / "lp_authorize.py"
 ALLOW = {"rule": "LPA310", "reason": "known", "until": "2999-01-01"}
 ENDINGS = (".jsonl", ".json", ".sarif", ".xml", ".md", ".html")
 

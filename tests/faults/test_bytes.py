@@ -17,7 +17,6 @@ from tests.captures.reading import read_capture
 from tests.faults.wire import (
     CALLBACK,
     ORIGIN,
-    SCRIPT,
     authorize_url,
     config_file,
     flows_in,
@@ -29,6 +28,7 @@ from tests.faults.wire import (
     talk,
     write_flow,
 )
+from tests.ours import SCRIPT
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import COMMANDS, Ended, Mitmdump, mitmdump, replay, run_mitmdump
 from tests.world.sentinel import Sentinel

@@ -16,12 +16,12 @@ from mitmproxy import http, io
 
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.faults import preset_index
+from tests.ours import SCRIPT
 from tests.world.app import App, Habits, installed
 from tests.world.proxy import Ended, mitmdump, run_mitmdump
 from tests.world.sentinel import Sentinel
 from tests.world.visitor import Visitor
 
-SCRIPT = Path(__file__).parents[2] / "addon" / "lp_authorize.py"
 PRESETS = list(preset_index())
 CONTROL = "no-fault"
 STATE = "Zm9v+YmFy%41&amp<qa>0123456789"

@@ -16,7 +16,6 @@ from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.faults import preset_index
 from tests.faults.wire import (
     CALLBACK,
-    SCRIPT,
     config_file,
     flows_in,
     options,
@@ -26,7 +25,7 @@ from tests.faults.wire import (
     talk,
     undated,
 )
-from tests.ours import config_for, read_report
+from tests.ours import SCRIPT, config_for, read_report
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import COMMANDS, Mitmdump, run_mitmdump

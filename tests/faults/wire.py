@@ -15,7 +15,6 @@ from mitmproxy import http, io
 from tests.world.oauth import Installation
 from tests.world.sentinel import Sentinel
 
-SCRIPT = Path(__file__).resolve().parents[2] / "addon" / "lp_authorize.py"
 ORIGIN = "http://app.localhost:5000"
 CALLBACK = f"{ORIGIN}/cb?own=1"
 STATE = "a+b/c%41d&e"

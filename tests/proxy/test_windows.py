@@ -24,18 +24,14 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.ours import CAPTURES, ROOT, SCRIPT
 from tests.world.browser import Browser
 from tests.world.ports import free_ports
 from tests.world.proxy import MITMDUMP, Options, arguments_of, environment
 
-ROOT = Path(__file__).resolve().parents[2]
-CAPTURES = ROOT / "captures"
 DOCUMENTED = (ROOT / "docs" / "mitmproxy.md").read_text("utf-8")
 F2, F3, F4 = "\x1bOQ", "\x1bOR", "\x1bOS"
 _PATIENCE = 30.0
-
-
-SCRIPT = ROOT / "addon" / "lp_authorize.py"
 
 
 DEMO = CAPTURES / "demo.flow"

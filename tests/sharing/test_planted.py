@@ -20,11 +20,11 @@ from lp_sentinel.cli import main
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.reports.formats import FORMATS
 from lp_sentinel.sharing import SharingError, redact_capture, redact_flows
+from tests.ours import SCRIPT
 from tests.sharing.planted import SECRETS, flows, forms
 from tests.sharing.same import verdict
 from tests.world.proxy import Options, replay
 
-SCRIPT = Path(__file__).resolve().parents[2] / "addon" / "lp_authorize.py"
 CONFIG = config_from(
     {"accounts": {"12345678": {"apps": [{"client_id": "my-app", "redirect_uris": ["https://app.example/cb"]}]}}}
 )

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lp_sentinel.config import App, Config, load_config
+from tests.ours import SCRIPT
 from tests.world.ports import free_ports
 from tests.world.proxy import Mitmdump, Options, environment, mitmdump
 
-ADDON = Path(__file__).parents[2] / "addon" / "lp_authorize.py"
 NODE = Path(__file__).parents[1] / "node"
 HERE = "127.0.0.1"
 ACCOUNT = "12345678"
@@ -84,7 +84,7 @@ def between(
         *("--mode", f"reverse:http://{HERE}:{app}@{HERE}:{chosen.app_port}"),
         *("--mode", f"reverse:http://{HERE}:{sentinel}@{HERE}:{chosen.sentinel_port}"),
     )
-    with mitmdump("-s", ADDON, *modes, options={**own, **(options or {})}) as proxy:
+    with mitmdump("-s", SCRIPT, *modes, options={**own, **(options or {})}) as proxy:
 
         def lines() -> list[dict[str, Any]]:
             ended = proxy.stop()

@@ -19,11 +19,11 @@ from lp_sentinel.mitm import Addon
 from lp_sentinel.proxy.settings import OPTIONS, read_settings
 from lp_sentinel.simulate.inside import Simulated
 from lp_sentinel.simulate.registry import APPS, USER
+from tests.ours import SCRIPT
 from tests.world.names import at_home
 from tests.world.proxy import Mitmdump
 from tests.world.visitor import Visitor
 
-ADDON = Path(__file__).parents[2] / "addon" / "lp_authorize.py"
 SENTINEL = "https://va.sentinel.liveperson.net"
 ONE: App = APPS[0]
 API = "/sentinel/api/account/12345678"
@@ -32,7 +32,7 @@ ASKED = f"{API}/authorize?v=1.0&response_type=code&client_id={ONE.client_id}&sta
 
 @pytest.fixture
 def proxy(proxies: Callable[..., Mitmdump]) -> Iterator[Mitmdump]:
-    return proxies("-s", ADDON, options={"lp_simulate": "on"})  # type: ignore[return-value]
+    return proxies("-s", SCRIPT, options={"lp_simulate": "on"})  # type: ignore[return-value]
 
 
 def is_dialled(visitor: Visitor, url: str) -> bool:
@@ -69,7 +69,7 @@ def test_answers_for_the_real_host_and_dials_nothing(proxy: Mitmdump, scheme: st
 @pytest.mark.parametrize("strategy", ["eager", "lazy"])
 def test_in_reverse_mode_it_says_what_it_takes(proxies: Callable[..., Mitmdump], strategy: str) -> None:
     options = {"lp_simulate": "on", "connection_strategy": strategy}
-    proxy = proxies("-s", ADDON, "--mode", "reverse:http://va.sentinel.liveperson.net", options=options)
+    proxy = proxies("-s", SCRIPT, "--mode", "reverse:http://va.sentinel.liveperson.net", options=options)
     with at_home(requests.Session()) as client:
         try:
             status = client.get(f"http://127.0.0.1:{proxy.port}{ASKED}", allow_redirects=False, timeout=30).status_code
@@ -88,7 +88,7 @@ def test_answers_the_domain_api_for_sentinel_only(proxy: Mitmdump) -> None:
 
 
 def test_is_off_by_default(proxies: Callable[..., Mitmdump]) -> None:
-    assert is_dialled(Visitor(proxies("-s", ADDON)), SENTINEL + ASKED)
+    assert is_dialled(Visitor(proxies("-s", SCRIPT)), SENTINEL + ASKED)
 
 
 def test_takes_the_apps_of_the_config_and_of_a_later_one(proxies: Callable[..., Mitmdump], tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_takes_the_apps_of_the_config_and_of_a_later_one(proxies: Callable[..., 
         "sentinel_hosts: [sso.example]\n"
         "accounts: {'1': {apps: [{client_id: a, redirect_uris: [https://a.example/cb]}]}}\n"
     )
-    proxy = proxies("-s", ADDON, options={"lp_simulate": "on", "lp_config": config})
+    proxy = proxies("-s", SCRIPT, options={"lp_simulate": "on", "lp_config": config})
     visitor = Visitor(proxy)
     asked = "/sentinel/api/account/1/authorize?v=1.0&response_type=code&client_id={}&state=af0ifjsldkjFvB2Xq9ZwTg"
     assert "/login?" in visitor.open("https://sso.example" + asked.format("a")).url
@@ -130,7 +130,7 @@ def test_a_login_goes_on_when_the_config_is_set_again() -> None:
 
 def test_refuses_a_value_that_is_none(proxies: Callable[..., Mitmdump]) -> None:
     with pytest.raises(AssertionError, match="lp_simulate"):
-        proxies("-s", ADDON, options={"lp_simulate": "yes"})
+        proxies("-s", SCRIPT, options={"lp_simulate": "yes"})
 
 
 def test_is_there_as_long_as_it_is_on(caplog: pytest.LogCaptureFixture) -> None:
