@@ -69,10 +69,18 @@ def scaling(start: float, sizes: Sequence[int], seconds: Sequence[float]) -> Ite
 
 
 def put(path: Path, name: str, text: str) -> None:
-    """Replace what stands between the comments ``<!-- name -->`` and ``<!-- /name -->``. Raises ValueError."""
-    before = path.read_text("utf-8")
-    marked = rf"(?<=<!-- {re.escape(name)} -->\n).*?(?=<!-- /{re.escape(name)} -->)"
-    after, count = re.subn(marked, lambda _: text, before, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"{path}: has {count} places for {name}, not one")
+    """Replace in a page what stands between ``<!-- name -->`` and ``<!-- /name -->``. Raises ValueError."""
+    try:
+        after = replaced(path.read_text("utf-8"), name, text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     path.write_text(after, "utf-8")
+
+
+def replaced(page: str, name: str, text: str) -> str:
+    """The page with ``text`` between those comments. Raises ValueError."""
+    marked = rf"(?<=<!-- {re.escape(name)} -->\n).*?(?=<!-- /{re.escape(name)} -->)"
+    after, count = re.subn(marked, lambda _: text, page, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"has {count} places for {name}, not one")
+    return after

@@ -17,6 +17,7 @@ from typing import Any
 import flask
 import requests
 import yaml
+from bench.tables import put
 from oauthlib.oauth2 import OAuth2Error
 from requests_oauthlib import OAuth2Session
 
@@ -30,7 +31,6 @@ from tests.simulate.between import ACCOUNT, Place, between, place
 from tests.world.visitor import Visitor
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SHORTENED = {"hang": {"hang": "2s"}, "slow": {"delay": "1s"}, "token-slow": {"delay": "1s"}}
 """Nobody learns more from waiting longer."""
 _UNTIL_SEEN = 1.2
@@ -137,9 +137,7 @@ def main() -> None:
     os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
     with ThreadPoolExecutor(len(CLIENTS)) as pool:
         found = dict(zip(CLIENTS, pool.map(measure, CLIENTS), strict=True))
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table(found)}{END}{after}", "utf-8")
+    put(PAGE, "measured", table(found))
 
 
 if __name__ == "__main__":

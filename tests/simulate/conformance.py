@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from bench.tables import replaced
+
 from lp_sentinel.config import App
 from lp_sentinel.simulate.registry import APPS, USER, Registry
 from lp_sentinel.simulate.sentinel import Simulator
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulator.md"
-BEGIN, END = "<!-- conformance: begin -->", "<!-- conformance: end -->"
 ACCOUNT = "12345678"
 API = f"/sentinel/api/account/{ACCOUNT}"
 ONE, TWO = APPS
@@ -158,8 +159,7 @@ def table() -> Iterator[str]:
 
 def written(text: str) -> str:
     """The document with the table as it is now."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{'\n'.join(table())}\n{END}{rest.partition(END)[2]}"
+    return replaced(text, "conformance", "".join(f"{line}\n" for line in table()))
 
 
 if __name__ == "__main__":
