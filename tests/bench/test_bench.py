@@ -32,6 +32,7 @@ else:
 """
 
 
+@pytest.mark.alone
 def test_memory_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"y" * 80_000_000)
     alone = run((sys.executable, "-c", ALLOCATES, "large"), tmp_path)
