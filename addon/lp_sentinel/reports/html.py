@@ -42,7 +42,7 @@ _MOST_OPEN = 12
 _MOST_FINDINGS = 100
 _LONGEST_VALUE = 300
 
-SIGNS: dict[Severity | str, str] = {"error": "✗", "warning": "▲", "info": "ℹ", "": "✓"}  # noqa: RUF001  (the sign for info)
+_SIGNS: dict[Severity | str, str] = {"error": "✗", "warning": "▲", "info": "ℹ", "": "✓"}  # noqa: RUF001  (the sign for info)
 _FOLDER = Path(__file__).parent
 
 
@@ -120,7 +120,7 @@ def environment() -> Environment:
     )
     style, script = part("report.css"), part("report.js")
     made.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}  # noqa: S704  (our own)
-    made.globals |= {"signs": SIGNS, "link": link, "counted": counted, "width": WIDTH}
+    made.globals |= {"signs": _SIGNS, "link": link, "counted": counted, "width": WIDTH}
     made.filters |= {"parameters": parameters, "bare": bare, "plain": plain, "clock": rfc3339}
     return made
 
