@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lp_sentinel.captures.entries import CLIENTS
+from lp_sentinel.captures.entries import FOLLOW_REDIRECTS
 from lp_sentinel.check import judge_capture
 from lp_sentinel.project import load_project
 from lp_sentinel.redact import Redactor
@@ -42,7 +42,7 @@ def judged(capture: Path, config: str) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize(
     ("creator", "status", "rules", "outcome"),
     [
-        *(({"name": name}, 200, [], "unknown") for name in sorted(CLIENTS)),
+        *(({"name": name}, 200, [], "unknown") for name in sorted(FOLLOW_REDIRECTS)),
         ({"name": "Insomnia REST Client"}, 404, [], "unknown"),
         ({"name": "Insomnia REST Client"}, 302, ["LPA210"], "unknown"),
         ({"name": "Firefox"}, 200, ["LPA201", "LPA405"], "unknown"),

@@ -178,7 +178,7 @@ def test_what_was_packed_is_unpacked(parsed: list[Any], broken: bool) -> None:
     extra = {"x": "\ud800"} if broken else {}
     data = json.dumps({"log": {"entries": [entry | extra if isinstance(entry, dict) else entry for entry in parsed]}})
     for found in find_exchanges(stream_of(data.encode())):
-        assert exchange_of(unpack(pack(found), found.place, found.client)) == exchange_of(found)
+        assert exchange_of(unpack(pack(found), found.place, found.creator)) == exchange_of(found)
 
 
 def test_of_a_very_long_entry_what_counts_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

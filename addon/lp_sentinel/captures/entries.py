@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from lp_sentinel.captures.stream import Stream
 
 
-CLIENTS = frozenset(("Insomnia REST Client", "axios-har-tracker", "Pulse HAR generation tool"))
-"""Creators of HARs whose clients follow redirects by themselves: they give the last answer under the first URL."""
+FOLLOW_REDIRECTS = frozenset(("Insomnia REST Client", "axios-har-tracker", "Pulse HAR generation tool"))
+"""Creators of HARs that follow redirects by themselves: they give the last answer under the first URL."""
 
 
 class _NoEntriesError(Exception):
@@ -76,7 +76,7 @@ def _entries_arrays(walk: Walk, stream: Stream) -> Iterator[None]:
         for key in walk.members():
             opening = walk.token()
             if key == b'"creator"':
-                stream.client = _client(walk.value())
+                stream.creator = _following(walk.value())
                 continue
             if key != b'"entries"' or opening != b"[":
                 walk.skip(opening)
@@ -91,10 +91,10 @@ class _Creator(msgspec.Struct):
     name: Any = None
 
 
-def _client(creator: bytes) -> str | None:
+def _following(creator: bytes) -> str | None:
     """The name of a HAR's creator, if it is one of those."""
     try:
         name = msgspec.json.decode(creator, type=_Creator).name
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return name if isinstance(name, str) and name in CLIENTS else None
+    return name if isinstance(name, str) and name in FOLLOW_REDIRECTS else None

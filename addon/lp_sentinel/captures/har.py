@@ -76,8 +76,8 @@ class Found(NamedTuple):
     """``None`` unless it may be a token exchange."""
     plain: bool
     """Whether it is JSON by the book."""
-    client: str | None
-    """Which of ``CLIENTS`` (entries.py) made the HAR."""
+    creator: str | None
+    """Which of ``FOLLOW_REDIRECTS`` (entries.py) made the HAR."""
 
     @property
     def started(self) -> float | None:
@@ -142,8 +142,8 @@ def exchange_of(found: Found) -> Exchange:
         response_body=_received(bodies.response, answer) if status else None,
         error=text_of(response.error or _failure(response)) or NO_ANSWER if status == 0 else None,
         injected=is_injected(answer),
-        hides_redirects=entry.fetched is not None or found.client is not None,
-        is_last_answer=found.client is not None,
+        hides_redirects=entry.fetched is not None or found.creator is not None,
+        is_last_answer=found.creator is not None,
         from_cache=_is_from_cache(entry, response, answer),
     )
 
@@ -170,14 +170,14 @@ def pack(found: Found) -> bytes:
     return entry if found.bodies is None else b"\n".join((entry, encode(found.bodies, plain=found.plain)))
 
 
-def unpack(record: bytes, place: int, client: str | None) -> Found:
+def unpack(record: bytes, place: int, creator: str | None) -> Found:
     """What :func:`pack` made a record of."""
     first, _, second = record.partition(b"\n")
     entry = decode(ENTRY, first)
-    request_line = _request_line(entry.request, client)
+    request_line = _request_line(entry.request, creator)
     if request_line is None:
         raise AssertionError(first)
-    return Found(place, request_line, entry, decode(BODIES, second) if second else None, plain=False, client=client)
+    return Found(place, request_line, entry, decode(BODIES, second) if second else None, plain=False, creator=creator)
 
 
 def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
@@ -187,7 +187,7 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
         one = _decoded(ENTRY, bytes(run.text), index, stream)
         entries = [one] if one else []
     for place, entry in enumerate(entries, index):
-        request_line, bodies = _request_line(entry.request, stream.client), None
+        request_line, bodies = _request_line(entry.request, stream.creator), None
         if request_line is None:
             continue
         if may_have_token(request_line.target):
@@ -195,7 +195,7 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
             bodies = _decoded(BODIES, bytes(texts[place - index]), place, stream)
             if bodies is None:
                 continue
-        yield Found(place, request_line, entry, bodies, plain, stream.client)
+        yield Found(place, request_line, entry, bodies, plain, stream.creator)
 
 
 def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, stream: Stream) -> T | None:
@@ -206,7 +206,7 @@ def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, strea
         return None
 
 
-def _request_line(request: Request | None, client: str | None) -> RequestLine | None:
+def _request_line(request: Request | None, creator: str | None) -> RequestLine | None:
     """``None`` if the URL is none of http (``data:``, ``about:blank``, an extension's)."""
     url = _URL.fullmatch(text_of(request.url)) if request else None
     if request is None or url is None or (scheme := url[1].lower()) not in _PORTS:
@@ -216,7 +216,7 @@ def _request_line(request: Request | None, client: str | None) -> RequestLine | 
         return None
     method = text_of(request.method)
     target = origin_form(url[3], method)
-    if client is not None:
+    if creator is not None:
         target = _with_query(target, request.query)
     elif "?" not in target and (query := encoded(request.query)):  # some tools keep it apart
         target = f"{target}?{query}"

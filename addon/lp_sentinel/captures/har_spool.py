@@ -24,11 +24,11 @@ class SpooledHar:
         self._file = file
         self._begins = begins = array("Q", [0])
         """Where the record of each entry begins; that of an entry without an exchange is empty."""
-        self._client: str | None = None
+        self._creator: str | None = None
         records, written, end = list[bytes](), 0, 0
         for found in find_exchanges(stream):
             self.held += 1
-            request_line, place, self._client = found.request_line, found.place, found.client
+            request_line, place, self._creator = found.request_line, found.place, found.creator
             survey.note(place, found.started, request_line.host, request_line.target, found.location, found.referer)
             records.append(record := pack(found))
             begins.extend([end] * (place + 1 - len(begins)))
@@ -41,4 +41,4 @@ class SpooledHar:
     def exchange(self, place: int) -> Exchange:
         begin, end = self._begins[place : place + 2]
         self._file.seek(begin)
-        return exchange_of(unpack(self._file.read(end - begin), place, self._client))
+        return exchange_of(unpack(self._file.read(end - begin), place, self._creator))

@@ -162,7 +162,7 @@ def _clean_entries(source: Path, cleaner: Cleaner, problems: list[str]) -> Itera
             except (ValueError, RecursionError) as error:
                 stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
                 continue
-            cleaner.client = stream.client
+            cleaner.creator = stream.creator
             yield entry
 
     return _each(source, problems, each)
@@ -185,12 +185,12 @@ def _write_flows(file: IO[bytes], flows: Iterable[Flow]) -> int:
 
 
 def _write_har(file: IO[bytes], entries: Iterable[dict[str, Any]], cleaner: Cleaner) -> int:
-    """Of the log itself hardly anything is known to be harmless: a client's name, by which its entries are read.
+    """Of the log itself hardly anything is known to be harmless: a creator's name, by which its entries are read.
 
     Pages are made anew from what the entries tell of them.
     """
     count = 0
-    creator = json.dumps({"name": cleaner.client or "lp-authorize", "version": ""}).encode()
+    creator = json.dumps({"name": cleaner.creator or "lp-authorize", "version": ""}).encode()
     file.write(b'{"log": {"version": "1.2", "creator": %b, "entries": [' % creator)
     for entry in entries:
         file.write((b",\n" if count else b"\n") + json.dumps(entry).encode())

@@ -39,8 +39,8 @@ class Cleaner:
         self.left_out: Counter[str] = Counter()
         """By kind: how much is not in the redacted capture at all."""
         self._addresses: dict[str, str] = {}
-        self.client: str | None = None
-        """Which of ``CLIENTS`` (captures/entries.py) made a HAR."""
+        self.creator: str | None = None
+        """Which of ``FOLLOW_REDIRECTS`` (captures/entries.py) made a HAR."""
         self.pages: dict[str, HarPage] = {}
         """By what the original calls them."""
 
