@@ -123,7 +123,7 @@ def read_token(
     """The facts of a token exchange; ``issued`` is what is known of its code."""
     body = exchange.request_body
     media_type = request.content_type.partition(";")[0].strip().lower() if request.content_type else None
-    answer = _json_object(exchange)
+    answer = _answer(exchange)
     token_type = answer.get("token_type") if answer is not None else None
     return TokenFacts(
         method=request.method,
@@ -158,19 +158,23 @@ def _missing(request: TokenRequest) -> tuple[str, ...]:
     return tuple(name for name in needed if not form.get(name) and name not in request.by_basic)
 
 
-def _json_object(exchange: Exchange) -> dict[str, object] | None:
-    if exchange.status != _OK or not exchange.response_body:
-        return None
+def json_object(body: bytes | None) -> dict[str, object] | None:
+    """A body that is a JSON object; ``None`` if it is none."""
     try:
-        value = msgspec.json.decode(exchange.response_body)
+        value = msgspec.json.decode(body or b"")
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
+def _answer(exchange: Exchange) -> dict[str, object] | None:
+    """What a token request was granted, as far as it can be read."""
+    return json_object(exchange.response_body) if exchange.status == _OK else None
+
+
 def expires_in(exchange: Exchange) -> float | None:
     """For how many seconds the access token is good, by a 200 answer; ``None`` if it does not say so with a number."""
-    value = (_json_object(exchange) or {}).get("expires_in")
+    value = (_answer(exchange) or {}).get("expires_in")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and not _NUMBER.fullmatch(value):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from lp_sentinel.faults.plan import Expect, Fault
 from lp_sentinel.finding import Severity, is_at_least
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.paths import token_path
-from lp_sentinel.token import read_token_request
+from lp_sentinel.token import json_object, read_token_request
 from lp_sentinel.uri import Endpoint, parse_parameters
 
 if TYPE_CHECKING:
@@ -208,11 +207,8 @@ def _read(exchange: Exchange) -> _Redeems:
 
 def _json(exchange: Exchange) -> dict[str, str]:
     """The texts of a body that is a JSON object, which none should be."""
-    try:
-        said = json.loads(exchange.request_body or b"")
-    except (ValueError, RecursionError):
-        return {}
-    return {name: value for name, value in said.items() if isinstance(value, str)} if isinstance(said, dict) else {}
+    said = json_object(exchange.request_body) or {}
+    return {name: value for name, value in said.items() if isinstance(value, str)}
 
 
 class Watch:

@@ -11,6 +11,7 @@ import msgspec
 
 from lp_sentinel.captures.parts import as_text
 from lp_sentinel.redact import Redactor, printable
+from lp_sentinel.token import json_object
 
 MEANINGS: Mapping[str, str] = {
     "account": "the LivePerson account, in the path",
@@ -63,15 +64,8 @@ def _given(piece: str, redactor: Redactor) -> Given:
 
 def given_in_json(body: bytes, redactor: Redactor) -> list[Given]:
     """The members of a JSON object; none if it is no such thing."""
-    if len(body) > _LONGEST_JSON:
-        return []
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return []
-    if not isinstance(value, dict):
-        return []
-    return [_given(f"{quote_plus(str(name))}={quote_plus(_plain(item))}", redactor) for name, item in value.items()]
+    value = json_object(body) if len(body) <= _LONGEST_JSON else None
+    return [_given(f"{quote_plus(name)}={quote_plus(_plain(item))}", redactor) for name, item in (value or {}).items()]
 
 
 def _plain(item: object) -> str:
