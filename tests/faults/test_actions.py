@@ -12,8 +12,8 @@ from lp_sentinel.config import Config
 from lp_sentinel.faults import acts
 from lp_sentinel.faults.answers import answer, edited_token, login_page
 from lp_sentinel.faults.counting import chance, delay_of, is_due
+from lp_sentinel.faults.hops import Hops, Login, Seen
 from lp_sentinel.faults.landings import Known, NotPossibleError, redirect
-from lp_sentinel.faults.match import Hops, Login, Seen
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.reading import load_plan
 from lp_sentinel.uri import endpoint_of

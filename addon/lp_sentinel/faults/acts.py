@@ -8,8 +8,8 @@ from mitmproxy import http
 
 from lp_sentinel.exchange import REDIRECTS, Exchange, header_values
 from lp_sentinel.faults.answers import Answer, answer, did, edited_token, login_page, redirection
+from lp_sentinel.faults.hops import Seen
 from lp_sentinel.faults.landings import Known, NotPossibleError, redirect
-from lp_sentinel.faults.match import Seen
 from lp_sentinel.faults.plan import Fault
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.uri import resolve

@@ -16,9 +16,10 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.acts import LOOP_LEG, Act, at_request, at_response, back_from_loop, response_of
 from lp_sentinel.faults.armed import Armed, Row
 from lp_sentinel.faults.counting import delay_of, made_up
+from lp_sentinel.faults.hops import Hops, Seen
 from lp_sentinel.faults.landings import Known, NotPossibleError
 from lp_sentinel.faults.lineup import Lineup
-from lp_sentinel.faults.match import Hops, Seen, matches, outcome
+from lp_sentinel.faults.match import matches, outcome
 from lp_sentinel.faults.notes import name_in, note
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried

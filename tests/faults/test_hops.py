@@ -9,7 +9,8 @@ import pytest
 
 from lp_sentinel.config import config_from
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.faults.match import Hops, Seen, matches, outcome
+from lp_sentinel.faults.hops import Hops, Seen
+from lp_sentinel.faults.match import matches, outcome
 from tests.faults.making import AUTHORIZE, TOKEN, exchange, fault
 
 CB = "https://app.example/cb"
