@@ -29,16 +29,16 @@ _STATE_WAYS: Mapping[str, Callable[[str], str]] = {
 class Known(NamedTuple):
     """What is known where a landing is made or edited. Nothing here decides but what it says."""
 
-    redirect_uri: str | None = None
+    redirect_uri: str | None
     """Where a landing that is made goes: the requested redirect URI, or the only registered one."""
-    state: str | None = None
+    state: str | None
     """As the authorize request had it."""
-    registered: tuple[str, ...] = ()
-    earlier_code: str | None = None
-    other_state: str | None = None
-    made_up: Callable[[str], str] = lambda what: f"lp-authorize-{what}"
+    registered: tuple[str, ...]
+    earlier_code: str | None
+    other_state: str | None
+    made_up: Callable[[str], str]
     """A value for ``what`` that no server gave."""
-    may_go_to: Callable[[str], bool] = lambda _: True
+    may_go_to: Callable[[str], bool]
     """Whether a fault may redirect to this host."""
 
 
