@@ -60,7 +60,7 @@ def judge_all(
     captures: Sequence[Path],
     judging: Judging,
     project: Project,
-    jobs: int = 1,
+    jobs: int,
     advance: Advance | None = None,
 ) -> Iterator[Judged]:
     """Judge captures by ``project``, which ``judging`` describes, in up to ``jobs`` processes; the order stays.

@@ -141,7 +141,7 @@ class Journey(Struct, kw_only=True, eq=False):
             return "no-response"
         return self.leads if self.leads in ("login", "elsewhere") else "unknown"
 
-    def remember(self, hop: JourneyHop, own: Target, redirect: Target | None, *, is_guess: bool = False) -> None:
+    def remember(self, hop: JourneyHop, own: Target, redirect: Target | None, *, is_guess: bool) -> None:
         """Take a hop into the chain: how it is shown, the request's own URL, and where it was redirected to.
 
         ``is_guess``: another journey may have it as well.

@@ -47,7 +47,7 @@ def read(text: str, path: Path) -> Any:
     return None if root is None else _Reader(path, text).read(root)
 
 
-def place_of(text: str, path: Path, where: Where, *, of_key: bool = False, offset: int = 0) -> int:
+def place_of(text: str, path: Path, where: Where, *, of_key: bool, offset: int) -> int:
     """Where in the text the value at ``where`` begins, or its key, or character ``offset`` of it.
 
     A way that leads nowhere is followed as far as it goes.

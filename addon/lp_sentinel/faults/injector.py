@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -40,8 +39,6 @@ _TICK = 0.25
 _LONGEST_NAME, _LONGEST_STORY = 80, 300
 """Characters of what comes from traffic, in a line of the log."""
 
-_logger = logging.getLogger(__name__)
-
 
 class _Pending(NamedTuple):
     """A request that waits for its answer, and the faults that may change it."""
@@ -61,9 +58,7 @@ class _Chosen(NamedTuple):
 class Injector:
     """The faults of a plan, armed. Only live flows are changed; what was replayed or saved never is."""
 
-    def __init__(
-        self, plan: Plan, config: Config, redactor: Redactor, *, say: Callable[[str], None] = _logger.info
-    ) -> None:
+    def __init__(self, plan: Plan, config: Config, redactor: Redactor, *, say: Callable[[str], None]) -> None:
         """``say`` gets a line for each fault that is injected."""
         self._redactor = redactor
         self._say = say

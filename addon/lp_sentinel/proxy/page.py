@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 class Page:
     """Answers on the page's own host, whatever else goes on."""
 
-    def __init__(self, addon: Addon, token: str | None = None) -> None:
+    def __init__(self, addon: Addon, token: str | None) -> None:
         self._addon = addon
         self.token = token or secrets.token_urlsafe(16)
         """Whoever wants to arm a fault must have read the page: other sites can't."""

@@ -41,7 +41,7 @@ class Bodies:
         self._urls = urls
         self._values = values
 
-    def body(self, data: bytes, content_type: str, *, is_token: bool = False) -> bytes | None:
+    def body(self, data: bytes, content_type: str, *, is_token: bool) -> bytes | None:
         """``None`` if nothing of it can be kept. Token exchanges are judged by their bodies, so those are kept."""
         if not data:
             return data

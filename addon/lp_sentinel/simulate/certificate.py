@@ -30,7 +30,7 @@ def server_context(confdir: str = CONF_DIR) -> ssl.SSLContext:
     return context
 
 
-def authority_file(confdir: str = CONF_DIR) -> Path:
+def authority_file(confdir: str) -> Path:
     """What those who shall trust the certificate must trust."""
     return Path(confdir).expanduser() / f"{CONF_BASENAME}-ca-cert.pem"
 
