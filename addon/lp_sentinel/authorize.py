@@ -8,7 +8,7 @@ import re
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import Misspelt, Placeholder, RequestFacts, UriFacts
-from lp_sentinel.names import told_apart
+from lp_sentinel.names import names_or_rests
 from lp_sentinel.paths import PathForm
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.texts import secret
@@ -100,12 +100,12 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         requested_with=header(headers, "x-requested-with"),
         placeholders=tuple(_placeholders({"account": account, **values})),
         misspelt=misspelt,
-        repeated=told_apart(parameters.repeated(), exchange.query),
+        repeated=names_or_rests(parameters.repeated(), exchange.query),
         secrets=secrets,
         with_stray_whitespace=tuple(name for name, value in values.items() if value and _STRAY.search(value)),
-        spilled=told_apart(spilled, exchange.query),
-        spilled_unexplained=told_apart([name for name in spilled if name not in explained], exchange.query),
-        undocumented=told_apart([name for name in names if name not in told_of], exchange.query),
+        spilled=names_or_rests(spilled, exchange.query),
+        spilled_unexplained=names_or_rests([name for name in spilled if name not in explained], exchange.query),
+        undocumented=names_or_rests([name for name in names if name not in told_of], exchange.query),
         taken_out=taken_out,
     )
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from lp_sentinel.exchange import REDIRECTS, Exchange, header_values
 from lp_sentinel.facts import AnswerFacts, LandingFacts, RequestFacts
-from lp_sentinel.names import told_apart
+from lp_sentinel.names import names_or_rests
 from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.target import Target
 from lp_sentinel.texts import Url, secret
@@ -162,7 +162,7 @@ def read_landing(
         tokens=tokens,
         descriptions=descriptions,
         error_registered=error in ERROR_CODES if known(error) else None,
-        undocumented=told_apart(
+        undocumented=names_or_rests(
             [name for name in query.names() if name not in explained], target.uri.query if target.uri else None
         ),
         code_landed_before=code_landed_before,

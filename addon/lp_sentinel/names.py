@@ -86,7 +86,7 @@ def _rests(raw: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def told_apart(names: Sequence[str], query: str | None) -> tuple[str, ...]:
+def names_or_rests(names: Sequence[str], query: str | None) -> tuple[str, ...]:
     """Names that stand in a query; those that may be the rest of a value as ``Rest``."""
     if not names:
         return ()
