@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.processes import Memory, Run, run
+from lp_sentinel.workers import cores
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BIN = Path(sys.executable).parent
@@ -94,7 +94,7 @@ def of_har(archive: Path) -> list[Competitor]:
 
 
 def _checks(archive: Path) -> list[Competitor]:
-    return [check(archive, jobs) for jobs in dict.fromkeys((1, os.cpu_count() or 1))]
+    return [check(archive, jobs) for jobs in dict.fromkeys((1, cores()))]
 
 
 def _cat(archive: Path) -> Competitor:
