@@ -60,3 +60,18 @@ async def _pass(saved: Path, report: Path) -> None:
                     context.master.addons.trigger(hook)
         save.done()
         addon.done()
+
+
+def test_a_flow_that_is_loaded_without_an_answer_has_its_place_at_once() -> None:
+    """As ``view.flows.load`` does it, while others pass: no answer will come."""
+    asyncio.run(_load())
+
+
+async def _load() -> None:
+    addon = Addon()
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon, lp_show="none")
+        loaded = flow_of(AUTHORIZE, "https://app.example/cb?code=c")
+        loaded.response, loaded.live = None, False
+        await context.cycle(addon, loaded)
+        assert addon.active().feed.exchanges == 1
