@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,11 +15,13 @@ import requests
 from mitmproxy import http
 from mitmproxy.test import taddons, tflow
 
-from lp_sentinel.config import App
+from lp_sentinel.config import App, Config
 from lp_sentinel.mitm import Addon
 from lp_sentinel.proxy.settings import OPTIONS, read_settings
+from lp_sentinel.simulate import inside
 from lp_sentinel.simulate.inside import Simulated
 from lp_sentinel.simulate.registry import APPS, USER
+from lp_sentinel.simulate.sentinel import Simulator
 from tests.ours import SCRIPT
 from tests.world.names import at_home
 from tests.world.proxy import Mitmdump
@@ -126,6 +129,34 @@ def test_a_login_goes_on_when_the_config_is_set_again() -> None:
     token = asked(f"{API}/token?v=2.0", **redeems, client_secret=ONE.client_secret or "")
     assert token.status_code == 200, token.text
     assert asked(f"{API}/keys").json() == keys
+
+
+def test_while_the_simulator_is_made_other_traffic_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {option.name: option.default for option in OPTIONS} | {"lp_simulate": "on"}
+    settings = read_settings(SimpleNamespace(**given), None)
+    simulated, made, make, passed = Simulated(lambda: settings), [], inside._simulator, 0  # noqa: SLF001
+
+    def slowly(config: Config, earlier: Simulator | None) -> Simulator:
+        time.sleep(0.3)
+        made.append(make(config, earlier))
+        return made[-1]
+
+    async def answered() -> list[http.HTTPFlow]:
+        nonlocal passed
+        flows = [tflow.tflow(req=http.Request.make("GET", f"{SENTINEL}{API}/keys")) for _ in range(3)]
+        for flow in flows:
+            flow.live = True
+        answers = asyncio.gather(*map(simulated.answer, flows))
+        while not answers.done():
+            await asyncio.sleep(0.01)
+            passed += not made
+        return flows
+
+    monkeypatch.setattr(inside, "_simulator", slowly)
+    flows = asyncio.run(answered())
+    assert [flow.response and flow.response.status_code for flow in flows] == [200] * 3
+    assert len(made) == 1
+    assert passed > 3
 
 
 def test_refuses_a_value_that_is_none(proxies: Callable[..., Mitmdump]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from io import BytesIO
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -41,6 +42,7 @@ class Simulated:
         self._settings = settings
         self._config: Config | None = None
         self._simulator: Simulator | None = None
+        self._making = Lock()
 
     def switch(self, *, on: bool) -> None:
         """Put it behind mitmproxy's own addons, one of which decides the same about TLS, or take it out.
@@ -73,14 +75,15 @@ class Simulated:
 
     async def answer(self, flow: http.HTTPFlow) -> None:
         """Answer a request that is for Sentinel and that nobody has answered yet."""
-        if flow.response or flow.error or not flow.live:
+        host, target = glance(flow)
+        if flow.response or flow.error or not flow.live or not self._may_answer(host):
             return
-        simulator = self._current()
-        if simulator and self._answers(simulator, flow):
+        # To make a simulator takes the better part of a second, in which others shall not wait.
+        simulator = await asyncio.to_thread(self._current)
+        if simulator and self._answers(simulator, host, target):
             flow.response = await asyncio.to_thread(answer, simulator.wsgi, flow.request)
 
-    def _answers(self, simulator: Simulator, flow: http.HTTPFlow) -> bool:
-        host, target = glance(flow)
+    def _answers(self, simulator: Simulator, host: str, target: str) -> bool:
         if self._is_sentinel(host):
             return True
         look_up = _LOOK_UP.fullmatch(target) if host == _DOMAIN_API else None
@@ -102,9 +105,10 @@ class Simulated:
         if settings is None or not settings.simulate:
             return None
         config = settings.project.config
-        if self._config is not config:
-            self._config, self._simulator = config, _simulator(config, self._simulator)
-        return self._simulator
+        with self._making:
+            if self._config is not config:
+                self._config, self._simulator = config, _simulator(config, self._simulator)
+            return self._simulator
 
 
 def _simulator(config: Config, earlier: Simulator | None) -> Simulator:
