@@ -95,7 +95,7 @@ def test_pages_are_made_anew(tmp_path: Path) -> None:
         ("page_1", "2026-11-23T10:00:00.123Z"),
         ("page_2", "2026-11-23T10:00:07.000Z"),
     ]
-    assert "left out: 2 titles and timings of pages in the HAR" in said
+    assert "left out: titles and timings of pages in the HAR (2)" in said
 
 
 def test_without_pages_there_are_none(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Cleaner:
         if self._addresses:
             yield f"replaced in addresses: {len(self._addresses)} different"
         for kind, count in sorted(self.left_out.items()):
-            yield f"left out: {count} {kind}"
+            yield f"left out: {kind} ({count})"
 
 
 def _registered(config: Config) -> Iterator[str]:
