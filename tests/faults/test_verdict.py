@@ -9,7 +9,8 @@ import pytest
 from lp_sentinel.config import Limits
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
+from lp_sentinel.faults.verdict import FaultVerdict, Injection
+from lp_sentinel.faults.watch import Watch
 from lp_sentinel.finding import Hop
 from lp_sentinel.memory import digest
 from lp_sentinel.reports.records import fault_record

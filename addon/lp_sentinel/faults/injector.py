@@ -22,7 +22,8 @@ from lp_sentinel.faults.match import matches, outcome
 from lp_sentinel.faults.notes import name_in, note
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.raw_url import carried
-from lp_sentinel.faults.verdict import FaultVerdict, Injection, Watch
+from lp_sentinel.faults.verdict import FaultVerdict, Injection
+from lp_sentinel.faults.watch import Watch
 from lp_sentinel.memory import Ageing, digest
 from lp_sentinel.redact import Redactor, printable
 from lp_sentinel.sieve import glance
