@@ -132,6 +132,25 @@ def test_of_many_logins_that_wait_the_oldest_still_goes_on() -> None:
     assert verdicts[0].journey == "j1"
 
 
+@pytest.mark.parametrize("way", ["script", "back-to-authorize"])
+def test_of_many_logins_with_one_state_each_goes_on_from_its_own_page(way: Way) -> None:
+    class OfOneState(Login):
+        state = "state-of-all-Zm9vYmFyYmF6cXV4"
+
+    session, logins = Session(), [OfOneState(number, BROWSERS[0], way) for number in range(250)]
+    under_way = [(login, login.steps()) for login in logins]
+    for login, steps in under_way:
+        login.exchanges += session.feed(next(steps)), session.feed(next(steps))
+    for login, steps in under_way:
+        *hops, _, _ = steps
+        for step in hops:
+            at = replace(step, referer=step.referer or f"{LOGIN}/login.html?lpcid={login.number}")
+            login.exchanges.append(session.feed(at))
+    session.close()
+    assert sorted(list(journey.exchanges) for journey in session.closed) == [login.exchanges for login in logins]
+    assert session.findings == []
+
+
 def test_of_logins_judged_out_of_order_no_more_are_a_loop() -> None:
     """Live, what took long to answer is judged behind what began later."""
     engine, asked = Engine(CONFIG, BOOK, Redactor(on=False)), f"{Login(0, ('', '')).sentinel}/authorize?client_id=app-0"

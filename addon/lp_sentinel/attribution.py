@@ -43,7 +43,7 @@ def continued_by(journeys: Journeys, clues: Clues) -> Journey | None:
     """
     same_agent = [
         journey
-        for journey in journeys.with_state(clues.own.query.get("state"), clues.browser)
+        for journey in journeys.with_state(clues.own.query.get("state"), ())
         if journey.waits and journey.browser[1] == clues.browser[1]
     ]
     awaiting = [j for j in (*journeys.waiting_in(clues.browser), *same_agent) if j.awaited.get(clues.own.key)]
@@ -87,7 +87,7 @@ def of_hop(
     mine = _waiting_for(journeys, clues, lead)
     chained = [journey for journey in mine if follows(journey, clues)]
     states = {clues.own.query.get("state"), redirect.query.get("state") if redirect else None}
-    stated = [journey for state in states for journey in journeys.with_state(state, clues.browser)]
+    stated = [journey for state in states for journey in journeys.with_state(state, mine)]
     waiting = [
         journey
         for journey in stated
@@ -187,7 +187,7 @@ def of_callback(
     own, mine = clues.own, _waiting_for(journeys, clues)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_come_from(j, clues, login_hosts)]
     chained = [j for j in waiting if follows(j, clues)]
-    told = _told(journeys, clues, waiting, chained) or _strayed(journeys, clues, waiting, chained)
+    told = _told(journeys, clues, mine, waiting, chained) or _strayed(journeys, clues, waiting, chained)
     if told:
         return _newest(_narrowed(told, lambda journey: journey.browser == clues.browser))
     referer = endpoint_of(clues.referer)
@@ -232,7 +232,11 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
 
 
 def _told(
-    journeys: Journeys, clues: Clues, waiting: Collection[Journey], chained: Collection[Journey]
+    journeys: Journeys,
+    clues: Clues,
+    mine: Collection[Journey],
+    waiting: Collection[Journey],
+    chained: Collection[Journey],
 ) -> list[Journey]:
     """Journeys that a callback request itself tells.
 
@@ -251,7 +255,7 @@ def _told(
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
     if as_landed := [journey for journey in same_code if journey.landing and journey.landing.state == state]:
         return as_landed
-    awaiting = _awaiting_its_state(journeys, clues, state, waiting)
+    awaiting = _awaiting_its_state(journeys.with_state(state, mine), clues, waiting)
     return awaiting or same_code or _landed_with_its_state(journeys, clues, state, chained)
 
 
@@ -265,12 +269,10 @@ def _sent_here(
     return due or ([] if chained or _may_be_new(clues, sent_here, waiting) else sent_here)
 
 
-def _awaiting_its_state(
-    journeys: Journeys, clues: Clues, state: str | None, waiting: Collection[Journey]
-) -> list[Journey]:
-    """Journeys that were begun with the request's state, and have not landed."""
+def _awaiting_its_state(stated: Collection[Journey], clues: Clues, waiting: Collection[Journey]) -> list[Journey]:
+    """Those of the journeys that were begun with the request's state (``stated``) that have not landed."""
     own = clues.own
-    awaiting = [journey for journey in journeys.with_state(state, clues.browser) if journey.landing is None]
+    awaiting = [journey for journey in stated if journey.landing is None]
     # Another browser's state, which is not for the app that is called back, while a login of this one waits for that.
     if waiting and all(j.browser != clues.browser and own.endpoint not in j.app_endpoints for j in awaiting):
         return []

@@ -31,7 +31,7 @@ _MOST_PLACES = 2_000
 _MOST_CARRIED = 100
 """Parameters of one such place that are remembered."""
 _MOST_ALIKE = 200
-"""Logins with one state, and of one browser, that are told by it: of more it tells nothing."""
+"""Logins with one state that are told by it alone: of more it tells nothing."""
 _MOST_WAITING = 2_000
 """Logins of one browser that are told by anything but their state: whoever has more under way is a load test."""
 
@@ -285,15 +285,15 @@ class Journeys:
             if not index[key]:
                 del index[key]
 
-    def with_state(self, state: str | None, browser: Browser) -> Collection[Journey]:
-        """Journeys that were begun with this state: of very many the newest, and the newest of this browser."""
+    def with_state(self, state: str | None, likely: Iterable[Journey]) -> Collection[Journey]:
+        """Journeys that were begun with this state: of very many the newest, and those that are ``likely`` anyway."""
         if not state or is_taken_out(state):
             return ()
         alike = self._by_state.get(state, {})
         if len(alike) <= _MOST_ALIKE:
             return alike.values()
-        own = [name for name in islice(reversed(self._by_browser.get(browser, {})), _MOST_ALIKE) if name in alike]
-        return [alike[name] for name in dict.fromkeys((*islice(reversed(alike), _MOST_ALIKE), *own))]
+        newest = islice(reversed(alike.values()), _MOST_ALIKE)
+        return dict.fromkeys((*newest, *(journey for journey in likely if journey.id in alike)))
 
     def landed_with(self, name: Literal["code", "state"], value: str | None) -> Collection[Journey]:
         """Journeys that this code or state landed in."""

@@ -29,7 +29,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         registered_endpoints(app) if app and app.redirect_uris else None,
         own_query=_own_query(request.redirect_uri, app.redirect_uris if app else (), target.endpoint),
         code_landed_before=earlier is not None and earlier.journey not in (None, journey.id),
-        is_state_of_other=any(other is not journey for other in docket.journeys.with_state(state, journey.browser)),
+        is_state_of_other=any(other is not journey for other in docket.journeys.with_state(state, ())),
     )
     error = known(facts.error)
     carried = {name: target.fragment.get(name) or target.query.get(name) for name in CALLBACK_NAMES}
