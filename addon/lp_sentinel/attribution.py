@@ -178,9 +178,14 @@ def _near(near: list[Journey], clues: Clues, lead: Lead, redirect: Target | None
 
 
 def of_callback(
-    journeys: Journeys, clues: Clues, login_hosts: Collection[str], *, redirected_elsewhere: bool
+    journeys: Journeys,
+    clues: Clues,
+    login_hosts: Collection[str],
+    registered: Collection[Endpoint],
+    *,
+    redirected_elsewhere: bool,
 ) -> Journey | None:
-    """The journey that a callback request belongs to.
+    """The journey that a callback request belongs to; ``registered`` are all apps' endpoints.
 
     ``redirected_elsewhere`` says that a response which is no part of any journey sent the browser there.
     """
@@ -196,8 +201,9 @@ def of_callback(
     stateless = [journey for journey in waiting if both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, clues, among_others=bool(waiting))):
         return _newest(due)
-    # A login leads anywhere if neither its request nor a registration says where.
-    likely = waiting or [j for j in mine if not j.app_endpoints and may_come_from(j, clues, login_hosts)]
+    # A login leads to any known app if neither its request nor a registration says where.
+    anywhere = [j for j in mine if not j.app_endpoints and may_come_from(j, clues, login_hosts)]
+    likely = waiting or (anywhere if own.endpoint in registered else [])
     return _newest(
         _narrowed(
             likely,

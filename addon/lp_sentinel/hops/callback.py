@@ -38,7 +38,9 @@ def judge_callback(docket: Docket, exchange: Exchange, clues: Clues, redirect: T
     code = own.query.get("code")
     trusted = (*docket.config.login_hosts, *docket.config.sentinel_hosts)
     redirected = history.redirected(own)
-    journey = attribution.of_callback(docket.journeys, clues, trusted, redirected_elsewhere=redirected == "elsewhere")
+    journey = attribution.of_callback(
+        docket.journeys, clues, trusted, docket.registered, redirected_elsewhere=redirected == "elsewhere"
+    )
     is_known = redirected is not None or exchange.from_cache or exchange.hides_redirects
     explained = is_known or _is_explained(docket, clues)
     repeats = not exchange.from_cache and history.note_callback(code)  # going back in a browser brings nobody anything
