@@ -219,12 +219,15 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
     is_chained = follows(journey, clues)
     if is_chained:
         journey.unsure = frozenset()
+    elif not (journey.app_endpoints or landing.query.get("state") == journey.request.state is not None):
+        # It lands where nothing said that it would, so this may be a login of the app there that was not seen.
+        journey.unsure |= {"client_id"}
     if not both_stateless(journey, landing):
         return
     rivals = [
         other
         for other in _waiting_for(journeys, clues)
-        if landing.endpoint in other.app_endpoints
+        if (landing.endpoint in other.app_endpoints if journey.app_endpoints else not other.app_endpoints)
         and both_stateless(other, landing)
         and (follows(other, clues) or not is_chained)
     ]
