@@ -32,8 +32,6 @@ _MOST_CARRIED = 100
 """Parameters of one such place that are remembered."""
 _MOST_ALIKE = 200
 """Logins with one state that are told by it alone: of more it tells nothing."""
-_MOST_WAITING = 2_000
-"""Logins of one browser that are told by anything but their state: whoever has more under way is a load test."""
 
 
 class Landing(Struct):
@@ -304,8 +302,8 @@ class Journeys:
         return self._by_landed.get(("location", key), {}).values()
 
     def waiting_in(self, browser: Browser) -> Sequence[Journey]:
-        """Journeys of this browser that wait for a landing, the newest first; of very many the newest."""
-        return [*islice(reversed(self._by_browser.get(browser, {}).values()), _MOST_WAITING)]
+        """Journeys of this browser that wait for a landing, the newest first."""
+        return [*reversed(self._by_browser.get(browser, {}).values())]
 
     def due_at(self, browser: Browser, host: HostPort) -> Collection[Journey]:
         """Journeys of this browser that landed by Location and wait for their callback request at this host."""
