@@ -58,8 +58,13 @@ class Reach:
     @property
     def size(self) -> int:
         """Grows with all that is learnt."""
-        places = len(self._logins) + len(self._rooted) + len(self._apps) + len(self._endpoints)
-        return places + len(self._awaited) + len(self._codes)
+        return self.telling + len(self._codes)
+
+    @property
+    def telling(self) -> int:
+        """Grows with all that tells steps of a login, as codes do not."""
+        hosts = len(self._logins) + len(self._rooted) + len(self._apps)
+        return hosts + len(self._endpoints) + len(self._awaited)
 
     def has_host(self, host: str) -> bool:
         return host in self._apps or self._is_login(host)

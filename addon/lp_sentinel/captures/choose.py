@@ -90,8 +90,8 @@ class _Choosing:
         """Those that do not matter so far."""
         self._source, self._survey, self._spool, self._reach = source, source.survey, spool, reach
         self._is_chosen = bytearray(len(source.survey.hosts))
-        self._undecided: list[int] = []
-        """Numbers of those that may come to be steps of a login."""
+        self._undecided, self._asked_at = array("I"), array("Q")
+        """Numbers of those that may come to be steps of a login, and how much told steps when they were asked about."""
         self._codes = 0
 
     def take_packed(self, places: Iterable[int]) -> None:
@@ -109,8 +109,11 @@ class _Choosing:
 
     def learn_again(self) -> None:
         """Learn from those that were no step of a login when less was known."""
-        read, learn = self._spool.read, self._reach.learn
-        self._undecided = [number for number in self._undecided if not learn(read(number, self.places[number]))]
+        undecided = zip(self._undecided, self._asked_at, strict=True)
+        self._undecided, self._asked_at = array("I"), array("Q")
+        for number, asked_at in undecided:
+            if asked_at == self._reach.telling or not self._reach.learn(self._spool.read(number, self.places[number])):
+                self._leave_undecided(number)
 
     def take_by_hosts(self, hosts: Iterable[str]) -> None:
         """Choose what goes to hosts, or comes from pages there."""
@@ -131,9 +134,13 @@ class _Choosing:
         started = self._survey.before.get(place) if exchange.started is None else exchange.started
         self._is_chosen[place] = True
         if not self._reach.learn(exchange):
-            self._undecided.append(len(self.places))
+            self._leave_undecided(len(self.places))
         self.places.append(place)
         self.times.append(float("-inf") if started is None else started)
+
+    def _leave_undecided(self, number: int) -> None:
+        self._undecided.append(number)
+        self._asked_at.append(self._reach.telling)
 
     def _take_groups(self, groups: array[int], numbers: set[int]) -> None:
         if numbers:
