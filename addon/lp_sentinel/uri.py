@@ -20,7 +20,7 @@ _DROPPED = dict.fromkeys(map(ord, "\t\n\r"))
 """By browsers, wherever it stands in a URL (URL Standard)."""
 _BEFORE_QUERY = re.compile(r"[^?#]*")
 _TO_A_HOST = re.compile(r"(?i)\A(https?:)?//+")
-_PARTS = re.compile(r"(?s)(?://(?P<authority>[^/\\?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
+_BEHIND_SCHEME = re.compile(r"(?s)(?://(?P<authority>[^/\\]*))?(?P<path>.*)")
 """An authority ends at a backslash, too: to browsers that is a slash, so that they go to the host before it."""
 _AUTHORITY = re.compile(
     r"(?s)(?:.*@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%25[^\]@]*)?\]|[^:\[\]@\s\x00]*)(?::(?P<port>[0-9]{0,5}))?"
@@ -140,16 +140,20 @@ def scheme_of(value: str) -> str | None:
 
 def parse_uri(value: str) -> Uri | None:
     """The parts of an absolute URI; ``None`` if it has no scheme, a broken authority, or is http(s) without a host."""
-    return _parse_uri(value) if len(value) <= CACHED_LENGTH else _parse_uri.__wrapped__(value)
+    before, hash_mark, fragment = value.partition("#")
+    address, question_mark, query = before.partition("?")
+    endpoint = _endpoint(address) if len(address) <= CACHED_LENGTH else _endpoint.__wrapped__(address)
+    if endpoint is None:
+        return None
+    return Uri(endpoint, query if question_mark else None, fragment if hash_mark else None)
 
 
 @lru_cache(maxsize=1024)
-def _parse_uri(value: str) -> Uri | None:
-    scheme = scheme_of(value)
-    if scheme is None:
-        return None
-    parts = _PARTS.fullmatch(value, len(scheme) + 1)
-    if parts is None:
+def _endpoint(address: str) -> Endpoint | None:
+    """Of a URI without query and fragment, in which those of an app differ: without them few are new."""
+    scheme = scheme_of(address)
+    parts = _BEHIND_SCHEME.fullmatch(address, len(scheme) + 1) if scheme else None
+    if scheme is None or parts is None:
         return None
     host, port = "", DEFAULT_PORTS.get(scheme)
     if parts["authority"] is not None:
@@ -163,7 +167,7 @@ def _parse_uri(value: str) -> Uri | None:
         if not host:
             return None
         path = sent_path(path.replace("\\", "/"))
-    return Uri(Endpoint(scheme, host, port, path), parts["query"], parts["fragment"])
+    return Endpoint(scheme, host, port, path)
 
 
 def sent_path(path: str) -> str:
