@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cached_property
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from lp_sentinel.exchange import Browser, Exchange, header
 from lp_sentinel.journey import Journey
@@ -14,7 +15,7 @@ from lp_sentinel.target import Key, Target, key_of, request_target
 from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
 
 
-class Clues(NamedTuple):
+class Clues(Struct, frozen=True, gc=False):
     """What a request tells of where it comes from."""
 
     own: Target

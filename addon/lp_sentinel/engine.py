@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from lp_sentinel import attribution
 from lp_sentinel.clues import Clues, read_clues
@@ -27,7 +28,7 @@ from lp_sentinel.target import Target, location_target
 from lp_sentinel.token import read_token_request
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True):
     """What came of one exchange."""
 
     journey: str | None

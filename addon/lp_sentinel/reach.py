@@ -121,15 +121,16 @@ class Reach:
         return page.host in self._rooted if is_front else self._is_login(page.host)
 
     def _learn_redirect(self, redirect: _Redirect) -> None:
-        endpoint, query, fragment = redirect.uri
+        uri = redirect.uri
+        endpoint = uri.endpoint
         self._learn_host(self._apps, endpoint.host)
         if endpoint in self._endpoints:
             return
-        if redirect.carries and any(parse_parameters(raw).has("code", "error") for raw in (query, fragment)):
+        if redirect.carries and any(parse_parameters(raw).has("code", "error") for raw in (uri.query, uri.fragment)):
             self._endpoints.add(endpoint)
         if not self._is_login(endpoint.host):
-            self._awaited.add(key_of(redirect.uri))
-        if endpoint.path == "/" and not query:
+            self._awaited.add(key_of(uri))
+        if endpoint.path == "/" and not uri.query:
             self._rooted.add(endpoint.host)
 
     def _learn_code(self, query: str | None) -> None:

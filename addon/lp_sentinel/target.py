@@ -53,8 +53,7 @@ def _read_target(url: str) -> Target:
     uri = parse_uri(url)
     if uri is None:
         return Target(url, None, None, key_of(None), _NO_PARAMETERS, _NO_PARAMETERS)
-    endpoint, query, fragment = uri
-    return Target(url, uri, endpoint, key_of(uri), parse_parameters(query), parse_parameters(fragment))
+    return Target(url, uri, uri.endpoint, key_of(uri), parse_parameters(uri.query), parse_parameters(uri.fragment))
 
 
 def request_target(exchange: Exchange) -> Target:

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache, partial
-from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin
 
 from msgspec import Struct
@@ -42,7 +41,7 @@ _NOT_IN_QUERY = re.compile(r"[^!#-&(-;=?-~]+")
 _LOOPBACK_IP = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]")
 
 
-class Endpoint(NamedTuple):
+class Endpoint(Struct, frozen=True, gc=False):
     """Where a URI leads, without its query: what RFC 6749 section 3.1.2.3 compares, normalised by RFC 3986 6.2.
 
     A path at http or https is as browsers ask for it; what is percent-encoded there already stays as it is.
@@ -56,10 +55,10 @@ class Endpoint(NamedTuple):
     @property
     def origin(self) -> tuple[str, str, int | None]:
         """Scheme, host and port (RFC 6454)."""
-        return self[:3]
+        return self.scheme, self.host, self.port
 
 
-class Uri(NamedTuple):
+class Uri(Struct, frozen=True, gc=False):
     """An absolute URI in its parts. ``query`` and ``fragment`` are raw; ``None`` where there is no ``?`` or ``#``."""
 
     endpoint: Endpoint

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from msgspec.structs import replace
+
 from lp_sentinel.faults.plan import Do, TargetParts
 from lp_sentinel.faults.raw_url import RawUrl, name_of, pair
 from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, endpoint_of
@@ -186,13 +188,13 @@ def _elsewhere(way: str | TargetParts, url: RawUrl, known: Known, did: list[str]
         case "other-registered":
             return url._replace(base=_other_registered(endpoint, known))
         case "other-path":
-            return url._replace(base=_written(endpoint._replace(path=endpoint.path.rstrip("/") + "/other")))
+            return url._replace(base=_written(replace(endpoint, path=endpoint.path.rstrip("/") + "/other")))
         case "other-port":
-            return url._replace(base=_written(endpoint._replace(port=_next_port(endpoint.port))))
+            return url._replace(base=_written(replace(endpoint, port=_next_port(endpoint.port))))
         case "other-scheme":
             scheme = "http" if endpoint.scheme == "https" else "https"
             port = DEFAULT_PORTS[scheme] if endpoint.port == DEFAULT_PORTS.get(endpoint.scheme) else endpoint.port
-            return url._replace(base=_written(endpoint._replace(scheme=scheme, port=port)))
+            return url._replace(base=_written(replace(endpoint, scheme=scheme, port=port)))
         case "trailing-slash":
             return url._replace(base=url.base[:-1] if url.base.endswith("/") else url.base + "/")
     own, protocol = _parted(url.pieces)
