@@ -46,7 +46,7 @@ _STATE_TEMPLATE = re.compile(r"\{\{N\}\}|\$?\{N\}".replace("N", r"[A-Za-z_][A-Za
 _BRACED = re.compile(r"\$?\{[^{}]+\}")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _HTTP_HOST = re.compile(r"(?i)http://(?:[^/\\?#]*@)?(\[[^\]/\\?#]*\]?|[^:/\\?#]*)")
-_STRAY = re.compile(r"[\x00-\x1f\x7f]|^[\t-\r ]|[\t-\r ]\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ALPHABETS = (
     (re.compile(r"[0-9]*"), 10),
     (re.compile(r"[0-9a-f]*"), 16),
@@ -64,14 +64,13 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
     values = {name: parameters.get(name) for name in DOCUMENTED}
     state, redirect_uri = values["state"], values["redirect_uri"]
     redirect = uri_facts(redirect_uri)
-    misspelt = tuple(
-        Misspelt(name, stands_for) for name in names if (stands_for := _stands_for(name)) and not values[stands_for]
-    )
-    secrets = tuple(name for name in names if name in _SECRET_NAMES and parameters.get(name))
-    explained = {*DOCUMENTED, *(m.name for m in misspelt), *secrets}
-    spilled = tuple(name for name in _after_open_question_mark(exchange.query) if name not in DOCUMENTED)
+    others = [name for name in names if name not in DOCUMENTED]
+    misspelt = tuple([Misspelt(name, meant) for name in others if (meant := _meant_by(name)) and not values[meant]])
+    secrets = tuple([name for name in others if name in _SECRET_NAMES and parameters.get(name)])
+    explained = {*secrets, *[name for name, _ in misspelt]}
+    spilled = [name for name in _after_open_question_mark(exchange.query) if name not in DOCUMENTED]
     told_of = explained.union(spilled)
-    taken_out = tuple(name for name, value in values.items() if is_taken_out(value))
+    taken_out = tuple([name for name, value in values.items() if is_taken_out(value)])
     headers = exchange.request_headers
     return RequestFacts(
         method=exchange.method.upper(),
@@ -102,17 +101,16 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         misspelt=misspelt,
         repeated=names_or_rests(parameters.repeated(), exchange.query),
         secrets=secrets,
-        with_stray_whitespace=tuple(name for name, value in values.items() if value and _STRAY.search(value)),
+        with_stray_whitespace=tuple([name for name, value in values.items() if value and _is_stray(value)]),
         spilled=names_or_rests(spilled, exchange.query),
         spilled_unexplained=names_or_rests([name for name in spilled if name not in explained], exchange.query),
-        undocumented=names_or_rests([name for name in names if name not in told_of], exchange.query),
+        undocumented=names_or_rests([name for name in others if name not in told_of], exchange.query),
         taken_out=taken_out,
     )
 
 
-def _stands_for(name: str) -> str | None:
-    if name in DOCUMENTED:
-        return None
+def _meant_by(name: str) -> str | None:
+    """The documented parameter that another name stands for."""
     return _ALIASES.get(re.sub("[_.-]", "", name.lower()))
 
 
@@ -128,6 +126,11 @@ def _after_open_question_mark(query: str) -> tuple[str, ...]:
             valued = {name for name, value in following.pairs if value}
             return tuple(name for name in following.names() if name in valued)
     return ()
+
+
+def _is_stray(value: str) -> bool:
+    """Whether it begins or ends with white space, or holds a control character."""
+    return value != value.strip(" ") or _CONTROL.search(value) is not None
 
 
 def _bits(value: str) -> float:
