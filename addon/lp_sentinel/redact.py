@@ -38,9 +38,9 @@ _KEPT = 1000
 _DEEPEST = 3
 """A URL in a URL in a URL; what lies deeper is masked as a whole."""
 
-_URL = re.compile(
+_ADDRESS = re.compile(
     r"(?s)(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?(?P<slashes>[/\\]{2})?"
-    r"(?P<authority>(?<=[/\\]{2})[^/\\?#]*)?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>#.*)?"
+    r"(?P<authority>(?<=[/\\]{2})[^/\\]*)?(?P<path>.*)"
 )
 _ENCODED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*%(?:25)*3[aA]")
 _LONG_SEGMENT = re.compile(rf"(?<![^/\\])[^/\\;]{{{SHORTEST},}}")
@@ -77,6 +77,8 @@ class Redactor:
     def _forget(self) -> None:
         self._urls = Ageing[str, str](_KEPT)
         """Those shown last: what a response redirects to is asked for next."""
+        self._addresses = Ageing[str, str](_KEPT)
+        """Of URLs without query and fragment."""
         self._pairs = Ageing[str, str](_KEPT)
         """Of their parameters: the logins of an app differ in few."""
 
@@ -171,10 +173,31 @@ class Redactor:
     # URLs
 
     def _url(self, url: str, depth: int = 0, *, is_redirect_uri: bool = False) -> str:
-        parts = _URL.fullmatch(url)
-        if parts is None or depth > _DEEPEST:
+        if depth > _DEEPEST:
             return self.mask(url)
-        scheme, slashes, authority, path, query, fragment = parts.groups("")
+        before, hash_mark, fragment = url.partition("#")
+        address, question_mark, query = before.partition("?")
+        show = self._own_parameter if is_redirect_uri else self._parameter if depth else self._pair
+        shown = self._address(address, is_redirect_uri=True) if is_redirect_uri else self._known_address(address)
+        for mark, part in ((question_mark, query), (hash_mark, fragment)):
+            if mark:
+                shown += mark + self._parameters(part.split("&"), show, depth)
+        return shown
+
+    def _known_address(self, address: str) -> str:
+        shown = self._addresses.get(address)
+        if shown is None:
+            shown = self._address(address)
+            if len(address) <= CACHED_LENGTH:
+                self._addresses[address] = shown
+        return shown
+
+    def _address(self, address: str, *, is_redirect_uri: bool = False) -> str:
+        """A URL without its query and fragment."""
+        parts = _ADDRESS.fullmatch(address)
+        if parts is None:
+            return self.mask(address)
+        scheme, slashes, authority, path = parts.groups("")
         if "@" in authority:
             userinfo, _, host = authority.rpartition("@")
             authority = f"{self.mask(userinfo, 0)}@{host}"  # a short password may begin early
@@ -194,12 +217,7 @@ class Redactor:
             )
         if behind:
             path += self.mask(behind)
-        pieces = [scheme, slashes, authority, path]
-        show = self._own_parameter if is_redirect_uri else self._parameter if depth else self._pair
-        for part in (query, fragment):
-            if part:
-                pieces += part[0], self._parameters(part[1:].split("&"), show, depth)
-        return "".join(pieces)
+        return scheme + slashes + authority + path
 
     def _without_user(self, path: str) -> str:
         """A path in which user and password stand, as the authority was encoded once too often or has no slashes."""
