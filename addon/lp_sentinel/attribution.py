@@ -88,6 +88,8 @@ def of_hop(
     chained = [journey for journey in mine if follows(journey, clues)]
     states = {clues.own.query.get("state"), redirect.query.get("state") if redirect else None}
     stated = [journey for state in states for journey in journeys.with_state(state, mine)]
+    if not (mine or stated):
+        return None
     waiting = [
         journey
         for journey in stated

@@ -303,7 +303,8 @@ class Journeys:
 
     def waiting_in(self, browser: Browser) -> Sequence[Journey]:
         """Journeys of this browser that wait for a landing, the newest first."""
-        return [*reversed(self._by_browser.get(browser, {}).values())]
+        waiting = self._by_browser.get(browser)
+        return [*reversed(waiting.values())] if waiting else ()
 
     def due_at(self, browser: Browser, host: HostPort) -> Collection[Journey]:
         """Journeys of this browser that landed by Location and wait for their callback request at this host."""
