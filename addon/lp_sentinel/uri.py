@@ -123,6 +123,12 @@ def form_decode(raw: str) -> str:
     text = raw.replace("+", " ") if "+" in raw else raw
     if "%" not in text:
         return text
+    return _unescaped(text) if len(text) <= CACHED_LENGTH else _unescaped.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)
+def _unescaped(text: str) -> str:
+    """Percent-encoding undone. What is read as a parameter is shown next, and an app's redirect URI stays the same."""
     escapes = set(_ESCAPE.findall(text))
     if len(escapes) > _FEW or not escapes <= _ASCII.keys():
         return unquote(text, errors="surrogateescape")
