@@ -223,7 +223,7 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
         journey.unsure = frozenset()
     elif not (journey.app_endpoints or landing.query.get("state") == journey.request.state is not None):
         # It lands where nothing said that it would, so this may be a login of the app there that was not seen.
-        journey.unsure |= {"client_id"}
+        journey.unsure |= {"client_id", "redirect_uri"}
     if not both_stateless(journey, landing):
         return
     rivals = [
