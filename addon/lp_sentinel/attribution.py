@@ -21,6 +21,7 @@ from lp_sentinel.clues import (
     shares_parameter,
 )
 from lp_sentinel.journey import Journey, Journeys
+from lp_sentinel.taken_out import known
 from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
 
@@ -203,8 +204,10 @@ def of_callback(
     stateless = [journey for journey in waiting if both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, clues, among_others=bool(waiting))):
         return _newest(due)
-    # A login leads to any known app if neither its request nor a registration says where.
+    # A login leads to any known app if neither its request nor a registration says where; another state is another's.
     anywhere = [j for j in mine if not j.app_endpoints and may_come_from(j, clues, login_hosts)]
+    if known(own.query.get("state")):
+        anywhere = [j for j in anywhere if follows(j, clues)]
     likely = waiting or (anywhere if own.endpoint in registered else [])
     return _newest(
         _narrowed(
