@@ -52,6 +52,5 @@ def _packed(hops: Iterable[JourneyHop]) -> bytes:
 
 @lru_cache(64)  # live, a login is shown anew with each of its hops
 def _unpacked(packed: bytes) -> list[JourneyHop]:
-    names = JourneyHop.__struct_fields__
     each = marshal.loads(zlib.decompress(packed))  # noqa: S302  (packed by this program, in this run)
-    return [JourneyHop(**dict(zip(names, values, strict=True))) for values in each]
+    return [JourneyHop(*values) for values in each]
