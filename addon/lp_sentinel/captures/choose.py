@@ -39,8 +39,7 @@ def choose(source: Source, spool: Spool, reach: Reach) -> Chosen:
     It may already hold those that belong to a login by themselves, in their order.
     """
     survey = source.survey
-    for place in survey.belonging[len(spool) :]:
-        spool.add(source.exchange(place))
+    spool.add(map(source.exchange, survey.belonging[len(spool) :]))
     choosing = _Choosing(source, spool, reach)
     choosing.take_packed(survey.belonging)
     choosing.take(survey.crowd)
@@ -104,7 +103,7 @@ class _Choosing:
         for place in places:
             if not self._is_chosen[place]:
                 exchange = self._source.exchange(place)
-                self._spool.add(exchange)
+                self._spool.add((exchange,))
                 self._take(place, exchange)
 
     def learn_again(self) -> None:

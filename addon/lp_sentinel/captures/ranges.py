@@ -59,8 +59,7 @@ def go_through(
             survey.extend(guessed.survey)
             spool.take(guessed.packed, guessed.sizes)
         else:
-            for exchange in extracted(surveyor, buffer, begin, end):
-                spool.add(exchange)
+            spool.add(extracted(surveyor, buffer, begin, end))
             forget(buffer, begin, survey.stop)
         yield Range(survey.stop - begin, len(survey.offsets) - flows, len(spool) - belonging)
         if survey.stop < end:

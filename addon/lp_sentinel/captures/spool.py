@@ -6,6 +6,7 @@ import marshal
 import tempfile
 from array import array
 from collections.abc import Iterable
+from itertools import batched
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Self
@@ -16,6 +17,8 @@ from lp_sentinel.exchange import Exchange
 
 IN_MEMORY = 16 << 20
 """Bytes of a temporary file that are kept in memory."""
+_AT_ONCE = 16
+"""So many exchanges are written together."""
 _AT_HAND = 4_000
 """So many exchanges are kept as they are: each is read two or three times, and most captures have no more."""
 _LONGEST_AT_HAND = 4_000
@@ -49,11 +52,13 @@ class Spool:
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def add(self, exchange: Exchange) -> None:
-        """Take one more, whose place is known."""
-        packed = pack(exchange)
-        self._keep(len(self), exchange, len(packed))
-        self.extend(packed, (len(packed),))
+    def add(self, exchanges: Iterable[Exchange]) -> None:
+        """Take some more, whose places are known."""
+        for some in batched(exchanges, _AT_ONCE):
+            packed = [*map(pack, some)]
+            for number, (exchange, one) in enumerate(zip(some, packed, strict=True), len(self)):
+                self._keep(number, exchange, len(one))
+            self.extend(b"".join(packed), map(len, packed))
 
     def extend(self, packed: bytes | bytearray, sizes: Iterable[int]) -> None:
         """Take some that are packed one behind the other."""
