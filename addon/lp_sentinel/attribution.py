@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from lp_sentinel.clues import (
     Clues,
@@ -29,7 +30,7 @@ _FEW = 200
 """Of more logins of one browser that wait, the older ones were given up, unless something tells of them."""
 
 
-class Part(NamedTuple):
+class Part(Struct, frozen=True):
     """To which journey a request belongs as a hop of its login."""
 
     journey: Journey

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from operator import attrgetter
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -27,7 +27,7 @@ class Begun(Struct):
     in_loop: bool = False
 
 
-class Repetition(NamedTuple):
+class Repetition(Struct, frozen=True):
     """How a journey that begins, or is continued, follows those before it within ``loop_window``."""
 
     begun: Begun | None = None
@@ -36,7 +36,7 @@ class Repetition(NamedTuple):
     """How many there are by now, where this one has just turned them into a loop; ``None``: it has not."""
 
 
-class StateBefore(NamedTuple):
+class StateBefore(Struct, frozen=True):
     """What became earlier of the state that a journey begins with."""
 
     landed: bool = False

@@ -7,7 +7,8 @@ stand before it. So this only grows, and who asks, asks again until nothing new 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import REDIRECTS, Exchange, header
@@ -148,7 +149,7 @@ class Reach:
             self._new_hosts.append(host)
 
 
-class _Redirect(NamedTuple):
+class _Redirect(Struct, frozen=True):
     uri: Uri
     carries: bool
     """Whether it may carry a code or an error."""

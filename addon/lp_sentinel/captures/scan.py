@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from lp_sentinel.captures.layout import (
     BY_AUTHORITY,
@@ -102,7 +103,7 @@ def _hosts_of(naming: bytes, header: bytes) -> Hosts:
     return tuple({value: 0, authority: 0, address: 0}) if header else (value,)
 
 
-class _Flow(NamedTuple):
+class _Flow(Struct, frozen=True):
     """What counts of a flow of the usual layout."""
 
     end: int
