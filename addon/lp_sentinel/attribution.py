@@ -205,19 +205,31 @@ def of_callback(
     stateless = [journey for journey in waiting if both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, clues, among_others=bool(waiting))):
         return _newest(due)
-    # A login leads to any known app if neither its request nor a registration says where; another state is another's.
-    anywhere = [j for j in mine if not j.app_endpoints and may_come_from(j, clues, login_hosts)]
-    if known(own.query.get("state")):
-        anywhere = [j for j in anywhere if follows(j, clues)]
-    likely = waiting or (anywhere if own.endpoint in registered else [])
+    if not waiting and own.endpoint in registered:
+        waiting = _leading_anywhere(mine, clues, login_hosts)
     return _newest(
         _narrowed(
-            likely,
+            waiting,
             lambda journey: follows(journey, clues),
             lambda journey: both_stateless(journey, own),
             lambda journey: endpoint_of(journey.request.redirect_uri) == own.endpoint,
         )
     )
+
+
+def _leading_anywhere(mine: Collection[Journey], clues: Clues, login_hosts: Collection[str]) -> list[Journey]:
+    """Logins of which neither the request nor a registration says where they lead: to whatever app is known.
+
+    A callback request with another state is another login's, unless it follows from this one.
+    """
+    has_state = known(clues.own.query.get("state")) is not None
+    return [
+        journey
+        for journey in mine
+        if not journey.app_endpoints
+        and may_come_from(journey, clues, login_hosts)
+        and (follows(journey, clues) or not has_state)
+    ]
 
 
 def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Target) -> None:
