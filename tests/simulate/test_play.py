@@ -54,14 +54,17 @@ def wait_for(said: Path, text: str) -> str:
 def log_in(browser: Browser, said: Path) -> None:
     wait_for(said, "Ctrl-C ends it.")
     deadline = time.monotonic() + 20
-    while True:
-        try:
-            browser.open(APP)
-            break
-        except Exception:  # noqa: BLE001  the proxy may not listen yet
-            assert time.monotonic() < deadline, said.read_text("utf-8")
-            time.sleep(0.2)
+    # The browser must not see that nobody listens: it loads a page that it could not load anew when it likes.
+    while not is_listened_at(APP_PORT):
+        assert time.monotonic() < deadline, said.read_text("utf-8")
+        time.sleep(0.1)
+    browser.open(APP)
     browser.follow("Log in")
+
+
+def is_listened_at(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def press(browser: Browser, do: str) -> None:
