@@ -96,8 +96,7 @@ class Injection:
     @property
     def _is_uncalled(self) -> bool:
         """Whether it depends on a callback that nobody saw: it may have gone past the proxy."""
-        expected = self.fault.expect.callback
-        return expected is not None and bool(expected.ranges) and not self.callbacks
+        return self.fault.expect.callback is not None and self._callback() is None
 
     def _token(self) -> bool | None:
         expected = self.fault.expect.token
