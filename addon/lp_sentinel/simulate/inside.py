@@ -79,9 +79,12 @@ class Simulated:
         if flow.response or flow.error or not flow.live or not self._may_answer(host):
             return
         # To make a simulator takes the better part of a second, in which others shall not wait.
-        simulator = await asyncio.to_thread(self._current)
-        if simulator and self._answers(simulator, host, target):
-            flow.response = await asyncio.to_thread(answer, simulator.wsgi, flow.request)
+        if answered := await asyncio.to_thread(self._answer, flow.request, host, target):
+            flow.response = answered
+
+    def _answer(self, request: http.Request, host: str, target: str) -> http.Response | None:
+        simulator = self._current()
+        return answer(simulator.wsgi, request) if simulator and self._answers(simulator, host, target) else None
 
     def _answers(self, simulator: Simulator, host: str, target: str) -> bool:
         if self._is_sentinel(host):
