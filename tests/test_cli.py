@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from click.testing import CliRunner, Result
 
 from lp_sentinel import check as checking
 from lp_sentinel.cli import main
-from lp_sentinel.reports.formats import FORMATS
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 CONFIG = str(CAPTURES / "lp-authorize.yaml")
@@ -305,76 +303,6 @@ def test_a_capture_without_a_login_says_so(run: Run) -> None:
     assert done.exit_code == 0
     assert "No authorize request was seen" in done.stdout
     assert run("check", "missing.har").stdout == "", "of what could not be read nothing is known"
-
-
-def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
-    command: list[str | Path] = [
-        Path(sys.executable).with_name("lp-authorize"),
-        "check",
-        "--config",
-        CONFIG,
-        *[DEMO] * 60,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=os.environ)
-    assert process.stdout
-    assert process.stderr
-    process.stdout.read(10)
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    process.wait()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--help",),
-        ("--version",),
-        ("check", "--help"),
-        ("check", DEMO),
-        ("check", DEMO, "--quiet", "--report", "-"),
-        ("rules",),
-        ("rules", "LPA310"),
-        ("test-rules",),
-        ("completion", "bash"),
-        ("simulate", "--port", "0"),
-    ],
-    ids=" ".join,
-)
-def test_a_disk_that_is_full_is_one_clear_message(arguments: tuple[str, ...]) -> None:
-    command: list[str | Path] = [Path(sys.executable).with_name("lp-authorize"), *arguments]
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
-        assert (done.returncode, done.stderr) == (2, b"lp-authorize: cannot write: No space left on device\n")
-        assert subprocess.run(command, stdout=full, stderr=full, check=False, timeout=60).returncode == 2
-
-
-@pytest.mark.parametrize(("arguments", "others"), [((), set()), (("--quiet",), {"rich"})])
-def test_to_judge_a_login_loads_only_what_that_takes(arguments: tuple[str, ...], others: set[str]) -> None:
-    program = f"""\
-import sys
-from lp_sentinel.cli import main
-from lp_sentinel.reports.formats import FORMATS
-main(["check", *{arguments!r}, {IN_ORDER.replace("har", "flow")!r}], standalone_mode=False)
-print(*sys.modules, file=sys.stderr)
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    dear = {"asyncio", "difflib", "html", "jinja2", "lp_sentinel.captures.har", "mitmproxy", "multiprocessing"}
-    assert (dear | others) & set(done.stderr.split()) == set()
-
-
-def test_no_report_loads_mitmproxy(tmp_path: Path) -> None:
-    reports = [f"--report={tmp_path / 'report'}{ending}" for ending in FORMATS]
-    program = f"""\
-import sys
-from lp_sentinel.cli import main
-from lp_sentinel.reports.formats import FORMATS
-main(["check", "--quiet", *{reports!r}, {IN_ORDER!r}], standalone_mode=False)
-print("mitmproxy" in sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-    assert len(list(tmp_path.iterdir())) == len(FORMATS)
 
 
 def test_the_rules_can_be_listed_and_explained(run: Run) -> None:
