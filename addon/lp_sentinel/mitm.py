@@ -74,8 +74,6 @@ class Addon:
         """The session's, once there is one."""
         self._sockets: WeakSet[http.HTTPFlow] = WeakSet()
         """Open WebSockets that have nothing to do with a login."""
-        self._simulates = False
-        """Whether ``lp_simulate`` is on."""
         self._recent: Recent | None = None
         self._page = Page(self, self._earlier.page_token if self._earlier else None)
         self._page_host: str | None = None
@@ -161,7 +159,6 @@ class Addon:
         self._settings, self._reports, self._page_host = settings, reports, settings.page or None
         self.faults.take_over(settings, self._session.redactor)
         self._simulated.switch(on=settings.simulate)
-        self._simulates = settings.simulate
 
     def _begin(self, settings: Settings, reports: Iterable[Report]) -> Session:
         session = Session(
@@ -252,7 +249,8 @@ class Addon:
         """Gives something to await only where there is: a delay holds up its own flow and no other."""
         if flow.metadata and flow.live:
             forget(flow)  # it is sent again (client replay), and still has the note of its first time
-        if self._simulates or self.faults.injector or not flow.live or flow.request.data.host == self._page_host:
+        settings, host = self._settings, flow.request.data.host
+        if self.faults.injector or (settings and settings.simulate) or not flow.live or host == self._page_host:
             return self._received(flow)
         self._sieve.begin(flow)
         return None
@@ -269,7 +267,7 @@ class Addon:
             await self._injected(self.faults.injector.request(flow))
         if not (flow.response or flow.error or flow.live):
             self._ended(flow)  # it was loaded, and nothing else will come
-        elif self._simulates:
+        elif self._settings and self._settings.simulate:
             await self._simulated.answer(flow)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
