@@ -129,7 +129,7 @@ def _after_open_question_mark(query: str) -> tuple[str, ...]:
 
 
 def _is_stray(value: str) -> bool:
-    """Whether it begins or ends with white space, or holds a control character."""
+    """Whether it begins or ends with a space, or holds a control character, such as a tab."""
     return value != value.strip(" ") or _CONTROL.search(value) is not None
 
 

@@ -20,11 +20,11 @@ def waiting_for(journeys: Journeys, clues: Clues, lead: Lead | None = None) -> C
     waiting = journeys.waiting_in(clues.browser)
     if len(waiting) <= _FEW:
         return waiting
-    newest, older = waiting[:_FEW], waiting[_FEW:]
+    young, old = waiting[:_FEW], waiting[_FEW:]
     apps, carried = lead.apps if lead else (clues.own.endpoint,), frozenset(map(hash, clues.own.query.pairs))
-    chained = (journey for journey in older if follows(journey, clues))
-    told = (j for j in older if not (j.app_endpoints.isdisjoint(apps) and j.carried.isdisjoint(carried)))
-    return dict.fromkeys((*newest, *islice(chained, _FEW), *islice(told, _FEW)))
+    chained = (journey for journey in old if follows(journey, clues))
+    told = (j for j in old if not (j.app_endpoints.isdisjoint(apps) and j.carried.isdisjoint(carried)))
+    return dict.fromkeys((*young, *islice(chained, _FEW), *islice(told, _FEW)))
 
 
 def narrowed(journeys: list[Journey], *tests: Callable[[Journey], bool]) -> list[Journey]:

@@ -1,4 +1,4 @@
-"""Captured text made harmless for Markdown, XML and workflow commands; HTML is jinja2's task, JSON is json's."""
+"""Captured text made harmless for Markdown, XML and workflow commands; jinja2 does so for HTML, records.py for JSON."""
 
 from __future__ import annotations
 
