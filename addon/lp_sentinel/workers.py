@@ -67,7 +67,7 @@ class Workers:
                 self._others = frozenset(active_children())
             begin = (self.folder, self._begin, self._arguments)
             self._pool = ProcessPoolExecutor(self._jobs, initializer=_work, initargs=begin)
-        with _telling_of_death():
+        with _telling_of_death(), _held_back_from_children():
             return self._pool.submit(_done, task, *arguments)
 
     def map[R](self, task: Callable[..., R], each: Iterable[tuple[object, ...]]) -> Iterator[R]:
@@ -127,10 +127,28 @@ def _telling_of_death() -> Iterator[None]:
         raise WorkerError(message) from error
 
 
+@contextmanager
+def _held_back_from_children() -> Iterator[None]:
+    """Keep a request to end waiting for the processes that are started meanwhile, until they listen to it.
+
+    Python drops signals that come to a process just after it was forked, and whoever waits for its end waits for ever.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows nothing is forked
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(folder: Path, begin: Callable[..., object], arguments: tuple[object, ...]) -> None:
     # Ctrl-C is for whoever waits for the results, and so is a request to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     begin(*arguments)
 
