@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from mitmproxy.http import HTTPFlow
+from mitmproxy.io import FlowReader
 
 from tests.world import names
 from tests.world.app import App, Habits
@@ -30,6 +32,12 @@ class Report(NamedTuple):
     @property
     def rules(self) -> list[str]:
         return sorted(finding["rule"] for finding in self.findings)
+
+
+def read_flows(path: Path) -> list[HTTPFlow]:
+    """The HTTP flows of a flow file, as mitmproxy reads them."""
+    with path.open("rb") as file:
+        return [flow for flow in FlowReader(file).stream() if isinstance(flow, HTTPFlow)]
 
 
 def read_report(path: Path) -> Report:

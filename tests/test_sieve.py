@@ -10,7 +10,7 @@ import pytest
 from bench.archive import Traffic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mitmproxy import http, io
+from mitmproxy import http
 from mitmproxy.flow import Flow
 from mitmproxy.test import tflow
 
@@ -22,6 +22,7 @@ from lp_sentinel.project import Project
 from lp_sentinel.proxy.feed import Feed
 from lp_sentinel.sieve import Sieve
 from tests.captures.test_gather import KNOWN, PLAIN, RECORDED, UNKNOWN, flows
+from tests.ours import read_flows
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 
@@ -81,8 +82,7 @@ def test_any_flows_come_to_the_same(held: list[tuple[Flow, float]], project: Pro
 
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.flow")), ids=lambda path: path.name)
 def test_recorded_captures_come_to_the_same(path: Path) -> None:
-    with path.open("rb") as file:
-        given = list(io.FlowReader(file).stream())
+    given = read_flows(path)
     assert through_the_sieve(given, RECORDED)[0] == whole(given, RECORDED)
 
 

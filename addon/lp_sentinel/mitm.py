@@ -191,7 +191,7 @@ class Addon:
         # Not before: a script that comes behind this one may declare more options.
         if problem := unknown_options(ctx.options):
             self._refuse_names(problem)
-        if self._settings and self._settings.fail_on and (batch_capture() or ctx.options.client_replay):
+        if batch_capture() or ctx.options.client_replay:
             have_last_word(self.has_failed)
         self._wait()
 
@@ -216,7 +216,9 @@ class Addon:
         for report in self._reports.values():
             self._failures.guard(report.close)
         LEFT[:] = map(pickle.dumps, self._legacy(session))
-        self._has_failed = bool(session and self._settings and session.fails(self._settings.fail_on))
+        fails = bool(session and self._settings and session.fails(self._settings.fail_on))
+        # What could not be judged, or written, may be what was asked for.
+        self._has_failed = fails or bool(self._failures)
         self._replayed.close()
         self._reports, self._settings, self._recent, self.faults = {}, None, None, LiveFaults()
 

@@ -15,8 +15,8 @@ from bench.competitors import OWN, Competitor, Result, measure
 from bench.processes import FailedError, Memory, Run, run
 from bench.tables import comparison, machine, put, scaling
 from click.testing import CliRunner
-from mitmproxy.http import HTTPFlow
-from mitmproxy.io import FlowReader
+
+from tests.ours import read_flows
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOCATES = """\
@@ -97,8 +97,7 @@ def test_the_mix_is_what_it_is_said_to_be(tmp_path: Path) -> None:
     for is_worst, least, most in ((False, 0.006, 0.016), (True, 1, 1)):
         path = tmp_path / "archive.flow"
         count = write(path, 20_000_000 if is_worst else 90_000_000, worst=is_worst)
-        with path.open("rb") as file:
-            flows = [flow for flow in FlowReader(file).stream() if isinstance(flow, HTTPFlow)]
+        flows = read_flows(path)
         assert len(flows) == count
         logins = [flow for flow in flows if "liveperson" in flow.request.host or flow.request.host == "app.example"]
         assert least <= len(logins) / count <= most

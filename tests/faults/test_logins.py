@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from mitmproxy import http, io
+from mitmproxy import http
 
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.faults import preset_index
-from tests.ours import SCRIPT
+from tests.ours import SCRIPT, read_flows
 from tests.world.app import App, Habits, installed
 from tests.world.proxy import Ended, mitmdump, run_mitmdump
 from tests.world.sentinel import Sentinel
@@ -111,7 +111,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         time.sleep(0.5)
         result.ended = proxy.stop()
     read_report(result, folder / "report.jsonl")
-    read_flows(result, folder / "session.flow")
+    sort_flows(result, folder / "session.flow")
     return result
 
 
@@ -125,17 +125,15 @@ def read_report(run: Run, path: Path) -> None:
             run.journeys.append(record)
 
 
-def read_flows(run: Run, path: Path) -> None:
+def sort_flows(run: Run, path: Path) -> None:
     """Flows by the app they are about: each has a User-Agent or a port of its own."""
     clients = {app.installation.client_id: name for name, app in run.apps.items()}
-    with path.open("rb") as file:
-        for flow in io.FlowReader(file).stream():
-            assert isinstance(flow, http.HTTPFlow)
-            text = flow.request.get_text(strict=False) or ""
-            agent = flow.request.headers.get("user-agent", "")
-            for client_id, name in clients.items():
-                if agent == name or client_id in text or client_id in flow.request.path:
-                    run.flows.setdefault(client_id, []).append(flow)
+    for flow in read_flows(path):
+        text = flow.request.get_text(strict=False) or ""
+        agent = flow.request.headers.get("user-agent", "")
+        for client_id, name in clients.items():
+            if agent == name or client_id in text or client_id in flow.request.path:
+                run.flows.setdefault(client_id, []).append(flow)
 
 
 @pytest.mark.timeout(300)

@@ -99,11 +99,6 @@ def options(config: Path, *faults: str | Path, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def flows_in(path: Path) -> list[http.HTTPFlow]:
-    with path.open("rb") as file:
-        return [one for one in io.FlowReader(file).stream() if isinstance(one, http.HTTPFlow)]
-
-
 def write_flow(path: Path, flow: http.HTTPFlow) -> None:
     with path.open("wb") as file:
         io.FlowWriter(file).add(flow)  # type: ignore[no-untyped-call]

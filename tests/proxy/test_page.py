@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 import requests
-from mitmproxy import http as mitm_http
-from mitmproxy import io
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,7 +19,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.ours import Proxies, config_for, sign_in, watched
+from tests.ours import Proxies, config_for, read_flows, sign_in, watched
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.browser import Browser
@@ -289,8 +287,7 @@ def test_it_is_no_traffic(app: App, proxies: Proxies, tmp_path: Path) -> None:
     proxy.wait_for(" · code ✓")
     ended = proxy.stop()
     assert "1 journey   1 code" in ended.stdout
-    with saved.open("rb") as file:
-        flows = [flow for flow in io.FlowReader(file).stream() if isinstance(flow, mitm_http.HTTPFlow)]
+    flows = read_flows(saved)
     own = [flow for flow in flows if flow.request.host == "lp.authorize"]
     assert [(flow.marked, flow.comment) for flow in own] == [("", "")] * 2
     first = json.loads(report.read_text("utf-8").splitlines()[0])

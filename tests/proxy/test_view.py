@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mitmproxy import contentviews, http, io
+from mitmproxy import contentviews, http
 from mitmproxy.contentviews import Metadata
 from mitmproxy.test import tflow, tutils
 
@@ -17,6 +17,7 @@ from lp_sentinel.captures.stream import Kind
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.proxy.settings import OPTIONS, read_settings
 from lp_sentinel.proxy.view import NAME, LoginView, add, remove
+from tests.ours import CAPTURES, read_flows
 
 ROOT = Path(__file__).resolve().parents[2]
 AUTHORIZE = "/sentinel/api/account/12345678/authorize"
@@ -90,8 +91,7 @@ def test_a_token_exchange_alone() -> None:
 
 @pytest.fixture(scope="module")
 def demo() -> list[http.HTTPFlow]:
-    with (ROOT / "captures" / "demo.flow").open("rb") as file:
-        return [flow for flow in io.FlowReader(file).stream() if isinstance(flow, http.HTTPFlow)]
+    return read_flows(CAPTURES / "demo.flow")
 
 
 def test_a_whole_journey(demo: list[http.HTTPFlow]) -> None:

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
-from mitmproxy.io import FlowReader, FlowWriter
+from mitmproxy.io import FlowWriter
 
 from lp_sentinel.cli import main
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.reports.formats import FORMATS
 from lp_sentinel.sharing import SharingError, redact_capture, redact_flows
-from tests.ours import SCRIPT
+from tests.ours import SCRIPT, read_flows
 from tests.sharing.planted import SECRETS, flows, forms
 from tests.sharing.same import verdict
 from tests.world.proxy import Options, replay
@@ -100,8 +100,7 @@ def test_nothing_that_mitmproxy_shows_or_saves_of_ours_holds_one(tmp_path: Path)
     assert "LPA407" in ended.stdout
     for written in (*(report.read_bytes() for report in reports), ended.stdout.encode(), ended.stderr.encode()):
         assert found_in(written) == []
-    with saved.open("rb") as file:
-        comments = [flow.comment for flow in FlowReader(file).stream()]
+    comments = [flow.comment for flow in read_flows(saved)]
     assert any("LPA132" in comment for comment in comments)
     assert found_in("\n".join(comments).encode()) == []
 
@@ -109,10 +108,7 @@ def test_nothing_that_mitmproxy_shows_or_saves_of_ours_holds_one(tmp_path: Path)
 def test_equal_secrets_stay_equal_in_every_form(tmp_path: Path) -> None:
     target = tmp_path / "shared.flow"
     redact_flows(flows(), target, CONFIG)
-    with target.open("rb") as file:
-        begin, _, finish, callback, token, leak, *_ = [
-            flow for flow in FlowReader(file).stream() if isinstance(flow, HTTPFlow)
-        ]
+    begin, _, finish, callback, token, leak, *_ = read_flows(target)
     state = begin.request.query["state"]
     assert finish.response is not None
     assert finish.response.headers["location"] == callback.request.url
@@ -129,8 +125,7 @@ def test_browsers_stay_apart_and_loopback_stays(tmp_path: Path) -> None:
     two.client_conn.peername = ("203.0.113.78", 1)
     three.client_conn.peername = ("127.0.0.1", 1)
     redact_flows([one, two, three], tmp_path / "shared", Config())
-    with (tmp_path / "shared").open("rb") as file:
-        seen = [flow.client_conn.peername for flow in FlowReader(file).stream()]
+    seen = [flow.client_conn.peername for flow in read_flows(tmp_path / "shared")]
     assert [address[0] for address in seen if address] == ["10.0.0.1", "10.0.0.2", "127.0.0.1"]
 
 

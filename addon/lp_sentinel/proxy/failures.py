@@ -22,6 +22,10 @@ class Failures:
         self._may_tell = may_tell
         self._causes: set[object] = set()
 
+    def __bool__(self) -> bool:
+        """Whether anything has gone wrong."""
+        return bool(self._causes)
+
     def guard(self, act: Callable[[], object]) -> None:
         """Do something; if it fails, that is logged."""
         try:

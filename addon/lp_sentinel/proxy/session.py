@@ -235,9 +235,12 @@ class Session:
         self._findings, self._closed = [], []
 
     def _tell_end(self, problem: Callable[[Config], str | None]) -> None:
-        end = self._end._replace(problem=problem(self.config))
-        for report in self._reports:
-            self._guard(partial(report.capture, end))
+        end = self._end
+        try:
+            end = end._replace(problem=problem(self.config))
+        finally:
+            for report in self._reports:
+                self._guard(partial(report.capture, end))
 
     def _report(
         self,
