@@ -34,7 +34,7 @@ class Report(NamedTuple):
         return sorted(finding["rule"] for finding in self.findings)
 
 
-def read_flows(path: Path) -> list[HTTPFlow]:
+def saved_flows(path: Path) -> list[HTTPFlow]:
     """The HTTP flows of a flow file, as mitmproxy reads them."""
     with path.open("rb") as file:
         return [flow for flow in FlowReader(file).stream() if isinstance(flow, HTTPFlow)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from collections.abc import Callable, Iterable
 
@@ -18,22 +17,12 @@ from lp_sentinel.rules import load_rules
 from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.uri import parse_uri, sent_query
 from tests.logins import LOGIN, SENTINEL, Login, Step
+from tests.timing import took
 
 pytestmark = pytest.mark.alone
 
 BOOK = load_rules()
 BROWSER = ("10.0.0.1", "Firefox")
-
-
-def took(call: Callable[[], object]) -> float:
-    """Seconds of the processor, the least of three: what disturbs makes it slower, never faster."""
-
-    def once() -> float:
-        begin = time.process_time()
-        call()
-        return time.process_time() - begin
-
-    return min(once() for _ in range(3))
 
 
 def engine() -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.ours import CAPTURES, SCRIPT, Proxies, config_for, read_flows, read_report, sign_in, watched
+from tests.ours import CAPTURES, SCRIPT, Proxies, config_for, read_report, saved_flows, sign_in, watched
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import (
@@ -75,7 +75,7 @@ def test_flows_are_marked_before_they_are_saved(sentinel: Sentinel, app: App, pr
     proxy.wait_for("LPA310")
     Visitor(proxy).open(app.origin + "/")
     proxy.stop()
-    flows = read_flows(saved)
+    flows = saved_flows(saved)
     lost = [flow for flow in flows if "LPA310" in flow.comment]
     assert [flow.marked for flow in lost] == [":red_circle:"]
     assert lost[0].comment.startswith("login (j1): 302 to http://")
@@ -107,7 +107,7 @@ def test_a_report_that_cannot_be_written_hides_nothing_live(
     sign_in(app, proxy)
     proxy.wait_for("LPA310 state-lost")
     proxy.stop()
-    assert [flow.marked for flow in read_flows(saved) if "LPA310" in flow.comment] == [":red_circle:"]
+    assert [flow.marked for flow in saved_flows(saved) if "LPA310" in flow.comment] == [":red_circle:"]
 
 
 def test_a_failure_of_ours_is_logged_once_and_the_traffic_passes(app: App, proxies: Proxies, tmp_path: Path) -> None:

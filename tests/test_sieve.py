@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
 from mitmproxy.flow import Flow
-from mitmproxy.test import tflow
 
 from lp_sentinel.captures.flows import exchange_of, load_flow
 from lp_sentinel.config import config_from
@@ -21,8 +20,10 @@ from lp_sentinel.finding import by_place
 from lp_sentinel.project import Project
 from lp_sentinel.proxy.feed import Feed
 from lp_sentinel.sieve import Sieve
-from tests.captures.test_gather import KNOWN, PLAIN, RECORDED, UNKNOWN, flows
-from tests.ours import read_flows
+from tests.asked import AUTHORIZE, asked
+from tests.captures.judging import KNOWN, PLAIN, RECORDED, UNKNOWN
+from tests.captures.making import flows
+from tests.ours import saved_flows
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 
@@ -82,7 +83,7 @@ def test_any_flows_come_to_the_same(held: list[tuple[Flow, float]], project: Pro
 
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.flow")), ids=lambda path: path.name)
 def test_recorded_captures_come_to_the_same(path: Path) -> None:
-    given = read_flows(path)
+    given = saved_flows(path)
     assert through_the_sieve(given, RECORDED)[0] == whole(given, RECORDED)
 
 
@@ -94,24 +95,6 @@ def test_most_flows_are_let_by(project: Project) -> None:
     found, let_by = through_the_sieve(given, project)
     assert found == whole(given, project)
     assert let_by > 0.95 * 30 * 20
-
-
-AUTHORIZE = (
-    "/sentinel/api/account/12345678/authorize?client_id=my-app&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=s1"
-)
-
-
-def asked(
-    host: str, target: str, client: str = "10.0.0.1", location: str | None = None, status: int = 302, **headers: str
-) -> http.HTTPFlow:
-    flow = tflow.tflow(resp=True)
-    flow.client_conn.peername = (client, 50_000)
-    flow.request.data.host, flow.request.data.path = host, target.encode()
-    flow.request.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
-    assert flow.response
-    flow.response.status_code = status if location else 200
-    flow.response.headers = http.Headers([(b"Location", location.encode())] if location else [])
-    return flow
 
 
 LOGIN_PAGE = asked("login.liveperson.net", "/login")

@@ -16,7 +16,7 @@ from bench.processes import FailedError, Memory, Run, run
 from bench.tables import comparison, machine, put, scaling
 from click.testing import CliRunner
 
-from tests.ours import read_flows
+from tests.ours import saved_flows
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOCATES = """\
@@ -97,7 +97,7 @@ def test_the_mix_is_what_it_is_said_to_be(tmp_path: Path) -> None:
     for is_worst, least, most in ((False, 0.006, 0.016), (True, 1, 1)):
         path = tmp_path / "archive.flow"
         count = write(path, 20_000_000 if is_worst else 90_000_000, worst=is_worst)
-        flows = read_flows(path)
+        flows = saved_flows(path)
         assert len(flows) == count
         logins = [flow for flow in flows if "liveperson" in flow.request.host or flow.request.host == "app.example"]
         assert least <= len(logins) / count <= most

@@ -22,9 +22,9 @@ from lp_sentinel.captures.parts import LARGEST_BODY
 from lp_sentinel.captures.unusual import read_unusual
 from lp_sentinel.config import config_from
 from lp_sentinel.exchange import Exchange
+from tests.captures.making import written
+from tests.captures.memory import MEASURE, UNIT
 from tests.captures.reading import read_capture
-from tests.captures.test_flows import written
-from tests.captures.test_har_memory import MEASURE, UNIT
 
 MOST = 150
 """Megabytes of memory."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
 from mitmproxy.flow import Error
-from mitmproxy.io import FlowWriter, tnetstring
+from mitmproxy.io import tnetstring
 from mitmproxy.test import tflow
 
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.wording import counted
+from tests.captures.making import written
 from tests.captures.reading import read
 
 if TYPE_CHECKING:
@@ -39,14 +39,6 @@ def flow_of(
         else:
             setattr(flow.request.data, name, value)
     return flow
-
-
-def written(*flows: Flow) -> bytes:
-    file = io.BytesIO()
-    writer = FlowWriter(file)  # type: ignore[no-untyped-call]
-    for flow in flows:
-        writer.add(flow)
-    return file.getvalue()
 
 
 def test_the_fields_of_a_flow() -> None:

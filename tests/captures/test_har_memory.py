@@ -18,18 +18,11 @@ import zstandard
 from bench.har import write
 
 from tests.captures.hars import AUTHORIZE, SENTINEL, TARGET
+from tests.captures.memory import MEASURE, UNIT
 
 MOST = 300
 """Megabytes of memory."""
 SIZE = 300_000_000
-# A process's peak counts what its parent held when it was started: so the parent is a small one.
-MEASURE = """
-import resource, subprocess, sys
-status = subprocess.run(sys.argv[1:]).returncode
-sys.stderr.write(f"\\n{status} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}")
-"""
-UNIT = 1 << 20 if sys.platform == "darwin" else 1 << 10
-"""Of which peaks are a megabyte."""
 
 LOGIN = {
     "startedDateTime": "2026-11-23T10:00:00Z",

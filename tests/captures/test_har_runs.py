@@ -24,8 +24,8 @@ from lp_sentinel.captures.stream import Stream
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.project import Project
 from tests.captures.hars import AUTHORIZE, CALLBACK, DATA, JSON, SENTINEL, TARGET
-from tests.captures.test_gather import KNOWN, UNKNOWN, slowly
-from tests.captures.test_gather import quickly as judged_quickly
+from tests.captures.judging import KNOWN, UNKNOWN, slowly
+from tests.captures.judging import quickly as judged_quickly
 
 RECORDED = [entry for name in sorted(DATA.glob("*.har")) for entry in json.loads(name.read_bytes())["log"]["entries"]]
 STYLES = st.sampled_from(

@@ -18,7 +18,7 @@ from mitmproxy.test import tflow
 from lp_sentinel.captures import scan, survey
 from lp_sentinel.captures.skip import Skipper
 from lp_sentinel.captures.survey import Survey
-from tests.captures.test_flows import written
+from tests.captures.making import written
 
 
 def surveyed(content: bytes, *, skipping: bool = True) -> Survey:

@@ -27,8 +27,9 @@ from lp_sentinel.memory import Ageing
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
+from tests.captures.judging import KNOWN, UNKNOWN
+from tests.captures.making import flows
 from tests.captures.reading import in_order
-from tests.captures.test_gather import KNOWN, UNKNOWN, flows
 from tests.logins import WAYS, Fault, Login, Step
 
 PLAIN = Redactor(on=False)

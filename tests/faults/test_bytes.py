@@ -27,7 +27,7 @@ from tests.faults.wire import (
     talk,
     write_flow,
 )
-from tests.ours import SCRIPT, read_flows
+from tests.ours import SCRIPT, saved_flows
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import COMMANDS, Ended, Mitmdump, mitmdump, replay, run_mitmdump
 from tests.world.sentinel import Sentinel
@@ -63,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         with mitmdump("-s", SCRIPT, options=set_to) as proxy:
             got = {name: _asked(proxy.port, sentinel, name) for name in names}
             ended = proxy.stop()
-    flows = {name: flow for flow in read_flows(saved) if (name := _fault_of(flow))}
+    flows = {name: flow for flow in saved_flows(saved) if (name := _fault_of(flow))}
     by_id = {flow.id: name for name, flow in flows.items()}
     exchanges = {by_id[one.flow]: one for one in read_capture(saved) if one.flow in by_id}
     return Run(got, exchanges, flows, ended, report.read_text("utf-8").splitlines())
@@ -277,7 +277,7 @@ def test_saved_flows_are_never_touched(run: Run, tmp_path: Path) -> None:
     del flow.response.headers["LP-Authorize-Fault"]
     write_flow(saved, flow)
     replay(saved, "-s", SCRIPT, "-w", again, options={"lp_faults": ["access_denied", "state-empty"]})
-    (read,) = read_flows(again)
+    (read,) = saved_flows(again)
     assert read.response
     assert read.response.data.headers == flow.response.data.headers
     assert read.response.data.content == flow.response.data.content
@@ -292,7 +292,7 @@ def test_client_replay_counts_as_live(run: Run, tmp_path: Path) -> None:
         "-n", "-C", saved, "-s", SCRIPT, "-w", again,
         options={"lp_faults": ["access_denied"], "connection_strategy": "lazy"},
     )  # fmt: skip
-    (read,) = read_flows(again)
+    (read,) = saved_flows(again)
     assert read.response, ended
     assert "error=access_denied" in read.response.headers["Location"]
     assert read.metadata["lp_authorize_fault"].startswith("access_denied; n=1")
@@ -302,7 +302,7 @@ def test_client_replay_without_faults_tells_of_none(run: Run, tmp_path: Path) ->
     saved, again = tmp_path / "in.flow", tmp_path / "out.flow"
     write_flow(saved, run.flows["state-lost"])
     run_mitmdump("-n", "-C", saved, "-s", SCRIPT, "-w", again, options={"connection_strategy": "lazy"})
-    (read,) = read_flows(again)
+    (read,) = saved_flows(again)
     assert "lp_authorize_fault" not in read.metadata
     assert "injected" not in read.comment
 

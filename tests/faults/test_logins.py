@@ -16,7 +16,7 @@ from mitmproxy import http
 
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.faults import preset_index
-from tests.ours import SCRIPT, read_flows
+from tests.ours import SCRIPT, saved_flows
 from tests.world.app import App, Habits, installed
 from tests.world.proxy import Ended, mitmdump, run_mitmdump
 from tests.world.sentinel import Sentinel
@@ -128,7 +128,7 @@ def read_report(run: Run, path: Path) -> None:
 def sort_flows(run: Run, path: Path) -> None:
     """Flows by the app they are about: each has a User-Agent or a port of its own."""
     clients = {app.installation.client_id: name for name, app in run.apps.items()}
-    for flow in read_flows(path):
+    for flow in saved_flows(path):
         text = flow.request.get_text(strict=False) or ""
         agent = flow.request.headers.get("user-agent", "")
         for client_id, name in clients.items():

@@ -15,7 +15,7 @@ from mitmproxy import flowfilter
 from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.faults import preset_index
 from tests.faults.wire import CALLBACK, config_file, options, plain, plain_authorize, plan_file, talk, undated
-from tests.ours import SCRIPT, config_for, read_flows, read_report
+from tests.ours import SCRIPT, config_for, read_report, saved_flows
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import COMMANDS, Mitmdump, run_mitmdump
@@ -241,7 +241,7 @@ def test_filters_find_an_injected_flow(sentinel: Sentinel, app: App, proxies: Pr
     proxy = proxies("-s", SCRIPT, options=options(config_for(app, tmp_path), "state-lost", save_stream_file=saved))
     log_in(app, proxy)
     proxy.stop()
-    (injected,) = [flow for flow in read_flows(saved) if FAULT_KEY in flow.metadata]
+    (injected,) = [flow for flow in saved_flows(saved) if FAULT_KEY in flow.metadata]
     assert injected.marked == ":syringe:"
     assert injected.comment.startswith("injected state-lost; n=1: state removed; authorize (j1): 302 to http://")
     for asked in ("~comment LPA310", r"~comment '\(j1\)'", "~marker syringe"):

@@ -13,7 +13,7 @@ from mitmproxy.test import taddons
 
 from lp_sentinel.mitm import Addon
 from tests.ours import read_report
-from tests.proxy.test_view import AUTHORIZE, flow_of
+from tests.proxy.sessions import AUTHORIZE, flow_of
 
 
 async def _changed(*changes: dict[str, Any]) -> None:

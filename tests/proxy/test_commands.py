@@ -13,7 +13,7 @@ from mitmproxy.test import taddons
 
 from lp_sentinel.mitm import Addon
 from lp_sentinel.proxy.commands import Commands
-from tests.proxy.test_view import AUTHORIZE, flow_of
+from tests.proxy.sessions import AUTHORIZE, flow_of
 
 
 async def _told() -> list[list[str]]:

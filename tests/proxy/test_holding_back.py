@@ -12,9 +12,9 @@ from lp_sentinel.engine import Engine
 from lp_sentinel.proxy.feed import PATIENCE, Feed
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
-from tests.proxy.test_view import session_of
-from tests.test_long_texts import took
-from tests.test_sieve import AUTHORIZE, asked
+from tests.asked import AUTHORIZE, asked
+from tests.proxy.sessions import session_of
+from tests.timing import took
 
 BOOK = load_rules()
 

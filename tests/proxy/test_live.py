@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.ours import CAPTURES, SCRIPT, Proxies, Report, config_for, read_flows, read_report
+from tests.ours import CAPTURES, SCRIPT, Proxies, Report, config_for, read_report, saved_flows
 from tests.world.app import App
 from tests.world.behaviour import Behaviour
 from tests.world.proxy import Ended, Mitmdump, Options, replay, run_mitmdump
@@ -51,11 +51,11 @@ def test_a_login_is_judged_as_it_passes(login: tuple[App, Options], proxies: Pro
     (journey,) = read_report(report).journeys
     assert (finding["hop"], finding["status"], finding["account"]) == ("landing", 302, "12345678")
     assert (journey["outcome"], journey["findings"], len(journey["exchanges"])) == ("code", 1, 5)
-    (marked,) = [flow for flow in read_flows(saved) if flow.id == finding["flow"]]
+    (marked,) = [flow for flow in saved_flows(saved) if flow.id == finding["flow"]]
     assert (marked.marked, marked.request.path.startswith("/sentinel/session?")) == (":red_circle:", True)
     assert marked.comment.endswith("; LPA311 state-altered")
     entries = json.loads(har.read_text("utf-8"))["log"]["entries"]
-    assert len(entries) == len(read_flows(saved)), (
+    assert len(entries) == len(saved_flows(saved)), (
         "a HAR of mitmproxy's has no place for marks and comments, but all flows"
     )
 
@@ -82,7 +82,7 @@ def test_a_live_session_and_the_replay_of_its_file_agree(
     proxy = proxies("-s", SCRIPT, options={**own, "lp_report": tmp_path / "live.jsonl", "save_stream_file": saved})
     signed_in(app, proxy, **habits)
     assert proxy.stop().status == 0
-    targets = [flow.request.path for flow in read_flows(saved)]
+    targets = [flow.request.path for flow in saved_flows(saved)]
     token, callback = (next(i for i, target in enumerate(targets) if part in target) for part in ("/token", "?code="))
     assert token < callback
     ended = replay(saved, "-s", SCRIPT, options={**own, "lp_report": tmp_path / "replayed.jsonl"})

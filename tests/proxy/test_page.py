@@ -19,7 +19,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.ours import Proxies, config_for, read_flows, sign_in, watched
+from tests.ours import Proxies, config_for, saved_flows, sign_in, watched
 from tests.world.app import App, Habits
 from tests.world.behaviour import Behaviour
 from tests.world.browser import Browser
@@ -287,7 +287,7 @@ def test_it_is_no_traffic(app: App, proxies: Proxies, tmp_path: Path) -> None:
     proxy.wait_for(" · code ✓")
     ended = proxy.stop()
     assert "1 journey   1 code" in ended.stdout
-    flows = read_flows(saved)
+    flows = saved_flows(saved)
     own = [flow for flow in flows if flow.request.host == "lp.authorize"]
     assert [(flow.marked, flow.comment) for flow in own] == [("", "")] * 2
     first = json.loads(report.read_text("utf-8").splitlines()[0])

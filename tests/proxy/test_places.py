@@ -16,7 +16,7 @@ from mitmproxy.test import taddons, tflow
 
 from lp_sentinel.mitm import Addon
 from tests.captures.reading import read_capture
-from tests.proxy.test_view import AUTHORIZE, flow_of
+from tests.proxy.sessions import AUTHORIZE, flow_of
 
 
 def test_what_is_open_while_a_login_passes_comes_behind_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mitmproxy import io
 
-from tests.ours import CAPTURES, SCRIPT, read_flows, read_report
+from tests.ours import CAPTURES, SCRIPT, read_report, saved_flows
 from tests.world.proxy import (
     MITMDUMP,
     Ended,
@@ -35,7 +35,7 @@ def test_what_a_replay_saves_is_marked_by_what_is_known_so_far(tmp_path: Path) -
         "-nr", CAPTURES / "demo.flow", "-w", saved, "-s", SCRIPT, options={"lp_config": CONFIG, "lp_show": "none"}
     )
     assert ended.status == 0, ended
-    comments = [(flow.marked, flow.comment) for flow in read_flows(saved) if flow.comment]
+    comments = [(flow.marked, flow.comment) for flow in saved_flows(saved) if flow.comment]
     assert (":red_circle:", "authorize: 400; LPA120 redirect-uri-missing") in comments
     assert any(mark == ":red_circle:" and "LPA310" in comment for mark, comment in comments)
     assert len(comments) >= 5
@@ -151,7 +151,7 @@ def test_of_a_broken_capture_from_a_pipe_reports_say_what_mitmproxy_says(tmp_pat
 
 def test_a_request_without_an_answer_is_judged_in_a_replay(tmp_path: Path) -> None:
     cut, report = tmp_path / "cut.flow", tmp_path / "report.jsonl"
-    flow = next(flow for flow in read_flows(CAPTURES / "state-missing.flow") if "/authorize" in flow.request.path)
+    flow = next(flow for flow in saved_flows(CAPTURES / "state-missing.flow") if "/authorize" in flow.request.path)
     flow.response = None
     with cut.open("wb") as file:
         io.FlowWriter(file).add(flow)  # type: ignore[no-untyped-call]

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,33 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import contentviews, http
 from mitmproxy.contentviews import Metadata
-from mitmproxy.test import tflow, tutils
+from mitmproxy.test import tflow
 
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.proxy.session import Session
-from lp_sentinel.proxy.settings import OPTIONS, read_settings
 from lp_sentinel.proxy.view import NAME, LoginView, add, remove
-from tests.ours import CAPTURES, read_flows
+from tests.ours import CAPTURES, saved_flows
+from tests.proxy.sessions import AUTHORIZE, flow_of, session_of
 
 ROOT = Path(__file__).resolve().parents[2]
-AUTHORIZE = "/sentinel/api/account/12345678/authorize"
 STATE = "af0ifjsldkjFvB2Xq9ZwTg"
-
-
-def session_of(*, replay: Kind | None = None, config: Path | None = None, **options: str) -> Session:
-    given = {option.name: option.default for option in OPTIONS} | {"lp_show": "none", "lp_config": str(config or "")}
-    capture = "demo" if replay else None
-    settings = read_settings(SimpleNamespace(**given | options), None)
-    return Session(settings, [], replay=replay, capture=capture, guard=lambda act: act())
-
-
-def flow_of(target: str, location: str | None = None, status: int = 302, **request: Any) -> http.HTTPFlow:
-    flow = tflow.tflow(req=tutils.treq(host="va.sentinel.liveperson.net", port=443, scheme=b"https", **request))
-    flow.request.path = target
-    flow.response = tutils.tresp(status_code=status, headers=http.Headers(), content=b"")
-    if location is not None:
-        flow.response.headers["Location"] = location
-    return flow
 
 
 def shown(session: Session, flow: http.HTTPFlow) -> str:
@@ -91,7 +73,7 @@ def test_a_token_exchange_alone() -> None:
 
 @pytest.fixture(scope="module")
 def demo() -> list[http.HTTPFlow]:
-    return read_flows(CAPTURES / "demo.flow")
+    return saved_flows(CAPTURES / "demo.flow")
 
 
 def test_a_whole_journey(demo: list[http.HTTPFlow]) -> None:

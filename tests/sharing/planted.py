@@ -153,3 +153,8 @@ def _flow(
             flow.response.headers.add(name, value)
         flow.response.timestamp_start = flow.response.timestamp_end = flow.request.timestamp_start
     return flow
+
+
+def found_in(data: bytes) -> list[str]:
+    folded = data.lower()
+    return [secret for secret in SECRETS if any(form.lower() in folded for form in forms(secret))]

@@ -12,8 +12,7 @@ from mitmproxy.test import taddons
 from lp_sentinel.mitm import Addon
 from lp_sentinel.proxy.commands import Commands
 from tests.captures.reading import read_capture
-from tests.sharing.planted import flows
-from tests.sharing.test_planted import found_in
+from tests.sharing.planted import flows, found_in
 
 
 @pytest.mark.parametrize(("name", "exchanges"), [("shared.flow", 9), ("shared.har", 9)])

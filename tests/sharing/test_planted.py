@@ -20,8 +20,8 @@ from lp_sentinel.cli import main
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.reports.formats import FORMATS
 from lp_sentinel.sharing import SharingError, redact_capture, redact_flows
-from tests.ours import SCRIPT, read_flows
-from tests.sharing.planted import SECRETS, flows, forms
+from tests.ours import SCRIPT, saved_flows
+from tests.sharing.planted import SECRETS, flows, found_in
 from tests.sharing.same import verdict
 from tests.world.proxy import Options, replay
 
@@ -46,11 +46,6 @@ def save(given: Iterable[Flow], path: Path) -> None:
         writer = FlowWriter(file)  # type: ignore[no-untyped-call]
         for flow in given:
             writer.add(flow)
-
-
-def found_in(data: bytes) -> list[str]:
-    folded = data.lower()
-    return [secret for secret in SECRETS if any(form.lower() in folded for form in forms(secret))]
 
 
 def test_the_secrets_are_there(capture: Path) -> None:
@@ -100,7 +95,7 @@ def test_nothing_that_mitmproxy_shows_or_saves_of_ours_holds_one(tmp_path: Path)
     assert "LPA407" in ended.stdout
     for written in (*(report.read_bytes() for report in reports), ended.stdout.encode(), ended.stderr.encode()):
         assert found_in(written) == []
-    comments = [flow.comment for flow in read_flows(saved)]
+    comments = [flow.comment for flow in saved_flows(saved)]
     assert any("LPA132" in comment for comment in comments)
     assert found_in("\n".join(comments).encode()) == []
 
@@ -108,7 +103,7 @@ def test_nothing_that_mitmproxy_shows_or_saves_of_ours_holds_one(tmp_path: Path)
 def test_equal_secrets_stay_equal_in_every_form(tmp_path: Path) -> None:
     target = tmp_path / "shared.flow"
     redact_flows(flows(), target, CONFIG)
-    begin, _, finish, callback, token, leak, *_ = read_flows(target)
+    begin, _, finish, callback, token, leak, *_ = saved_flows(target)
     state = begin.request.query["state"]
     assert finish.response is not None
     assert finish.response.headers["location"] == callback.request.url
@@ -125,7 +120,7 @@ def test_browsers_stay_apart_and_loopback_stays(tmp_path: Path) -> None:
     two.client_conn.peername = ("203.0.113.78", 1)
     three.client_conn.peername = ("127.0.0.1", 1)
     redact_flows([one, two, three], tmp_path / "shared", Config())
-    seen = [flow.client_conn.peername for flow in read_flows(tmp_path / "shared")]
+    seen = [flow.client_conn.peername for flow in saved_flows(tmp_path / "shared")]
     assert [address[0] for address in seen if address] == ["10.0.0.1", "10.0.0.2", "127.0.0.1"]
 
 

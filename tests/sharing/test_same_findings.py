@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from mitmproxy import connection, flow, http
-from mitmproxy.io import FlowWriter
 
 from lp_sentinel.config import load_config
 from lp_sentinel.documents.document import load_document
-from lp_sentinel.exchange import Exchange, Headers
 from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import example_config
 from lp_sentinel.sharing import redact_capture
 from tests.planting import PLANTED, PLANTS, Plant, captures, in_turn, planted
 from tests.sharing.same import BOOK, verdict
+from tests.sharing.writing import write_flows
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 RECORDED = sorted(path for path in CAPTURES.iterdir() if path.suffix in (".flow", ".har"))
@@ -60,56 +57,3 @@ def test_what_is_planted_is_replaced_and_changes_no_finding(plant: Plant, tmp_pa
         # Not the client id: what was joined to it is no longer the same.
         after, before = ([finding[:5] for finding in verdict(path, config)[0]] for path in (target, capture))
         assert after == before
-
-
-def write_flows(path: Path, exchanges: Iterable[Exchange]) -> None:
-    with path.open("wb") as file:
-        writer = FlowWriter(file)  # type: ignore[no-untyped-call]
-        for exchange in exchanges:
-            writer.add(_flow(exchange))
-
-
-def _flow(exchange: Exchange) -> flow.Flow:
-    client = connection.Client(
-        peername=(exchange.client or "127.0.0.1", 40000),
-        sockname=("127.0.0.1", 8080),
-        timestamp_start=exchange.started or 0.0,
-    )
-    made = http.HTTPFlow(client, connection.Server(address=(exchange.host, exchange.port)))
-    started = exchange.started or 0.0
-    made.request = http.Request(
-        exchange.host.strip("[]"),
-        exchange.port,
-        _bytes(exchange.method),
-        _bytes(exchange.scheme),
-        b"",
-        _bytes(exchange.target),
-        b"HTTP/1.1",
-        _headers(exchange.request_headers),
-        exchange.request_body,
-        None,
-        started,
-        started,
-    )
-    if exchange.status is not None:
-        made.response = http.Response(
-            b"HTTP/1.1",
-            exchange.status,
-            b"",
-            _headers(exchange.response_headers),
-            exchange.response_body,
-            None,
-            exchange.answered or started,
-            exchange.answered,
-        )
-    elif exchange.error is not None:
-        made.error = flow.Error(exchange.error, exchange.answered or started)
-    return made
-
-
-def _headers(headers: Headers) -> http.Headers:
-    return http.Headers([(_bytes(name), _bytes(value)) for name, value in headers])
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,64 @@
+"""Exchanges as flow files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mitmproxy import connection, flow, http
+from mitmproxy.io import FlowWriter
+
+from lp_sentinel.exchange import Exchange, Headers
+
+
+def write_flows(path: Path, exchanges: Iterable[Exchange]) -> None:
+    with path.open("wb") as file:
+        writer = FlowWriter(file)  # type: ignore[no-untyped-call]
+        for exchange in exchanges:
+            writer.add(_flow(exchange))
+
+
+def _flow(exchange: Exchange) -> flow.Flow:
+    client = connection.Client(
+        peername=(exchange.client or "127.0.0.1", 40000),
+        sockname=("127.0.0.1", 8080),
+        timestamp_start=exchange.started or 0.0,
+    )
+    made = http.HTTPFlow(client, connection.Server(address=(exchange.host, exchange.port)))
+    started = exchange.started or 0.0
+    made.request = http.Request(
+        exchange.host.strip("[]"),
+        exchange.port,
+        _bytes(exchange.method),
+        _bytes(exchange.scheme),
+        b"",
+        _bytes(exchange.target),
+        b"HTTP/1.1",
+        _headers(exchange.request_headers),
+        exchange.request_body,
+        None,
+        started,
+        started,
+    )
+    if exchange.status is not None:
+        made.response = http.Response(
+            b"HTTP/1.1",
+            exchange.status,
+            b"",
+            _headers(exchange.response_headers),
+            exchange.response_body,
+            None,
+            exchange.answered or started,
+            exchange.answered,
+        )
+    elif exchange.error is not None:
+        made.error = flow.Error(exchange.error, exchange.answered or started)
+    return made
+
+
+def _headers(headers: Headers) -> http.Headers:
+    return http.Headers([(_bytes(name), _bytes(value)) for name, value in headers])
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
