@@ -172,6 +172,7 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
             "c.yaml:1:1: unknown key 'acounts', did you mean 'accounts'?",
         ),
         ({}, ["--config", "none.yaml"], "none.yaml:1:1: cannot be read: No such file or directory"),
+        ({}, ["--config", "~nobody-here/c"], "~nobody-here/c:1:1: cannot be read: No such file or directory"),
         ({"lp-authorize.yaml": "rules: {paths: [mine.yaml]}", "mine.yaml": "- id: X1\n"}, [], "mine.yaml:1:"),
         ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
         ({}, ["--select", "LPB"], "unknown rule 'LPB' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),

@@ -33,6 +33,7 @@ CONFIG = CAPTURES / "lp-authorize.yaml"
         ({"lp_report": "report.foo"}, "report report.foo: its ending must be one of these"),
         ({"lp_report": "no/such/report.jsonl"}, "report no/such/report.jsonl: cannot be written"),
         ({"lp_config": "missing.yaml"}, "missing.yaml:1:1: cannot be read: No such file"),
+        ({"lp_faults": "~nobody-here/p.yaml"}, "~nobody-here/p.yaml:1:1: cannot be read: No such file"),
         (
             {"lp_config": "broken.yaml"},
             "broken.yaml:2:1: unknown key 'acounts', did you mean 'accounts'?\n  acounts: {}\n  ^",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from lp_sentinel.config import DEFAULT_CONFIG, Config, load_config
 from lp_sentinel.documents.document import Where
+from lp_sentinel.home import expanded
 from lp_sentinel.rules import RuleBook, load_rules
 from lp_sentinel.wording import quoted, unknown_rule, visible
 
@@ -43,7 +44,7 @@ class Project(NamedTuple):
 
 def load_project(config: str | None) -> Project:
     """The project of a config file; ``None`` is the one in the working directory, if there. Raises DocumentError."""
-    path = Path(config).expanduser() if config else Path(DEFAULT_CONFIG)
+    path = expanded(config) if config else Path(DEFAULT_CONFIG)
     chosen = load_config(path) if config or path.exists() else Config()
     _check_paths(chosen)
     project = Project(chosen, load_rules(chosen.rules.paths))

@@ -13,6 +13,7 @@ from mitmproxy import flowfilter
 from lp_sentinel.documents.document import Document, DocumentError, Where, data_file, data_schema, load_document
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
 from lp_sentinel.faults.plan import HOPS, OUTCOMES, Body, Do, Expect, Fault, Match, Plan, TargetParts, Times
+from lp_sentinel.home import expanded
 from lp_sentinel.uri import host_matches, normal_host
 from lp_sentinel.wording import quoted, unknown
 
@@ -40,7 +41,7 @@ def load_plan(sources: Sequence[str], *, seed: int | None = None) -> Plan:
         if not _is_file(source):
             faults.append(_preset(source, seed))
             continue
-        files.append(Path(source).expanduser())
+        files.append(expanded(source))
         faults += read_plan(load_document(files[-1], schema()), seed)
     names = [fault.name for fault in faults]
     for name in names:

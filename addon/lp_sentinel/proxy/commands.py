@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mitmproxy.types
@@ -12,6 +11,7 @@ from mitmproxy import command, exceptions, flow, http
 
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import PlanError, preset_index
+from lp_sentinel.home import expanded
 from lp_sentinel.proxy.started import captures_in_use, spare_screen
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, spare_captures, spare_lines
@@ -99,7 +99,7 @@ class Commands:
         """Write flows without their secrets, safe to share: a flow file, or a HAR if the path ends in .har."""
         config = self._addon.active().config
         try:
-            redacted = redact_flows(flows, Path(path).expanduser(), config)
+            redacted = redact_flows(flows, expanded(path), config)
         except SharingError as error:
             raise exceptions.CommandError(str(error)) from error
         _logger.info("%s", "\n  ".join((f"{counted(redacted.exchanges, 'flow')} written to {path}", *redacted.lines)))

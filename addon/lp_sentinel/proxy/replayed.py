@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 
 from mitmproxy.addons import readfile
 
@@ -11,6 +10,7 @@ from lp_sentinel.captures import STANDARD_INPUT, find_captures
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.stream import reason
 from lp_sentinel.config import Config
+from lp_sentinel.home import expanded
 from lp_sentinel.proxy.started import batch_capture
 
 
@@ -42,7 +42,7 @@ class Replayed(logging.Handler):
 
 def _told(capture: str, config: Config) -> str | None:
     """What reading it once more tells. What came through a pipe is gone."""
-    [path] = find_captures([os.path.expanduser(capture)])  # noqa: PTH111  (as mitmproxy does)
+    [path] = find_captures([expanded(capture)])
     if path == STANDARD_INPUT or (path.exists() and not path.is_file()):
         return None
     with gather(path, config) as gathered:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from io import BytesIO
@@ -12,6 +11,7 @@ from pathlib import Path
 from mitmproxy import ctx
 
 from lp_sentinel.captures.stream import Kind
+from lp_sentinel.home import expanded
 from lp_sentinel.reports import ReportError
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 
@@ -28,7 +28,7 @@ def captures_in_use() -> Iterator[Path]:
     names += (file for name in _SEVERAL for file in given.get(name) or ())
     # As mitmproxy reads it: a plus adds to the file, and times are filled in.
     names.append(datetime.today().strftime((given.get(_SAVED) or "").removeprefix("+")))  # noqa: DTZ002  (local, too)
-    yield from (Path(os.path.expanduser(name)) for name in names if name)  # noqa: PTH111  (it never fails)
+    yield from (expanded(name) for name in names if name)
 
 
 def is_running() -> bool:
@@ -46,7 +46,7 @@ def replayed_kind() -> Kind | None:
     """What that capture is, by how it begins, as mitmproxy tells it; what comes through a pipe counts as flows."""
     if not is_replay():
         return None
-    path = Path(os.path.expanduser(ctx.options.rfile))  # noqa: PTH111  (it never fails)
+    path = expanded(ctx.options.rfile)
     try:
         with path.open("rb") if path.is_file() else BytesIO() as file:
             return "har" if file.read(4).removeprefix(codecs.BOM_UTF8).startswith(b"{") else "flows"

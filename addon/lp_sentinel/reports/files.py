@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lp_sentinel.home import expanded
 from lp_sentinel.overwriting import ITSELF, file_of, is_one_of
 from lp_sentinel.reports.base import STANDARD_OUTPUT, ReportError
 from lp_sentinel.wording import visible
@@ -26,7 +27,7 @@ def spare_captures(paths: Iterable[str], captures: Iterable[Path]) -> None:
     """Raise ReportError if a report would be written over one of the captures. To be asked before any is opened."""
     captures = list(captures)
     for path in paths:
-        if path != STANDARD_OUTPUT and is_one_of(path_of(path), captures):
+        if path != STANDARD_OUTPUT and is_one_of(expanded(path), captures):
             raise ReportError(f"report {visible(path)}: {ITSELF}")
 
 
@@ -34,7 +35,7 @@ def distinct(paths: Iterable[str]) -> tuple[str, ...]:
     """Each file once, whatever other names and links it was given by."""
     files: dict[object, str] = {}
     for path in paths:
-        files.setdefault(path if path == STANDARD_OUTPUT else file_of(path_of(path)), path)
+        files.setdefault(path if path == STANDARD_OUTPUT else file_of(expanded(path)), path)
     return tuple(files.values())
 
 
@@ -47,7 +48,7 @@ class ReportFile:
 
     def __init__(self, path: str) -> None:
         self._named = path
-        self._is_new = path != STANDARD_OUTPUT and not os.path.lexists(path_of(path))
+        self._is_new = path != STANDARD_OUTPUT and not os.path.lexists(expanded(path))
         try:
             self._file, self._is_emptied = _opened(path), False
         except (OSError, ValueError, RuntimeError) as error:
@@ -79,7 +80,7 @@ class ReportFile:
             self._close()
         if is_needless:
             with suppress(OSError):
-                path_of(self._named).unlink()
+                expanded(self._named).unlink()
 
     def _empty(self) -> None:
         """Take out what stood there. A pipe or a device holds nothing."""
@@ -109,14 +110,9 @@ class ReportFile:
 
 def _opened(path: str) -> TextIO:
     if path != STANDARD_OUTPUT:
-        return path_of(path).open("a", buffering=1, encoding="utf-8", errors=_ESCAPE, newline="\n")
+        return expanded(path).open("a", buffering=1, encoding="utf-8", errors=_ESCAPE, newline="\n")
     if sys.stdout is None:
         raise ReportError(f"report {path}: cannot be written: there is no standard output")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors=_ESCAPE, newline="\n", line_buffering=True)
     return sys.stdout
-
-
-def path_of(named: str) -> Path:
-    """Where a report is that was named like this."""
-    return Path(os.path.expanduser(named))  # noqa: PTH111  (a home that is not known is no error, as in a shell)

@@ -7,9 +7,10 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from lp_sentinel.home import expanded
 from lp_sentinel.overwriting import is_one_of
 from lp_sentinel.reports.base import STANDARD_OUTPUT, Report, ReportError
-from lp_sentinel.reports.files import distinct, path_of
+from lp_sentinel.reports.files import distinct
 from lp_sentinel.reports.jsonl import JsonLines
 from lp_sentinel.wording import visible
 
@@ -58,8 +59,8 @@ def open_report(path: str, criteria: Callable[[], Criteria]) -> Report:
 
 def spare_lines(path: str, reports: Iterable[str]) -> None:
     """Raise ReportError if ``path`` is one of the reports that are open and written line by line."""
-    lines = [path_of(one) for one in reports if one != STANDARD_OUTPUT and _ending(one) == _LINES]
-    if path != STANDARD_OUTPUT and is_one_of(path_of(path), lines):
+    lines = [expanded(one) for one in reports if one != STANDARD_OUTPUT and _ending(one) == _LINES]
+    if path != STANDARD_OUTPUT and is_one_of(expanded(path), lines):
         raise ReportError(f"report {visible(path)}: is being written as findings come (lp_report)")
 
 

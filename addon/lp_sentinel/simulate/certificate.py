@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mitmproxy.certs import CertStore
 from mitmproxy.options import CONF_BASENAME, CONF_DIR, KEY_SIZE
 
+from lp_sentinel.home import expanded
+
 _NAMES = ("localhost", "sentinel.localhost", "127.0.0.1", "::1")
 
 
 def server_context(confdir: str = CONF_DIR) -> ssl.SSLContext:
     """For a server on this machine. An authority that is not there yet is made, as mitmproxy itself would."""
-    store = CertStore.from_store(Path(confdir).expanduser(), CONF_BASENAME, KEY_SIZE)
+    store = CertStore.from_store(expanded(confdir), CONF_BASENAME, KEY_SIZE)
     entry = store.get_cert(None, [_general_name(name) for name in _NAMES])
     key = entry.privatekey.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -32,7 +34,7 @@ def server_context(confdir: str = CONF_DIR) -> ssl.SSLContext:
 
 def authority_file(confdir: str) -> Path:
     """What those who shall trust the certificate must trust."""
-    return Path(confdir).expanduser() / f"{CONF_BASENAME}-ca-cert.pem"
+    return expanded(confdir) / f"{CONF_BASENAME}-ca-cert.pem"
 
 
 def _general_name(name: str) -> x509.GeneralName:
