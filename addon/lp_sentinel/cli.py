@@ -18,13 +18,13 @@ from lp_sentinel.command_line.completion import complete_cluster, complete_ids, 
 from lp_sentinel.command_line.progress import tracked
 from lp_sentinel.command_line.shell import FAILED, UNUSABLE, CommandGroup, NamedPath, unusable
 from lp_sentinel.documents.document import DocumentError
-from lp_sentinel.finding import SEVERITIES, Severity
+from lp_sentinel.finding import WORST_FIRST, Severity
 from lp_sentinel.judgement import utc_today
 from lp_sentinel.nowhere import send_nowhere
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd, Criteria, Report, ReportError, open_reports, spare_captures
-from lp_sentinel.reports.base import STANDARD_OUTPUT
+from lp_sentinel.reports.base import STANDARD_OUTPUT, hand_to
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
 from lp_sentinel.wording import counted, visible
@@ -103,7 +103,7 @@ main.add_command(completion)
 )
 @click.option(
     "--fail-on",
-    type=click.Choice((*reversed(SEVERITIES), _NEVER)),
+    type=click.Choice((*WORST_FIRST, _NEVER)),
     default="error",
     show_default=True,
     help="Lowest severity that makes the exit status 1 and fails a JUnit test case.",
@@ -211,11 +211,11 @@ def _screen(options: _Options, *, several: bool) -> Screen:
 def _report(judged: Judged, reports: list[Report], tally: Tally) -> bool:
     """Whether all of the reports could be written on; those that can't be any more leave the list."""
     tally.exchanges += judged.exchanges
-    _hand_on(judged, tally)
+    hand_to(tally, judged.findings, judged.journeys)
     before = len(reports)
     for report in reports.copy():
         try:
-            _hand_on(judged, report)
+            hand_to(report, judged.findings, judged.journeys)
             report.capture(CaptureEnd(judged.capture, judged.exchanges, judged.problem))
         except BrokenPipeError:
             # Nobody reads this one any more, but there are others to write.
@@ -224,13 +224,6 @@ def _report(judged: Judged, reports: list[Report], tally: Tally) -> bool:
             send_nowhere(sys.stdout)
             reports.remove(report)
     return len(reports) == before
-
-
-def _hand_on(judged: Judged, taker: Report | Tally) -> None:
-    for finding in judged.findings:
-        taker.finding(finding)
-    for journey in judged.journeys:
-        taker.journey(journey)
 
 
 @main.command()

@@ -63,7 +63,7 @@ class Lead:
     def request(self) -> tuple[str | None, ...] | None:
         """Of an authorize request: account, client and redirect URI."""
         authorize = authorize_path(self.endpoint.path) if self.endpoint else None
-        return (authorize[1], self._query.get("client_id"), self._query.get("redirect_uri")) if authorize else None
+        return (authorize.account, self._query.get("client_id"), self._query.get("redirect_uri")) if authorize else None
 
     @property
     def apps(self) -> tuple[Endpoint | None, ...]:

@@ -5,6 +5,7 @@ They may be made without keywords, so that they are pickled without: with them t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Literal
@@ -84,6 +85,22 @@ def by_place(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.index, finding.rule))
 
 
+def severity_counts(findings: Iterable[Finding]) -> dict[Severity, int]:
+    """How many findings count, by severity, the worst first."""
+    counts = Counter(finding.severity for finding in findings if finding.counts)
+    return {severity: counts[severity] for severity in WORST_FIRST}
+
+
+def badness(finding: Finding) -> tuple[bool, int]:
+    """To sort the worst first: what counts before what does not, then by severity."""
+    return not finding.counts, WORST_FIRST.index(finding.severity)
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Among those that are equally bad the order stays."""
+    return sorted(findings, key=badness)
+
+
 class JourneyHop(Struct, frozen=True):
     """One exchange of a journey, as it is shown. ``url`` and ``leads_to`` are redacted."""
 
@@ -115,10 +132,14 @@ class JourneySummary(Struct, frozen=True):
     client_id: str | None
     outcome: str
     """``code``, ``error:<code>``, ``refused:<status>``, ``login``, ``elsewhere``, ``no-response`` or ``unknown``."""
-    exchanges: tuple[int, ...]
     findings: int
     injected: bool = False
     started: float | None = None
     open: bool = False
     """Whether it was still waiting for something when the capture ended."""
     hops: tuple[JourneyHop, ...] = ()
+
+    @property
+    def exchanges(self) -> tuple[int, ...]:
+        """The places of its hops in the capture."""
+        return tuple([hop.index for hop in self.hops])

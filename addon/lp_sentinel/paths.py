@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 type PathForm = Literal["documented", "trailing-slash", "near-miss"]
+
+
+class AuthorizePath(NamedTuple):
+    """The path of an authorize request."""
+
+    form: PathForm
+    account: str | None
+    """Percent-decoded once; ``None`` where the path has none, or an empty one."""
+
+
+class TokenPath(NamedTuple):
+    """The path of a token exchange."""
+
+    account: str | None
+    """Likewise."""
+
 
 _AUTHORIZE_PATH = re.compile(r"/sentinel/api/account/([^/]*)/authorize")
 _TOKEN_PATH = re.compile(r"/sentinel/api/account/([^/]*)/token")
 _AUTHORIZE_WORDS = frozenset({"authorize", "authorise", "authorization", "authorisation", "auth"})
 
 
-def authorize_path(path: str) -> tuple[PathForm, str | None] | None:
-    """The form of an authorize request's path and its account, percent-decoded once; ``None`` for any other path.
-
-    The account is ``None`` where the path has none, or an empty one.
-    """
+def authorize_path(path: str) -> AuthorizePath | None:
+    """``None`` for any other path than an authorize request's."""
     if match := _AUTHORIZE_PATH.fullmatch(path):
-        return "documented", _account(match[1])
+        return AuthorizePath("documented", _account(match[1]))
     if "sentinel" not in path.lower():
         return None
     segments = path.split("/")
@@ -29,17 +42,17 @@ def authorize_path(path: str) -> tuple[PathForm, str | None] | None:
         return None
     if path.endswith("/") and (match := _AUTHORIZE_PATH.fullmatch(path[:-1])):
         # An empty account is a finding of its own; the slash behind it is not worth a second one.
-        return ("trailing-slash" if match[1] else "documented"), _account(match[1])
+        return AuthorizePath("trailing-slash" if match[1] else "documented", _account(match[1]))
     for place in range(len(segments) - 1):
         if segments[place].lower() in ("account", "accounts") and place + 1 < last:
-            return "near-miss", _account(segments[place + 1])
-    return "near-miss", None
+            return AuthorizePath("near-miss", _account(segments[place + 1]))
+    return AuthorizePath("near-miss", None)
 
 
-def token_path(path: str) -> tuple[str | None] | None:
-    """The account of a token exchange's path, in a tuple; ``None`` for any other path."""
+def token_path(path: str) -> TokenPath | None:
+    """``None`` for any other path than a token exchange's."""
     match = _TOKEN_PATH.fullmatch(path)
-    return (_account(match[1]),) if match else None
+    return TokenPath(_account(match[1])) if match else None
 
 
 def _account(segment: str) -> str | None:

@@ -20,7 +20,7 @@ from lp_sentinel.uri import (
     sent_query,
 )
 
-_NO_PARAMETERS = Parameters()
+NO_PARAMETERS = Parameters()
 
 type Key = int
 """A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""
@@ -52,7 +52,7 @@ def read_target(url: str) -> Target:
 def _read_target(url: str) -> Target:
     uri = parse_uri(url)
     if uri is None:
-        return Target(url, None, None, key_of(None), _NO_PARAMETERS, _NO_PARAMETERS)
+        return Target(url, None, None, key_of(None), NO_PARAMETERS, NO_PARAMETERS)
     return Target(url, uri, uri.endpoint, key_of(uri), parse_parameters(uri.query), parse_parameters(uri.fragment))
 
 
@@ -61,7 +61,7 @@ def request_target(exchange: Exchange) -> Target:
     path, _, query = exchange.target.partition("?")
     endpoint = Endpoint(exchange.scheme, exchange.host, exchange.port, sent_path(path))
     uri = Uri(endpoint, query or None, None)
-    return Target(exchange.url, uri, endpoint, key_of(uri), parse_parameters(query), _NO_PARAMETERS)
+    return Target(exchange.url, uri, endpoint, key_of(uri), parse_parameters(query), NO_PARAMETERS)
 
 
 def redirect_target(exchange: Exchange) -> Target | None:

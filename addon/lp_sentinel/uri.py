@@ -100,13 +100,13 @@ class Parameters(Struct, frozen=True, gc=False):
         return False
 
 
-_NO_PARAMETERS = Parameters()
+NO_PARAMETERS = Parameters()
 
 
 def parse_parameters(raw: str | None) -> Parameters:
     """Form-decode ``a=1&b=2`` (RFC 6749 appendix B). Pairs without a name are dropped."""
     if not raw:
-        return _NO_PARAMETERS
+        return NO_PARAMETERS
     return _parse_parameters(raw) if len(raw) <= CACHED_LENGTH else _parse_parameters.__wrapped__(raw)
 
 

@@ -52,7 +52,6 @@ JOURNEY = JourneySummary(
     account="12345678",
     client_id="my-app",
     outcome="code",
-    exchanges=(0, 3, 4),
     findings=1,
     started=START,
     hops=HOPS,

@@ -15,10 +15,9 @@ from lp_sentinel.captures.stream import (
     Readable,
     Stream,
     open_stream,
-    reason,
     standard_input,
 )
-from lp_sentinel.wording import counted
+from lp_sentinel.wording import counted, reason
 
 STANDARD_INPUT = Path("-")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/")

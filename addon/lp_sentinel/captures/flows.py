@@ -23,9 +23,9 @@ from lp_sentinel.captures.parts import (
     was_taken_out,
     without_authority,
 )
-from lp_sentinel.captures.stream import Stream, reason
+from lp_sentinel.captures.stream import Stream
 from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers
-from lp_sentinel.wording import counted
+from lp_sentinel.wording import counted, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

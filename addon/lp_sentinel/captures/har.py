@@ -42,11 +42,12 @@ from lp_sentinel.captures.parts import (
     split_authority,
     was_taken_out,
 )
-from lp_sentinel.captures.stream import Stream, reason
+from lp_sentinel.captures.stream import Stream
 from lp_sentinel.captures.walk import Run
 from lp_sentinel.exchange import Exchange, Headers, header
 from lp_sentinel.taken_out import NOT_RECORDED, known
 from lp_sentinel.uri import DEFAULT_PORTS, parse_parameters
+from lp_sentinel.wording import reason
 
 _PORTS = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
 # Of a longer authority no host could be looked up, and it must not be kept by the cache.
@@ -290,8 +291,6 @@ def _received(response: ResponseBody | None, headers: Headers) -> bytes | None:
     content = response.content if response else None
     if content is None:
         return None
-    if content.text is None:
-        return _empty(content.size, headers)
     return _body(content.text, content.encoding) if content.text else _empty(content.size, headers)
 
 

@@ -9,6 +9,8 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from lp_sentinel.wording import reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -128,12 +130,6 @@ def standard_input() -> Readable:
         message = "there is no standard input"
         raise OSError(message)
     return sys.stdin.buffer
-
-
-def reason(error: BaseException) -> str:
-    """Why something failed, in one line."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return " ".join(text.split()).removesuffix(".")
 
 
 def _unpacker(packed: Stream) -> Callable[[int], bytes] | None:

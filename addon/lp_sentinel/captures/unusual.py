@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lp_sentinel.captures.bodies import without_bodies
 from lp_sentinel.captures.layout import Buffer
-from lp_sentinel.captures.stream import reason
 from lp_sentinel.exchange import Exchange
+from lp_sentinel.wording import reason
 
 
 class Unreadable(Exception):  # noqa: N818  (it says what the flow is)

@@ -91,13 +91,9 @@ class Walk:
         """The text of the next element of an array that was opened; ``None`` if that is closed."""
         if self.token() == b"]":
             return None
-        text = self._value()
+        text = self.value()
         self.count += 1
         return text
-
-    def value(self) -> bytes:
-        """The text of the value that begins with the token just taken."""
-        return self._value()
 
     def rest(self) -> int:
         """Behind the end of all: how many bytes of what was read are left when white space is passed over."""
@@ -210,7 +206,7 @@ class Walk:
                 self._keep = self._at
         return True
 
-    def _value(self, depth: int = 0) -> bytes:
+    def value(self, depth: int = 0) -> bytes:
         """The text of the value that begins with the token just taken; of what is too long, no more than can be."""
         opening = bytes(self._window[self._keep : self._keep + 1])
         if opening not in b"{[" or self._close(keep=True):
@@ -229,7 +225,7 @@ class Walk:
             if key.startswith(b'"_') or size > _LONGEST:
                 self.skip(value)
                 continue
-            members.append(key + b":" + (b'""' if len(value) > CHUNK else self._value(depth + 1)))
+            members.append(key + b":" + (b'""' if len(value) > CHUNK else self.value(depth + 1)))
             size += len(members[-1])
         return b"{%b}" % b",".join(members)
 

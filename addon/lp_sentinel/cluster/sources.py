@@ -16,10 +16,12 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from lp_sentinel.captures import STANDARD_INPUT, find_captures, is_file
+from lp_sentinel.captures import STANDARD_INPUT, find_captures
 from lp_sentinel.captures.gather import HEAD_SIZE, holds_flows
-from lp_sentinel.captures.stream import Readable, open_stream, reason
+from lp_sentinel.captures.stream import Readable, open_stream
+from lp_sentinel.check import size_of
 from lp_sentinel.cluster import UnreadableError
+from lp_sentinel.wording import reason
 
 _AT_A_TIME = 16
 """Files of a folder of which the beginning is read, to see whether they are captures."""
@@ -118,8 +120,7 @@ def find_sources(names: Iterable[str]) -> list[Source]:
 
 def _at_path(name: str) -> Iterator[Source]:
     for path in find_captures([name]):
-        size = path.stat().st_size if is_file(path) else 0
-        yield Source(os.fspath(path), os.path.abspath(path), size)  # noqa: PTH100  (resolve() would follow links)
+        yield Source(os.fspath(path), os.path.abspath(path), size_of(path))  # noqa: PTH100  (resolve() would follow links)
 
 
 def _at_url(url: str) -> list[Source]:

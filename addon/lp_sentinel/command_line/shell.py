@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from lp_sentinel.nowhere import send_nowhere
-from lp_sentinel.wording import visible
+from lp_sentinel.wording import reason, visible
 
 FAILED = 1
 UNUSABLE = 2
@@ -52,7 +52,7 @@ class CommandGroup(click.Group):
             return super().main(*arguments, **how)
         except OSError as error:
             what = "cannot write" if error.filename is None else visible(str(error.filename))
-            unusable(f"{what}: {error.strerror or error}")
+            unusable(f"{what}: {reason(error)}")
 
     def invoke(self, ctx: click.Context) -> Any:
         """What the command gives. Click would end with 1 what is broken off: that says that something was found."""

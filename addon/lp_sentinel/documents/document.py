@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lp_sentinel.documents.places import DocumentError, Where, error_at
+from lp_sentinel.wording import reason
 
 __all__ = [
     "Document",
@@ -72,8 +73,7 @@ def read_text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DocumentError(str(path), 1, 1, f"cannot be read: {reason}") from error
+        raise DocumentError(str(path), 1, 1, f"cannot be read: {reason(error)}") from error
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -202,10 +202,9 @@ def _index_of_character(text: str, start: int, node: Any, offset: int) -> int:
     elif node.style in ("'", '"'):
         place += 1
     for char in node.value[:offset]:
-        if char.isspace():
-            place = _after_space(text, place)
-            continue
         place = _after_space(text, place)
+        if char.isspace():
+            continue
         if text[place : place + 1] != char:
             return start
         place += 1

@@ -97,10 +97,10 @@ class Hops:
         if exchange.method.upper() in _NO_STEP or exchange.is_subresource:
             return None
         if found := authorize_path(exchange.path):
-            return self._authorize(exchange, found[1])
+            return self._authorize(exchange, found.account)
         if (token := token_path(exchange.path)) and exchange.method.upper() == "POST":
             request = read_token_request(exchange)
-            return Seen("token", exchange, token[0], request.client_id, None, request.get("redirect_uri"), None)
+            return Seen("token", exchange, token.account, request.client_id, None, request.get("redirect_uri"), None)
         query = parse_parameters(exchange.query)
         login = self._login_of(query.get("state"), exchange.browser)
         if exchange.endpoint in self._callbacks and query.has(*CALLBACK_NAMES):

@@ -176,14 +176,14 @@ class _Redeems(NamedTuple):
 
 
 def _read(exchange: Exchange) -> _Redeems:
-    request, account, said = read_token_request(exchange), token_path(exchange.path), _json(exchange)
+    request, path, said = read_token_request(exchange), token_path(exchange.path), _json(exchange)
 
     def get(name: str) -> str | None:
         return request.get(name) or request.query.get(name) or said.get(name)
 
     code, client_id = get("code"), request.client_id or get("client_id")
     return _Redeems(
-        account=account[0] if account else None,
+        account=path.account if path else None,
         client_id=client_id,
         code=code,
         is_other=request.method == "OPTIONS" or get("grant_type") in _OTHER_GRANTS,

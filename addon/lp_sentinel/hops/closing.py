@@ -33,17 +33,15 @@ def judge_closed(docket: Docket, journey: Journey) -> None:
 
 def summary(docket: Docket, journey: Journey, *, given_up: bool = False) -> JourneySummary:
     """A journey as it stands; ``given_up``: it had to make room before anything landed."""
-    hops = tuple(journey.hops)
     return JourneySummary(
         journey=journey.id,
         capture=docket.judgement.capture,
         account=docket.judgement.text(journey.request.account),
         client_id=docket.judgement.text(journey.request.client_id),
         outcome="unknown" if given_up else journey.outcome,
-        exchanges=tuple([hop.index for hop in hops]),
         findings=journey.findings,
         injected=journey.injected,
         started=journey.started,
         open=journey.waits,
-        hops=hops,
+        hops=tuple(journey.hops),
     )

@@ -10,8 +10,8 @@ from secrets import token_hex
 from markupsafe import Markup
 
 from lp_sentinel.engine import Verdict
-from lp_sentinel.finding import Finding, JourneySummary
-from lp_sentinel.reports.collected import severity_counts, verdict
+from lp_sentinel.finding import Finding, JourneySummary, severity_counts
+from lp_sentinel.reports.collected import verdict
 from lp_sentinel.reports.html import Card, environment, make_card
 from lp_sentinel.rules import RuleBook
 
@@ -44,8 +44,8 @@ class Recent:
         self.left_out = False
         self.book = book
         self._now = now
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._changed: dict[str, _Entry] = {}
+        self._entries: OrderedDict[str | int, _Entry] = OrderedDict()
+        self._changed: dict[str | int, _Entry] = {}
         self._made = 0
 
     @property
@@ -57,7 +57,7 @@ class Recent:
         if verdict.journey:
             self._of(verdict.journey, verdict.journey)
         for finding in verdict.findings:
-            entry = self._of(finding.journey or f"exchange {finding.index}", finding.journey)
+            entry = self._of(_key(finding), finding.journey)
             if len(entry.findings) < _MOST_FINDINGS:
                 entry.findings.append(finding)
         for journey in verdict.closed:
@@ -67,18 +67,18 @@ class Recent:
 
     def take_on(self, findings: Sequence[Finding], journeys: Sequence[JourneySummary]) -> None:
         """Note what another session has come to."""
-        began = {journey.journey: journey.exchanges[:1] for journey in journeys}
+        began: dict[str | int, tuple[int, ...]] = {journey.journey: journey.exchanges[:1] for journey in journeys}
         for finding in findings:
             if finding.journey is None:
-                began.setdefault(f"exchange {finding.index}", (finding.index,))
+                began.setdefault(_key(finding), (finding.index,))
         shown = sorted(began, key=began.__getitem__)[-MOST:]
         for key in shown:
-            self._of(key, None if key.startswith("exchange ") else key)
+            self._of(key, key if isinstance(key, str) else None)
         self.left_out |= len(began) > MOST
-        told = tuple(one for one in findings if (one.journey or f"exchange {one.index}") in self._entries)
+        told = tuple(one for one in findings if _key(one) in self._entries)
         self.take(Verdict(None, None, told, tuple(journeys)))
 
-    def _of(self, key: str, journey: str | None) -> _Entry:
+    def _of(self, key: str | int, journey: str | None) -> _Entry:
         if (entry := self._entries.get(key)) is None:
             self._made += 1
             entry = self._entries[key] = _Entry(f"c{self._made}", journey)
@@ -125,3 +125,8 @@ class Recent:
             "accounts": sorted({entry.card.account for entry in entries if entry.card and entry.card.account}),
             "left_out": self.left_out,
         }
+
+
+def _key(finding: Finding) -> str | int:
+    """Of what it was found on: a journey's name, or the place of an exchange outside any."""
+    return finding.journey or finding.index

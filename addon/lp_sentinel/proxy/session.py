@@ -25,7 +25,7 @@ from lp_sentinel.proxy.record import Record
 from lp_sentinel.proxy.settings import Settings
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd, Report
-from lp_sentinel.reports.base import STANDARD_OUTPUT
+from lp_sentinel.reports.base import STANDARD_OUTPUT, Taker, hand_to
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 
@@ -248,10 +248,9 @@ class Session:
         journeys: Sequence[JourneySummary],
         reports: Iterable[Report] | None = None,
     ) -> None:
-        takers: tuple[Report | Tally | Record, ...]
-        takers = (self._tally, self.record, *(self._reports if reports is None else reports))
+        takers: tuple[Taker, ...] = (self._tally, self.record, *(self._reports if reports is None else reports))
         for taker in takers:
-            self._guard(partial(_hand_to, taker, findings, journeys))
+            self._guard(partial(hand_to, taker, findings, journeys))
 
     def summarize(self) -> None:
         self._tally.exchanges = self.feed.exchanges
@@ -280,10 +279,3 @@ class Session:
     @property
     def _end(self) -> CaptureEnd:
         return CaptureEnd(self._capture, self.feed.exchanges, faults=self._faults())
-
-
-def _hand_to(taker: Report | Tally | Record, findings: Iterable[Finding], journeys: Iterable[JourneySummary]) -> None:
-    for finding in findings:
-        taker.finding(finding)
-    for journey in journeys:
-        taker.journey(journey)

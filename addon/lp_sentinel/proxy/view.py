@@ -117,7 +117,7 @@ def _sections(session: Session, exchange: Exchange, about: About) -> Iterator[st
     query = given(exchange.query, redactor)
     if about.hop == "authorize":
         asked = authorize_path(exchange.path)
-        query = [Given("account", _account(redactor, asked[1] if asked else None)), *query]
+        query = [Given("account", _account(redactor, asked.account if asked else None)), *query]
         query += [Given(name, None) for name in DOCUMENTED if name not in {one.name for one in query}]
     yield from _table(show.rows(query, "request"))
     if about.hop == "token" and exchange.request_body:
@@ -142,7 +142,7 @@ class _Judged:
         if about.hop == "authorize":
             asked = authorize_path(exchange.path)
             query = parse_parameters(exchange.query)
-            if not session.config.app(asked[1] if asked else None, query.get("client_id")):
+            if not session.config.app(asked.account if asked else None, query.get("client_id")):
                 self._unknown = frozenset({"account", "client_id", "redirect_uri"})
 
     def rows(self, parameters: Iterable[Given], of: str) -> list[_Row]:
@@ -181,7 +181,7 @@ def _named(finding: Finding) -> list[str]:
 
 def _is_of_answer(session: Session, finding: Finding) -> bool:
     rule = session.book.by_id.get(finding.rule)
-    return rule is not None and rule.given in ("answer", "landing")
+    return rule is not None and rule.judges_answer
 
 
 def _titled(title: str, rows: Sequence[_Row]) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lp_sentinel.faults.verdict import FaultVerdict
     from lp_sentinel.finding import Finding, JourneySummary
 
@@ -28,14 +30,18 @@ class CaptureEnd(NamedTuple):
     """How the app took each fault that was injected."""
 
 
-class Report(Protocol):
-    """A report file. For each capture come its findings, then its journeys, then its end."""
+class Taker(Protocol):
+    """What findings and journeys are handed to."""
 
     def finding(self, finding: Finding) -> None:
         """Take a finding."""
 
     def journey(self, journey: JourneySummary) -> None:
         """Take a journey of which no more is expected."""
+
+
+class Report(Taker, Protocol):
+    """A report file. For each capture come its findings, then its journeys, then its end."""
 
     def capture(self, end: CaptureEnd) -> None:
         """Take note that a capture is finished."""
@@ -45,3 +51,11 @@ class Report(Protocol):
 
     def abandon(self) -> None:
         """The run was broken off: write nothing more. Never raises."""
+
+
+def hand_to(taker: Taker, findings: Iterable[Finding], journeys: Iterable[JourneySummary]) -> None:
+    """Hand over what was found, findings first."""
+    for finding in findings:
+        taker.finding(finding)
+    for journey in journeys:
+        taker.journey(journey)

@@ -126,22 +126,6 @@ def places_by[K](findings: Iterable[Finding], key: Callable[[Finding], K]) -> Ma
     return places
 
 
-def severity_counts(findings: Iterable[Finding]) -> dict[Severity, int]:
-    """How many findings count, by severity, the worst first."""
-    counts = Counter(finding.severity for finding in findings if finding.counts)
-    return {severity: counts[severity] for severity in WORST_FIRST}
-
-
-def badness(finding: Finding) -> tuple[bool, int]:
-    """To sort the worst first: what counts before what does not, then by severity."""
-    return not finding.counts, WORST_FIRST.index(finding.severity)
-
-
-def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Among those that are equally bad the order stays."""
-    return sorted(findings, key=badness)
-
-
 def overall(results: Results) -> str:
     """The verdict on all findings, and how many captures hold more than could be read."""
     broken = sum(result.problem is not None for result in results.values())

@@ -34,9 +34,6 @@ _LONGEST = 76
 _CHARACTER = 7.3
 _MOST_HOPS = 40
 
-# What rules of these moments judge is the answer, not the request.
-_OF_ANSWERS = frozenset({"answer", "landing"})
-
 
 class Arrow(NamedTuple):
     """A message from one lane to another, or, with ``stops``, one that never got there."""
@@ -109,7 +106,7 @@ def _broken(
         if not finding.counts:
             continue
         rule = book.by_id.get(finding.rule)
-        lands = finding.hop == "landing" or (rule is not None and rule.given in _OF_ANSWERS)
+        lands = finding.hop == "landing" or (rule is not None and rule.judges_answer)
         of = answered if lands and finding.index not in called else asked
         of[finding.index] = max(of.get(finding.index, "info"), finding.severity, key=SEVERITIES.index)
     return asked, answered

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lp_sentinel.home import expanded
 from lp_sentinel.overwriting import ITSELF, file_of, is_one_of
 from lp_sentinel.reports.base import STANDARD_OUTPUT, ReportError
-from lp_sentinel.wording import visible
+from lp_sentinel.wording import reason, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,8 +104,7 @@ class ReportFile:
     def _refuse(self, error: Exception) -> NoReturn:
         if self._is_standard and isinstance(error, OSError):
             raise error
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ReportError(f"report {visible(self._named)}: cannot be written: {reason}") from error
+        raise ReportError(f"report {visible(self._named)}: cannot be written: {reason(error)}") from error
 
 
 def _opened(path: str) -> TextIO:

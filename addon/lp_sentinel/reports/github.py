@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from lp_sentinel.finding import Finding, Severity
-from lp_sentinel.reports.collected import Results, badness, places_by
+from lp_sentinel.finding import Finding, Severity, badness
+from lp_sentinel.reports.collected import Results, places_by
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import command, command_property, one_line
 from lp_sentinel.reports.words import where

@@ -17,18 +17,19 @@ from urllib.parse import unquote_plus
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity, rfc3339
-from lp_sentinel.redact import printable
-from lp_sentinel.reports.citations import link
-from lp_sentinel.reports.collected import (
-    CaptureResult,
-    Results,
-    all_findings,
-    overall,
-    places_by,
+from lp_sentinel.finding import (
+    WORST_FIRST,
+    Finding,
+    JourneyHop,
+    JourneySummary,
+    Severity,
+    rfc3339,
     severity_counts,
     worst_first,
 )
+from lp_sentinel.redact import printable
+from lp_sentinel.reports.citations import link
+from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, overall, places_by
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
 from lp_sentinel.rules import RuleBook

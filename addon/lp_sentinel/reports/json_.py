@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, severity_counts
+from lp_sentinel.finding import severity_counts
+from lp_sentinel.reports.collected import CaptureResult, Results, all_findings
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.records import as_json, fault_record, finding_record, journey_record
 from lp_sentinel.version import TOOL, tool_version

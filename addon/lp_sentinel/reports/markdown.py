@@ -6,17 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity
+from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity, worst_first
 from lp_sentinel.reports.citations import linked
-from lp_sentinel.reports.collected import (
-    CaptureResult,
-    Results,
-    all_findings,
-    overall,
-    places_by,
-    verdict,
-    worst_first,
-)
+from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, overall, places_by, verdict
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import cell, code
 from lp_sentinel.reports.escaping import markdown as escaped

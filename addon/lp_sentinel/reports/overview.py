@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
 
-from lp_sentinel.finding import WORST_FIRST
+from lp_sentinel.finding import WORST_FIRST, severity_counts
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.signs import STYLES
 
@@ -26,8 +25,8 @@ class Row(NamedTuple):
     capture: str
     exchanges: int
     journeys: int
-    counts: Counter[Severity]
-    """Findings that count."""
+    counts: Mapping[Severity, int]
+    """How many findings count."""
     excused: int
     """Those that are allowed or injected."""
     is_whole: bool
@@ -37,19 +36,13 @@ class Row(NamedTuple):
 def row(
     capture: str,
     exchanges: int,
-    journeys: Iterable[JourneySummary],
-    findings: Iterable[Finding],
+    journeys: Sequence[JourneySummary],
+    findings: Sequence[Finding],
     *,
     is_whole: bool,
 ) -> Row:
-    severities: Counter[Severity] = Counter()
-    excused = 0
-    for finding in findings:
-        if finding.counts:
-            severities[finding.severity] += 1
-        else:
-            excused += 1
-    return Row(capture, exchanges, sum(1 for _ in journeys), severities, excused, is_whole)
+    counts = severity_counts(findings)
+    return Row(capture, exchanges, len(journeys), counts, len(findings) - sum(counts.values()), is_whole)
 
 
 def overview(rows: Iterable[Row]) -> Table:

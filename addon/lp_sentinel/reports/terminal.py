@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lp_sentinel.console import console_for
-from lp_sentinel.finding import WORST_FIRST, is_at_least
+from lp_sentinel.finding import WORST_FIRST, badness, is_at_least
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import Row, overview
@@ -135,7 +135,7 @@ class Terminal:
 
     def _worst_first(self, findings: Iterable[Finding]) -> list[Finding]:
         shown = [finding for finding in findings if is_at_least(finding.severity, self._least)]
-        return sorted(shown, key=lambda one: (not one.counts, WORST_FIRST.index(one.severity), one.index, one.rule))
+        return sorted(shown, key=lambda one: (badness(one), one.index, one.rule))
 
     @property
     def _width(self) -> int:

@@ -94,6 +94,11 @@ class Rule:
         return self.severity == "error"
 
     @property
+    def judges_answer(self) -> bool:
+        """Whether it is about what was answered, not about what was asked."""
+        return self.given in ("answer", "landing")
+
+    @property
     def place(self) -> str:
         """``file:line``."""
         return _place(self.document, self.where)

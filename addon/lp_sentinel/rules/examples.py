@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from lp_sentinel.captures.parts import origin_form, without_authority
+from lp_sentinel.captures.parts import is_injected, origin_form, without_authority
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.documents.document import DocumentError, Where
 from lp_sentinel.engine import Engine
-from lp_sentinel.exchange import FAULT_HEADER, Exchange, Headers, header
+from lp_sentinel.exchange import Exchange, Headers, header
 from lp_sentinel.finding import Finding
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules.book import Example, Rule, RuleBook
@@ -132,7 +132,7 @@ def _exchange(example: Example, where: Where, entry: dict[str, Any], index: int,
         response_headers=answer,
         response_body=entry.get("response_body", "").encode() if status is not None else None,
         error=error if status is None else None,
-        injected=header(answer, FAULT_HEADER) is not None,
+        injected=is_injected(answer),
     )
 
 

@@ -17,12 +17,13 @@ from mitmproxy.io import FlowWriter
 
 from lp_sentinel.captures.entries import entry_texts
 from lp_sentinel.captures.flows import load_flow, records
-from lp_sentinel.captures.stream import Stream, open_stream, reason
+from lp_sentinel.captures.stream import Stream, open_stream
 from lp_sentinel.config import Config
 from lp_sentinel.overwriting import ITSELF, is_one_of
 from lp_sentinel.sharing.cleaner import Cleaner
 from lp_sentinel.sharing.flows import clean_flow
 from lp_sentinel.sharing.har import clean_entry
+from lp_sentinel.wording import reason
 
 __all__ = ["Redacted", "SharingError", "redact_capture", "redact_flows"]
 

@@ -143,11 +143,9 @@ class Urls:
             return
         for _ in range(depth):
             path = unquote(path, errors="surrogateescape")
-        found = authorize_path(path)
-        accounts = (found[1],) if found else token_path(path)
-        for account in accounts or ():
-            if account and not has_joined_secret(account):
-                self._stand_ins.spare(account)
+        found = authorize_path(path) or token_path(path)
+        if found and found.account and not has_joined_secret(found.account):
+            self._stand_ins.spare(found.account)
 
     def pairs(self, raw: str, kind: str, depth: int = 0, *, is_redirect_uri: bool = False) -> str:
         """Names and values of a query, a fragment or a form."""
