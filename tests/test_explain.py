@@ -11,7 +11,7 @@ from lp_sentinel.cli import main
 from lp_sentinel.command_line.rules_page import rules_page
 from lp_sentinel.config import RuleChoices
 from lp_sentinel.documents.document import data_file
-from lp_sentinel.explain import SERIES, explain, listed, told
+from lp_sentinel.explain import SERIES, explain, list_or_explain, listed
 from lp_sentinel.rules import Rule, load_rules
 
 BOOK = load_rules()
@@ -131,6 +131,6 @@ HOSTILE = r"""
 def test_nothing_that_a_rule_file_holds_acts_on_the_terminal(tmp_path: Path, asked: str | None) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text(HOSTILE)
-    shown = told(load_rules([rules]), RuleChoices(), asked)
+    shown = list_or_explain(load_rules([rules]), RuleChoices(), asked)
     assert not [line for line in shown.split("\n") if not line.isprintable()]
     assert r"First\x1b[31m second\u202e" in shown

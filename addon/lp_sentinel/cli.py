@@ -23,7 +23,7 @@ from lp_sentinel.judgement import utc_today
 from lp_sentinel.nowhere import send_nowhere
 from lp_sentinel.project import Project, load_project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.reports import CaptureEnd, Criteria, Report, ReportError, open_reports, spare_captures
+from lp_sentinel.reports import CaptureEnd, Criteria, Report, ReportError, open_reports, protect_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT, hand_to
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.rules import load_rules
@@ -156,7 +156,7 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
                 work = closing.enter_context(_on_cluster(captures, judging, project, options))
             else:
                 work = _here(captures, judging, project, options)
-            spare_captures(options.reports, work.captures)
+            protect_captures(options.reports, work.captures)
             reports = closing.enter_context(open_reports(options.reports, Criteria(project, fail_on)))
             tally, is_sound = _judge(work, project, reports, options)
     except (DocumentError, ReportError, WorkerError, ValueError) as error:
@@ -237,7 +237,7 @@ def _report(judged: Judged, reports: list[Report], tally: Tally) -> bool:
 @click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the built-in rules.")
 def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
     """List all rules or those whose ids begin with ID, or show one in full."""
-    from lp_sentinel.explain import told  # noqa: PLC0415  (not needed to judge)
+    from lp_sentinel.explain import list_or_explain  # noqa: PLC0415  (not needed to judge)
 
     if markdown:
         from lp_sentinel.command_line.rules_page import rules_page  # noqa: PLC0415  (likewise)
@@ -246,7 +246,7 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
         return
     try:
         project = load_project(config)
-        click.echo(told(project.book, project.config.rules, rule))
+        click.echo(list_or_explain(project.book, project.config.rules, rule))
     except ValueError as error:
         unusable(str(error))
 

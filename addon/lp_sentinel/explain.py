@@ -50,7 +50,7 @@ def find_rule(book: RuleBook, asked: str) -> Rule:
     raise ValueError(unknown_rule(asked, book.by_id, (rule.name for rule in book.by_id.values())))
 
 
-def told(book: RuleBook, choices: RuleChoices, asked: str | None) -> str:
+def list_or_explain(book: RuleBook, choices: RuleChoices, asked: str | None) -> str:
     """The rules whose ids begin as asked for, or one in full; ``None``: all. Raises ValueError as :func:`find_rule`."""
     begun = [rule for rule in book.by_id.values() if rule.id.startswith((asked or "").upper())]
     if asked is None or (len(begun) > 1 and asked.upper() not in book.by_id):

@@ -15,7 +15,7 @@ from lp_sentinel.journey import Journey
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.target import Key, Target
-from lp_sentinel.token import Issued
+from lp_sentinel.token import LandedCode
 from lp_sentinel.uri import Endpoint
 
 
@@ -76,7 +76,7 @@ class History:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._codes: Ageing[Digest, Issued] = Ageing()
+        self._codes: Ageing[Digest, LandedCode] = Ageing()
         self._states: Ageing[Digest, _State] = Ageing()
         self._called_back: Ageing[Digest, bool] = Ageing()
         self._redeemed: Ageing[Digest, bool] = Ageing()
@@ -116,11 +116,11 @@ class History:
 
     # Codes
 
-    def issued(self, code: str | None) -> Issued | None:
+    def issued(self, code: str | None) -> LandedCode | None:
         """The journey in which this code landed."""
         return self._codes.get(digest(code)) if code else None
 
-    def issue(self, code: str, issued: Issued) -> None:
+    def issue(self, code: str, issued: LandedCode) -> None:
         if is_taken_out(code):
             self._has_unknown_codes = True
         else:

@@ -34,11 +34,11 @@ from lp_sentinel.proxy.started import (
     captures_in_use,
     is_running,
     prints_here,
+    protect_screen,
     replayed_kind,
-    spare_screen,
 )
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
-from lp_sentinel.reports import Criteria, Report, ReportError, open_report, spare_captures
+from lp_sentinel.reports import Criteria, Report, ReportError, open_report, protect_captures
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
@@ -126,8 +126,8 @@ class Addon:
         def criteria() -> Criteria:
             return (self._settings or settings).criteria
 
-        spare_captures(settings.reports, captures_in_use())
-        spare_screen(settings.reports)
+        protect_captures(settings.reports, captures_in_use())
+        protect_screen(settings.reports)
         try:
             for path in settings.reports:
                 reports[path] = self._reports.get(path) or open_report(path, criteria)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-import msgspec
 from msgspec import Struct
 
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.facts import TokenFacts
+from lp_sentinel.json_object import json_object
 from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.texts import secret
 from lp_sentinel.uri import Parameters, parse_parameters
@@ -30,7 +30,7 @@ _NEEDED = {"refresh_token": ("refresh_token", "client_id", "client_secret")}
 _NEEDED_TO_REDEEM = ("code", "client_id", "client_secret")
 
 
-class Issued(Struct):
+class LandedCode(Struct):
     """A code that landed: where, and what was asked for. The code itself is not kept."""
 
     journey: str | None
@@ -118,7 +118,7 @@ def _decoded(value: str) -> str | None:
 
 
 def read_token(
-    exchange: Exchange, request: TokenRequest, issued: Issued | None, *, code_unknown: bool, redeemed_before: bool
+    exchange: Exchange, request: TokenRequest, issued: LandedCode | None, *, code_unknown: bool, redeemed_before: bool
 ) -> TokenFacts:
     """The facts of a token exchange; ``issued`` is what is known of its code."""
     body = exchange.request_body
@@ -156,15 +156,6 @@ def _missing(request: TokenRequest) -> tuple[str, ...]:
     grant_type = form.get("grant_type")
     needed = _BY_BASIC if is_taken_out(grant_type) else _NEEDED.get(grant_type or "", _NEEDED_TO_REDEEM)
     return tuple(name for name in needed if not form.get(name) and name not in request.by_basic)
-
-
-def json_object(body: bytes | None) -> dict[str, object] | None:
-    """A body that is a JSON object; ``None`` if it is none."""
-    try:
-        value = msgspec.json.decode(body or b"")
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _answer(exchange: Exchange) -> dict[str, object] | None:

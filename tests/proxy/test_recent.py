@@ -32,7 +32,7 @@ def test_only_what_has_changed_is_drawn_and_handed_out() -> None:
     assert list(recent.cards(1)) == ["c2"]
     assert recent.cards(2) == {}
     assert recent.cards()["c1"] is first
-    told = recent.told()
+    told = recent.overview()
     assert (told["verdict"], told["journeys"], told["in_order"]) == ("1 error", 2, 1)
     assert (told["rules"], told["accounts"]) == (["LPA310"], ["12345678"])
 
@@ -52,7 +52,7 @@ def test_an_exchange_outside_any_journey() -> None:
     recent.take(judged(None, finding(journey=None, index=7), finding(journey=None, index=7, rule="LPA311")))
     recent.draw()
     assert "Outside any journey" in recent.cards()["c1"]
-    assert recent.told()["journeys"] == 0
+    assert recent.overview()["journeys"] == 0
 
 
 def test_the_newest_are_kept() -> None:

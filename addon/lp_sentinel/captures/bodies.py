@@ -18,7 +18,7 @@ _DEEPEST = 2
 """In a flow, in its backup, in a message of that; what is deeper is no flow."""
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Bytes that are taken one after the other."""
 
     def peek(self, size: int) -> bytes: ...
@@ -28,7 +28,7 @@ class Source(Protocol):
     def skip(self, size: int) -> None: ...
 
 
-def without_bodies(source: Source, size: int, depth: int = 0) -> bytes:
+def without_bodies(source: ByteSource, size: int, depth: int = 0) -> bytes:
     """The dictionary of ``size`` bytes that comes next, without what is large in it; all of it if it is broken."""
     length = LENGTH.match(source.peek(LONGEST_LENGTH))
     if size <= _LARGE or length is None:

@@ -15,7 +15,7 @@ from lp_sentinel.reach import Reach
 from lp_sentinel.uri import endpoint_of
 
 
-class Source(Protocol):
+class Surveyed(Protocol):
     """A capture that has been surveyed."""
 
     @property
@@ -33,7 +33,7 @@ class Chosen(NamedTuple):
     """Seconds since the epoch; of one whose start is not known that of the one before it, or minus infinity."""
 
 
-def choose(source: Source, spool: Spool, reach: Reach) -> Chosen:
+def choose(source: Surveyed, spool: Spool, reach: Reach) -> Chosen:
     """Choose until nothing that was chosen makes more relevant; ``spool`` gets all of it, in the order of choice.
 
     It may already hold those that belong to a login by themselves, in their order.
@@ -83,7 +83,7 @@ def _hosts_in(text: str) -> Iterator[str]:
 class _Choosing:
     """What has been chosen so far, and what may still be."""
 
-    def __init__(self, source: Source, spool: Spool, reach: Reach) -> None:
+    def __init__(self, source: Surveyed, spool: Spool, reach: Reach) -> None:
         self.places, self.times = array("I"), array("d")
         self.groups = _groups_by_host(source.survey)
         """Those that do not matter so far."""

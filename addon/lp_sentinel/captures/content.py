@@ -5,14 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import brotli
 
 from lp_sentinel.captures.zstd import unpacker
-
-if TYPE_CHECKING:
-    from mitmproxy.http import Message
 
 _GZIP, _ZLIB, _DEFLATE = 47, 15, -15
 """What stands around the compressed bytes, as zlib's ``wbits``."""
@@ -20,13 +16,14 @@ _LARGEST_WINDOW = 8 << 20
 """Bytes that RFC 9659 allows Content-Encoding: zstd to look back."""
 
 
-def content_of(message: Message, largest: int) -> bytes | None:
-    """The decoded body; ``None`` if it is not there, is longer than ``largest``, or can't be decoded."""
-    raw = message.raw_content
+def content_of(raw: bytes | None, encoding: str, largest: int) -> bytes | None:
+    """The decoded body; ``None`` if it is not there, is longer than ``largest``, or can't be decoded.
+
+    ``encoding`` is what the header Content-Encoding says.
+    """
     if raw is None or len(raw) > largest:
         return None
-    names = message.headers.get("content-encoding", "").lower().split(",")
-    for name in reversed([name.strip() for name in names]):
+    for name in reversed([name.strip() for name in encoding.lower().split(",")]):
         if raw and name not in ("", "identity", "none"):
             decode = _DECODERS.get(name)
             raw = _bounded(decode, raw, largest) if decode else None

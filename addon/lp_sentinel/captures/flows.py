@@ -136,4 +136,4 @@ def _body(message: http.Message) -> bytes | None:
     raw = message.raw_content
     if not raw and was_taken_out(_headers(message, _OF_BODY)):
         return None
-    return content_of(message, LARGEST_BODY)
+    return content_of(raw, message.headers.get("content-encoding", ""), LARGEST_BODY)

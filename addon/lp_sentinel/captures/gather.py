@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.captures import STANDARD_INPUT, is_file, open_capture, problem_of, ranges
-from lp_sentinel.captures.choose import Chosen, Source, choose
+from lp_sentinel.captures.choose import Chosen, Surveyed, choose
 from lp_sentinel.captures.extract import read_flow
 from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, VERSION, Buffer, flow_end
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
@@ -209,7 +209,7 @@ def _watched(source: Path | Readable, closing: ExitStack, advance: Advance) -> P
 
 
 def _in_order(
-    source: Source, spool: Spool, config: Config, advance: Advance | None = None, left: float = 0.0
+    source: Surveyed, spool: Spool, config: Config, advance: Advance | None = None, left: float = 0.0
 ) -> Iterator[Exchange | float]:
     chosen = choose(source, spool, Reach(config))
     share = left / max(len(chosen.places), 1)

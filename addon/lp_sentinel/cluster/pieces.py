@@ -29,7 +29,7 @@ from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.taken_out import is_taken_out
-from lp_sentinel.token import Issued
+from lp_sentinel.token import LandedCode
 from lp_sentinel.uri import Endpoint
 
 type When = tuple[int, bool, int]
@@ -108,7 +108,7 @@ class _History(History):
             self._log.tell("tallied", client_id, begun, landed)
         super().tally(client_id, begun=begun, landed=landed)
 
-    def issue(self, code: str, issued: Issued) -> None:
+    def issue(self, code: str, issued: LandedCode) -> None:
         if is_taken_out(code):
             self._log.tell("unknown")
         super().issue(code, issued)

@@ -78,7 +78,7 @@ def judge_whole(standard: Standard, source: Source) -> Judged:
 # Flow files, range by range
 
 
-class Part(NamedTuple):
+class RangeExtract(NamedTuple):
     """What a range of a flow file holds. Places count from its beginning."""
 
     extract: Extract
@@ -103,7 +103,7 @@ class _Read:
 
 
 @_task
-def extract_range(standard: Standard, source: Source, begin: int, end: int) -> Part | None:
+def extract_range(standard: Standard, source: Source, begin: int, end: int) -> RangeExtract | None:
     """What begins in a range of a flow file, where the first of its flows seems to; ``None`` if none does."""
     base = max(begin - len(ENDING), 0)
     data = source.read(base, min(end + _SLACK, source.size))
@@ -117,12 +117,12 @@ def extract_range(standard: Standard, source: Source, begin: int, end: int) -> P
 
 
 @_task
-def extract_surely(standard: Standard, source: Source, begin: int, end: int) -> Part:
+def extract_surely(standard: Standard, source: Source, begin: int, end: int) -> RangeExtract:
     """The same, but a flow begins at ``begin``."""
     return _extract(standard, source, begin, source.read(begin, min(end + _SLACK, source.size)), 0, end)
 
 
-def _extract(standard: Standard, source: Source, base: int, data: bytes, first: int, end: int) -> Part:
+def _extract(standard: Standard, source: Source, base: int, data: bytes, first: int, end: int) -> RangeExtract:
     """Of a file what begins before ``end``; ``data`` is what stands there from ``base`` on."""
     project, _ = standard.unpacked()
     extracted = extract(data, first, end - base, base)
@@ -141,16 +141,16 @@ def _extract(standard: Standard, source: Source, base: int, data: bytes, first: 
         }
     asking = set(extracted.survey.alike)
     referers = {place: header(read.exchange(place).request_headers, "referer") or "" for place in asking}
-    return Part(extracted, more, referers)
+    return RangeExtract(extracted, more, referers)
 
 
 @_task
-def bounds(part: Part | None) -> tuple[int, int] | None:
+def bounds(part: RangeExtract | None) -> tuple[int, int] | None:
     return (part.extract.begin, part.extract.stop) if part else None
 
 
 @_task
-def fetch(source: Source, part: Part, places: Sequence[int]) -> dict[int, bytes]:
+def fetch(source: Source, part: RangeExtract, places: Sequence[int]) -> dict[int, bytes]:
     """Exchanges of a range that only the others tell that the engine must see, packed."""
     survey = part.extract.survey
     begins = [survey.offsets[place] for place in places]
@@ -193,7 +193,7 @@ class Settled(NamedTuple):
 class _Joined:
     """A capture that is put together from its parts. What was not fetched yet is known by its Referer at most."""
 
-    def __init__(self, parts: list[Part], fetched: list[list[Mapping[int, bytes]]], spool: Spool) -> None:
+    def __init__(self, parts: list[RangeExtract], fetched: list[list[Mapping[int, bytes]]], spool: Spool) -> None:
         self.survey = Survey()
         self.begins: list[int] = []
         """The places of the parts' first entries."""
@@ -227,7 +227,7 @@ class _Joined:
 def settle(
     standard: Standard,
     source: Source,
-    parts: list[Part],
+    parts: list[RangeExtract],
     fetched: list[list[Mapping[int, bytes]]],
     most: int,
     least: int,

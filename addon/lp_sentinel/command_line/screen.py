@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from lp_sentinel.check import Judged
-from lp_sentinel.reports.overview import Row, row
+from lp_sentinel.reports.overview import CaptureCounts, row
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 
@@ -17,7 +17,7 @@ class Screen:
         """Of ``several`` captures each has a heading, and all are in an overview."""
         self._terminal = Terminal(file)
         self._several = several
-        self._rows: list[Row] = []
+        self._rows: list[CaptureCounts] = []
         self._is_told = False
         """Whether something could be read."""
 

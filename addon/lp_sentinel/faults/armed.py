@@ -10,7 +10,7 @@ from lp_sentinel.faults.counting import is_due
 from lp_sentinel.faults.plan import Fault
 
 
-class Row(NamedTuple):
+class ListedFault(NamedTuple):
     """A fault as it is listed."""
 
     name: str
@@ -74,8 +74,8 @@ class Armed:
         return True
 
     @property
-    def row(self) -> Row:
-        return Row(
+    def row(self) -> ListedFault:
+        return ListedFault(
             name=self.fault.name,
             at=self.fault.at,
             state="off" if not self.is_on else "dry-run" if self.is_dry else "armed",

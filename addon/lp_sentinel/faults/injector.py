@@ -13,7 +13,7 @@ from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults.acts import LOOP_LEG, Act, at_request, at_response, back_from_loop, response_of
-from lp_sentinel.faults.armed import Armed, Row
+from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.counting import delay_of, made_up
 from lp_sentinel.faults.hops import Hops, Seen
 from lp_sentinel.faults.landings import Known, NotPossibleError
@@ -68,7 +68,7 @@ class Injector:
         self._pending: dict[str, _Pending] = {}
         self._answers: WeakKeyDictionary[HTTPFlow, Response] = WeakKeyDictionary()
         """What faults have answered: server replay, which comes behind, may answer over it."""
-        self._lineup = Lineup(plan, say)
+        self.lineup = Lineup(plan, say)
         self._loops: Ageing[str | None, tuple[Fault, int]] = Ageing(_MOST_PENDING)
         """The loop that an app's users are in, even if it is off by now: Sentinel does not know its other half."""
 
@@ -78,29 +78,11 @@ class Injector:
         """Go on with another config, and with another plan and no preset besides, unless it is the one given before."""
         self._hops.change(config)
         self._watch.limits = config.limits
-        self._lineup.take_over(plan)
-
-    def arm(self, name: str) -> None:
-        """Arm a fault of the plan, or a preset besides. Raises PlanError."""
-        self._lineup.arm(name)
-
-    def off(self, name: str | None = None) -> None:
-        """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
-        self._lineup.off(name)
-
-    def list(self) -> tuple[Row, ...]:
-        """Every fault of the plan, and every preset that was armed besides."""
-        return tuple(armed.row for armed in self._lineup.faults)
-
-    def asked(self) -> tuple[tuple[str, bool], ...]:
-        """The faults that somebody has armed (true) or turned off, whatever the plan says."""
-        return tuple((armed.fault.name, armed.is_on) for armed in self._lineup.faults if armed.is_asked)
+        self.lineup.take_over(plan)
 
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How each fault has ended, or stands. One that only was told of (dry-run) or never was on has none."""
-        verdicts = [
-            (armed, self._watch.verdict(armed.fault.name, armed.fault.expect)) for armed in self._lineup.known()
-        ]
+        verdicts = [(armed, self._watch.verdict(armed.fault.name, armed.fault.expect)) for armed in self.lineup.known()]
         return tuple(one for armed, one in verdicts if one.injected or (armed.is_on and not armed.is_dry))
 
     def observe(self, exchange: Exchange, verdict: Verdict) -> None:
@@ -119,7 +101,7 @@ class Injector:
             self._answers[flow] = flow.response
 
     async def _answer(self, flow: HTTPFlow) -> None:
-        self._lineup.look_at_files()
+        self.lineup.look_at_files()
         if not self._hops.concerns(*glance(flow)):
             return
         exchange = exchange_of(flow, 0)
@@ -166,7 +148,7 @@ class Injector:
         chosen, later = None, list[Armed]()
         is_gone = bool(flow.request.stream)
         is_preceded = False  # by one that matches and waits for the answer
-        for armed in self._lineup.faults:
+        for armed in self.lineup.faults:
             fault, must_wait = armed.fault, is_gone or is_preceded
             if fault.at == "landing":
                 later.append(armed)

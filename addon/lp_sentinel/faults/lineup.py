@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from lp_sentinel.documents.document import DocumentError
-from lp_sentinel.faults.armed import Armed
+from lp_sentinel.faults.armed import Armed, ListedFault
 from lp_sentinel.faults.plan import Fault, Plan
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from lp_sentinel.faults.reload import PlanFiles
@@ -89,6 +89,14 @@ class Lineup:
         for armed in chosen:
             armed.disarm()
         self._say("all faults are off" if name is None else f"fault {name} is off")
+
+    def rows(self) -> tuple[ListedFault, ...]:
+        """Every fault of the plan, and every preset that was armed besides."""
+        return tuple(armed.row for armed in self.faults)
+
+    def asked(self) -> tuple[tuple[str, bool], ...]:
+        """The faults that somebody has armed (true) or turned off, whatever the plan says."""
+        return tuple((armed.fault.name, armed.is_on) for armed in self.faults if armed.is_asked)
 
     def known(self) -> Iterable[Armed]:
         """Those that were injected, or may yet be; of each name the newest."""

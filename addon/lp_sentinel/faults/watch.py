@@ -9,9 +9,10 @@ from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Browser, Exchange, elapsed
 from lp_sentinel.faults.plan import Expect
 from lp_sentinel.faults.verdict import Ending, FaultVerdict, Injection
+from lp_sentinel.json_object import json_object
 from lp_sentinel.memory import Ageing, digest
 from lp_sentinel.paths import token_path
-from lp_sentinel.token import json_object, read_token_request
+from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import parse_parameters
 
 if TYPE_CHECKING:

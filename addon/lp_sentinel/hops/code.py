@@ -10,7 +10,7 @@ from lp_sentinel.journey import Journey
 from lp_sentinel.taken_out import known
 from lp_sentinel.target import Target
 from lp_sentinel.texts import Secret
-from lp_sentinel.token import Issued
+from lp_sentinel.token import LandedCode
 from lp_sentinel.uri import Endpoint, parse_parameters, parse_uri
 from lp_sentinel.uri_facts import endpoint_facts
 
@@ -19,7 +19,7 @@ def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: E
     """Note a code that landed at ``endpoint``, and the journey in which it did."""
     if code is None or endpoint is None:
         return
-    issued = Issued(
+    issued = LandedCode(
         journey=journey.id if journey else None,
         client_id=known(journey.request.client_id) if journey and "client_id" not in journey.unsure else None,
         redirect_uri=journey.request.redirect_uri if journey and "redirect_uri" not in journey.unsure else None,
@@ -64,7 +64,7 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Targe
         docket.judgement.ask("leak", {"leak": facts}, hop, journey, client_id=issued.client_id)
 
 
-def _leaks(issued: Issued, page: Endpoint, asked: Endpoint) -> bool:
+def _leaks(issued: LandedCode, page: Endpoint, asked: Endpoint) -> bool:
     """Whether a page that has the code in its address tells it to another origin than the callback's."""
     scheme, host, _ = issued.origin
     # A callback may have been sent on from http to https: what that page asks its own host for tells nothing new.

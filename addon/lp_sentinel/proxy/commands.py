@@ -12,9 +12,9 @@ from mitmproxy import command, exceptions, flow, http
 from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.home import expanded
-from lp_sentinel.proxy.started import captures_in_use, spare_screen
+from lp_sentinel.proxy.started import captures_in_use, protect_screen
 from lp_sentinel.proxy.suggestions import Suggested
-from lp_sentinel.reports import ReportError, open_report, spare_captures, spare_lines
+from lp_sentinel.reports import ReportError, open_report, protect_captures, protect_lines
 from lp_sentinel.sharing import SharingError, redact_flows
 from lp_sentinel.wording import counted
 
@@ -42,9 +42,9 @@ class Commands:
         """Write a report of what was found so far; the ending selects the format."""
         session = self._addon.active()
         try:
-            spare_captures([path], captures_in_use())
-            spare_screen([path])
-            spare_lines(path, settings.reports if (settings := self._addon.settings()) else ())
+            protect_captures([path], captures_in_use())
+            protect_screen([path])
+            protect_lines(path, settings.reports if (settings := self._addon.settings()) else ())
             report = open_report(path, lambda: session.criteria)
             session.write(report)
             report.close()
@@ -70,14 +70,14 @@ class Commands:
     @command.command("lp.faults.list")  # type: ignore[untyped-decorator]
     def faults_list(self) -> Sequence[str]:
         """The faults of the plan: where, whether they are armed, how often they were injected."""
-        rows = self._addon.faults.list()
+        rows = self._addon.faults.rows()
         told = [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
         return told or ["no faults: nothing is changed"]
 
     @command.command("lp.faults.names")  # type: ignore[untyped-decorator]
     def faults_names(self) -> Sequence[str]:
         """The faults of the plan and the presets, by name."""
-        of_plan = [row.name for row in self._addon.faults.list()]
+        of_plan = [row.name for row in self._addon.faults.rows()]
         return list(dict.fromkeys([*of_plan, *sorted(preset_index())]))
 
     @command.command("lp.faults.arm")  # type: ignore[untyped-decorator]

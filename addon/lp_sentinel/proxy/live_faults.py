@@ -8,7 +8,7 @@ from contextlib import suppress
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults import FaultVerdict, Injector, PlanError
-from lp_sentinel.faults.armed import Row
+from lp_sentinel.faults.armed import ListedFault
 from lp_sentinel.proxy.legacy import Legacy
 from lp_sentinel.proxy.settings import Settings
 from lp_sentinel.redact import Redactor
@@ -53,20 +53,20 @@ class LiveFaults:
             raise PlanError("lp-authorize is not configured")
         if self.injector is None:
             self.injector = _injector(self._settings, self._redactor)
-        self.injector.arm(name)
+        self.injector.lineup.arm(name)
 
     def off(self, name: str | None = None) -> None:
         """Inject no more faults; with a name, that one no more. Raises PlanError for one that there is not."""
         if self.injector:
-            self.injector.off(name)
+            self.injector.lineup.off(name)
 
-    def list(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[ListedFault, ...]:
         """Every fault of the plan, and every preset that was armed besides."""
-        return self.injector.list() if self.injector else ()
+        return self.injector.lineup.rows() if self.injector else ()
 
     def asked(self) -> tuple[tuple[str, bool], ...]:
         """The faults that somebody has armed (true) or turned off, whatever the plan says."""
-        return self.injector.asked() if self.injector else ()
+        return self.injector.lineup.asked() if self.injector else ()
 
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How the app took what was injected, before a reload of the script, too."""

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from mitmproxy import http
 
 from lp_sentinel.faults import PlanError, preset_index
+from lp_sentinel.json_object import json_object
 from lp_sentinel.proxy.recent import MOST
 from lp_sentinel.reports.html import environment, part, policy
 from lp_sentinel.uri import DEFAULT_PORTS
@@ -70,12 +71,12 @@ class Page:
 
     def _page(self, recent: Recent) -> http.Response:
         recent.draw()
-        told = recent.told()
+        overview = recent.overview()
         page = (
             environment()
             .get_template("live.html.j2")
             .render(
-                **told,
+                **overview,
                 **self._fault_state()._asdict(),
                 cards=list(recent.cards().values()),
                 after=self._after(recent),
@@ -98,11 +99,11 @@ class Page:
         if recent is None:  # the script is reloaded: the page asks again
             return _made(204, "application/json", "")
         recent.draw()
-        told = recent.told()
+        overview = recent.overview()
         parts = environment().get_template("live_parts.html.j2").make_module({"version": tool_version()})
-        counts = {name: told[name] for name in ("verdict", "counts", "journeys", "in_order")}
+        counts = {name: overview[name] for name in ("verdict", "counts", "journeys", "in_order")}
         news = {
-            **{name: told[name] for name in ("verdict", "rules", "accounts", "left_out")},
+            **{name: overview[name] for name in ("verdict", "rules", "accounts", "left_out")},
             "after": self._after(recent),
             "top": parts.top(**counts),  # type: ignore[attr-defined]
             "faults": parts.faults(**self._fault_state()._asdict()),  # type: ignore[attr-defined]
@@ -122,13 +123,12 @@ class Page:
     def _fault_state(self) -> _Faults:
         faults = self._addon.faults
         verdicts = {one.fault: one for one in faults.verdicts()}
-        return _Faults(faults.list(), verdicts, sorted(preset_index()))
+        return _Faults(faults.rows(), verdicts, sorted(preset_index()))
 
     # Faults
 
     def _is_token(self, given: object) -> bool:
-        # JSON can hold lone surrogates, which no other encoding takes.
-        return secrets.compare_digest(str(given).encode("utf-8", "surrogatepass"), self.token.encode())
+        return secrets.compare_digest(str(given).encode(), self.token.encode())
 
     def _wish(self, request: http.Request) -> http.Response:
         """Arm a fault, or one or all off; only for a script of the page itself."""
@@ -175,11 +175,7 @@ def _wish_in(request: http.Request) -> dict[str, object] | None:
     body = request.raw_content or b""
     if len(body) > _LONGEST_WISH or not request.headers.get("content-type", "").startswith("application/json"):
         return None
-    try:
-        wish = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return wish if isinstance(wish, dict) else None
+    return json_object(body)
 
 
 def _version_in(after: str, epoch: str) -> int:

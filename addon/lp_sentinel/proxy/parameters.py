@@ -10,8 +10,8 @@ from urllib.parse import quote_plus, unquote_plus
 import msgspec
 
 from lp_sentinel.captures.parts import as_text
+from lp_sentinel.json_object import json_object
 from lp_sentinel.redact import Redactor, printable
-from lp_sentinel.token import json_object
 
 MEANINGS: Mapping[str, str] = {
     "account": "the LivePerson account, in the path",

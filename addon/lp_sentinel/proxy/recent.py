@@ -112,7 +112,7 @@ class Recent:
     def ids(self) -> list[str]:
         return [one.id for one in reversed(self._entries.values()) if one.card]
 
-    def told(self) -> dict[str, object]:
+    def overview(self) -> dict[str, object]:
         """What stands above the journeys, and what they can be chosen by."""
         entries = list(self._entries.values())
         findings = [finding for entry in entries for finding in entry.findings]

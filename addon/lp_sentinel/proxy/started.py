@@ -64,7 +64,7 @@ def prints_here() -> bool:
     return type(ctx.master).__name__ != "ConsoleMaster"
 
 
-def spare_screen(reports: Iterable[str]) -> None:
+def protect_screen(reports: Iterable[str]) -> None:
     """Raise ReportError if a report would be written over the console's windows. To be asked before any is opened."""
     if STANDARD_OUTPUT in reports and not prints_here():
         raise ReportError(f"report {STANDARD_OUTPUT}: mitmproxy's windows use standard output; name a file")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lp_sentinel.reports.base import CaptureEnd, Report, ReportError
 from lp_sentinel.reports.criteria import Criteria
-from lp_sentinel.reports.files import distinct, spare_captures
-from lp_sentinel.reports.formats import open_report, open_reports, spare_lines
+from lp_sentinel.reports.files import distinct, protect_captures
+from lp_sentinel.reports.formats import open_report, open_reports, protect_lines
 
 __all__ = [
     "CaptureEnd",
@@ -15,6 +15,6 @@ __all__ = [
     "distinct",
     "open_report",
     "open_reports",
-    "spare_captures",
-    "spare_lines",
+    "protect_captures",
+    "protect_lines",
 ]

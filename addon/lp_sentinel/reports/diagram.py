@@ -47,7 +47,7 @@ class Arrow(NamedTuple):
     stops: bool = False
 
 
-class Row(NamedTuple):
+class DrawnHop(NamedTuple):
     """A hop: its request and its answer."""
 
     number: int
@@ -69,7 +69,7 @@ class Diagram(NamedTuple):
 
     height: int
     lanes: tuple[tuple[str, int], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[DrawnHop, ...]
     left_out: str
     """What was not drawn, in words; empty if nothing."""
 
@@ -119,14 +119,14 @@ def _row(
     before: JourneyHop | None,
     asked: Severity | None,
     answered: Severity | None,
-) -> Row:
+) -> DrawnHop:
     top = _TOP + _ROW * place
     start, end = _x(_APP if hop.hop == "token" else _BROWSER), _x(server)
     answer = _answer_text(hop)
     # An answer that isn't in the capture can't be pointed at: then it's the request that is marked.
     both = asked if answer else _worse(asked, answered)
     stops = hop.status is None and hop.error is not None
-    return Row(
+    return DrawnHop(
         number=place + 1,
         hop=hop,
         top=top,

@@ -23,7 +23,7 @@ _ESCAPE = "backslashreplace"
 """The name of a capture may hold bytes that are not UTF-8: escaped like this, readers of JSON give them back."""
 
 
-def spare_captures(paths: Iterable[str], captures: Iterable[Path]) -> None:
+def protect_captures(paths: Iterable[str], captures: Iterable[Path]) -> None:
     """Raise ReportError if a report would be written over one of the captures. To be asked before any is opened."""
     captures = list(captures)
     for path in paths:

@@ -57,7 +57,7 @@ def open_report(path: str, criteria: Callable[[], Criteria]) -> Report:
     return FORMATS[ending](path, criteria)
 
 
-def spare_lines(path: str, reports: Iterable[str]) -> None:
+def protect_lines(path: str, reports: Iterable[str]) -> None:
     """Raise ReportError if ``path`` is one of the reports that are open and written line by line."""
     lines = [expanded(one) for one in reports if one != STANDARD_OUTPUT and _ending(one) == _LINES]
     if path != STANDARD_OUTPUT and is_one_of(expanded(path), lines):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 120
 
 
-class Row(NamedTuple):
+class CaptureCounts(NamedTuple):
     """What one capture came to."""
 
     capture: str
@@ -40,12 +40,12 @@ def row(
     findings: Sequence[Finding],
     *,
     is_whole: bool,
-) -> Row:
+) -> CaptureCounts:
     counts = severity_counts(findings)
-    return Row(capture, exchanges, len(journeys), counts, len(findings) - sum(counts.values()), is_whole)
+    return CaptureCounts(capture, exchanges, len(journeys), counts, len(findings) - sum(counts.values()), is_whole)
 
 
-def overview(rows: Iterable[Row]) -> Table:
+def overview(rows: Iterable[CaptureCounts]) -> Table:
     """The rows, in their order; what all paths begin with is left out."""
     rows = list(rows)
     folder = _common([one.capture for one in rows])

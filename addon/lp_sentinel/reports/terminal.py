@@ -16,7 +16,7 @@ from lp_sentinel.console import console_for
 from lp_sentinel.finding import WORST_FIRST, badness, is_at_least
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.lines import Lines, Paragraph
-from lp_sentinel.reports.overview import Row, overview
+from lp_sentinel.reports.overview import CaptureCounts, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
 from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
 from lp_sentinel.reports.words import of_severity
@@ -103,7 +103,7 @@ class Terminal:
             what.append(f"  {first.status}")
         self._print(header, Padding(what, (0, 0, 0, 2)), *_details(shown), width=width)
 
-    def overview(self, rows: Iterable[Row]) -> None:
+    def overview(self, rows: Iterable[CaptureCounts]) -> None:
         """Print what several captures came to."""
         self._print(overview(rows), width=self._width)
 

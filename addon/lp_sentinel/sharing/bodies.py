@@ -12,7 +12,7 @@ from lp_sentinel.sharing.headers import HeaderValues
 from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.sharing.urls import Urls
 
-_LARGEST = 1 << 20
+LARGEST = 1 << 20
 """Bytes. A larger one is no page of a login."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?|-?[0-9][0-9.eE+\-]*', re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
@@ -45,7 +45,7 @@ class Bodies:
         """``None`` if nothing of it can be kept. Token exchanges are judged by their bodies, so those are kept."""
         if not data:
             return data
-        if len(data) > _LARGEST:
+        if len(data) > LARGEST:
             return None
         text = data.decode("utf-8", "surrogateescape")
         clean = self._text(text, content_type, is_token=is_token)

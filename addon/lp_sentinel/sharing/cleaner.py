@@ -18,6 +18,7 @@ from lp_sentinel.uri import parse_parameters, parse_uri
 
 _BETWEEN = re.compile(r"[/;=?#&]")
 """What stands in a path between the pieces that are replaced."""
+_METHOD = re.compile(r"[A-Za-z\-]{1,20}")
 
 
 class HarPage(NamedTuple):
@@ -43,6 +44,10 @@ class Cleaner:
         """Which of ``FOLLOW_REDIRECTS`` (captures/entries.py) made a HAR."""
         self.pages: dict[str, HarPage] = {}
         """By what the original calls them."""
+
+    def method(self, method: str) -> str:
+        """A request's method: what can be none is no harmless text."""
+        return self.stand_ins.text(method, "methods", is_open=bool(_METHOD.fullmatch(method)))
 
     def text(self, text: str, kind: str = "text") -> str:
         """A short text that is known to be harmless, but for known secrets and tokens."""

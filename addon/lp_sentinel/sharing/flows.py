@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from mitmproxy import connection, dns, http, tcp, udp
 from mitmproxy.flow import Flow
 
@@ -12,11 +10,10 @@ from lp_sentinel.captures.flows import FAULT_KEY
 from lp_sentinel.captures.parts import as_text
 from lp_sentinel.exchange import Headers
 from lp_sentinel.paths import token_path
+from lp_sentinel.sharing.bodies import LARGEST
 from lp_sentinel.sharing.cleaner import Cleaner
 
-_LARGEST = 1 << 20
 """Bytes, decoded; of a longer body nothing is kept."""
-_METHOD = re.compile(r"[A-Za-z\-]{1,20}")
 
 
 def clean_flow(flow: Flow, cleaner: Cleaner) -> None:
@@ -58,8 +55,7 @@ def _clean_http(flow: http.HTTPFlow, cleaner: Cleaner) -> None:
     target = as_text(request.data.path)
     is_token = token_path(target.partition("?")[0]) is not None
     request.data.path = _bytes(cleaner.urls.url(target))
-    method = as_text(request.data.method)
-    request.data.method = _bytes(cleaner.stand_ins.text(method, "methods", is_open=bool(_METHOD.fullmatch(method))))
+    request.data.method = _bytes(cleaner.method(as_text(request.data.method)))
     _clean_message(request, cleaner, is_token=is_token)
     if response:
         response.data.reason = _bytes(cleaner.text(as_text(response.data.reason)))
@@ -88,7 +84,7 @@ def _clean_body(message: http.Message, cleaner: Cleaner, *, is_token: bool) -> N
     raw, headers = message.raw_content, message.headers
     if not raw:
         return
-    content = content_of(message, _LARGEST)
+    content = content_of(raw, headers.get("content-encoding", ""), LARGEST)
     clean = cleaner.bodies.body(content, headers.get("content-type", ""), is_token=is_token) if content else None
     if clean is None:
         cleaner.leave_out("bodies")

@@ -13,7 +13,6 @@ from lp_sentinel.captures.har_types import CACHES, is_scalar, pairs_of, text_of
 from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.cleaner import Cleaner
 
-_METHOD = re.compile(r"[A-Za-z\-]{1,20}")
 _TIME = re.compile(r"[0-9T:.+\-Z ]{1,40}")
 _PHASES = (
     "blocked", "dns", "connect", "ssl", "send", "wait", "receive", "_blocked_queueing", "_blocked_proxy",
@@ -83,7 +82,7 @@ class _Entry:
         return self._kept(
             request,
             {
-                "method": self._method,
+                "method": lambda value: self._cleaner.method(_text(value)),
                 "url": lambda url: self._cleaner.urls.url(str(url)),
                 "httpVersion": self._short,
                 "cookies": self._cookies,
@@ -126,9 +125,6 @@ class _Entry:
 
     def _short(self, value: Any) -> Any:
         return self._cleaner.text(value) if isinstance(value, str) else _number(value)
-
-    def _method(self, value: Any) -> str:
-        return self._cleaner.stand_ins.text(_text(value), "methods", is_open=bool(_METHOD.fullmatch(_text(value))))
 
     def _cookies(self, cookies: Any) -> list[Any]:
         values = self._cleaner.values

@@ -140,7 +140,7 @@ def answer(wsgi: Callable[..., Any], request: http.Request) -> http.Response:
 def _environ(request: http.Request) -> dict[str, Any]:
     """The request as PEP 3333 has it."""
     path, _, query = request.data.path.partition(b"?")
-    body = content_of(request, LARGEST_BODY) or b""
+    body = content_of(request.raw_content, request.headers.get("content-encoding", ""), LARGEST_BODY) or b""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",

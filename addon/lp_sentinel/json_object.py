@@ -1,0 +1,14 @@
+"""Bodies in JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+def json_object(body: bytes | None) -> dict[str, object] | None:
+    """A body that is a JSON object; ``None`` if it is none, as is one with a lone surrogate in a text."""
+    try:
+        value = msgspec.json.decode(body or b"")
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
