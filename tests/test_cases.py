@@ -8,6 +8,7 @@ import pytest
 
 from lp_sentinel.documents.document import load_document
 from lp_sentinel.engine import Engine
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
 from lp_sentinel.rules.book import Example
@@ -25,7 +26,7 @@ CASES = [
 @pytest.mark.parametrize("example", CASES)
 def test_case(example: Example) -> None:
     case = example.data
-    engine = Engine(example_config(example), BOOK, Redactor())
+    engine = Engine(Project(example_config(example), BOOK), Redactor())
     exchanges = sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)
     verdicts = [*map(engine.feed, exchanges), *engine.close()]
     findings = [finding for verdict in verdicts for finding in verdict.findings]

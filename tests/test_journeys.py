@@ -15,6 +15,7 @@ from lp_sentinel.config import RuleChoices
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook, load_rules
 from tests.logins import CONFIG, FINDS, LOGIN, WAYS, Fault, Login, Step, Way
@@ -28,7 +29,7 @@ class Session:
     """An engine, and all that came out of it."""
 
     def __init__(self) -> None:
-        self.engine = Engine(CONFIG, BOOK, Redactor())
+        self.engine = Engine(Project(CONFIG, BOOK), Redactor())
         self.findings: list[Finding] = []
         self.closed: list[JourneySummary] = []
         self.fed = 0
@@ -124,7 +125,7 @@ def test_a_long_login_is_followed_to_its_end() -> None:
 
 def test_of_many_logins_that_wait_the_oldest_still_goes_on() -> None:
     """Its chain tells, without a state."""
-    engine, browser = Engine(CONFIG, BOOK, Redactor(on=False)), ("10.0.0.1", "Firefox")
+    engine, browser = Engine(Project(CONFIG, BOOK), Redactor(on=False)), ("10.0.0.1", "Firefox")
     begun = [Step(browser, "GET", f"{Login(0, browser).sentinel}/authorize", 302, f"{LOGIN}/?{n}") for n in range(300)]
     form = Step(browser, "POST", f"{LOGIN}/", 302, "https://app0.example/cb?code=c0de", referer=f"{LOGIN}/?0")
     verdicts = [engine.feed(step.at(place, float(place))) for place, step in enumerate([*begun, form])]
@@ -153,7 +154,10 @@ def test_of_many_logins_with_one_state_each_goes_on_from_its_own_page(way: Way) 
 
 def test_of_logins_judged_out_of_order_no_more_are_a_loop() -> None:
     """Live, what took long to answer is judged behind what began later."""
-    engine, asked = Engine(CONFIG, BOOK, Redactor(on=False)), f"{Login(0, ('', '')).sentinel}/authorize?client_id=app-0"
+    engine, asked = (
+        Engine(Project(CONFIG, BOOK), Redactor(on=False)),
+        f"{Login(0, ('', '')).sentinel}/authorize?client_id=app-0",
+    )
     steps = [(Step(("10.0.0.1", "Firefox"), "GET", asked, 302, f"{LOGIN}/"), at) for at in (11.0, 0.0, 31.0)]
     found = [engine.feed(step.at(place, at)).findings for place, (step, at) in enumerate(steps)]
     assert "LPA404" not in {finding.rule for findings in found for finding in findings}
@@ -161,7 +165,7 @@ def test_of_logins_judged_out_of_order_no_more_are_a_loop() -> None:
 
 def test_a_state_that_no_html_holds() -> None:
     """Python reads no number of so many digits."""
-    engine, number = Engine(CONFIG, BOOK, Redactor(on=False)), f"%26%23{'1' * 5_000};"
+    engine, number = Engine(Project(CONFIG, BOOK), Redactor(on=False)), f"%26%23{'1' * 5_000};"
     browser, asked = ("10.0.0.1", "Firefox"), f"{Login(0, ('', '')).sentinel}/authorize?state=af0ifjsldkj"
     exchange = Step(browser, "GET", asked, 302, f"https://app0.example/cb?code=c0de&state={number}").at(0, 0.0)
     assert "LPA311" in {finding.rule for finding in engine.feed(exchange).findings}
@@ -182,7 +186,7 @@ def test_another_config_counts_for_what_comes() -> None:
     session, first, second = Session(), Login(1, BROWSERS[0], "form"), Login(2, BROWSERS[1], "form", "state-lost")
     begun, *others = first.steps()
     session.feed(begun)
-    session.engine.change(replace(CONFIG, rules=RuleChoices(severity={"LPA310": "info"})), BOOK)
+    session.engine.change(Project(replace(CONFIG, rules=RuleChoices(severity={"LPA310": "info"})), BOOK))
     for step in (*others, *second.steps()):
         session.now += 1
         session.feed(step)

@@ -11,6 +11,7 @@ from lp_sentinel.captures.parts import was_taken_out
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
+from lp_sentinel.project import Project
 from lp_sentinel.reach import leads_back
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
@@ -26,7 +27,7 @@ BROWSER = ("10.0.0.1", "Firefox")
 
 
 def engine() -> Engine:
-    return Engine(Config(), BOOK, Redactor())
+    return Engine(Project(Config(), BOOK), Redactor())
 
 
 def step(method: str, url: str, location: str = "") -> Exchange:

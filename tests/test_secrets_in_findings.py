@@ -11,6 +11,7 @@ import pytest
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd
 from lp_sentinel.reports.formats import FORMATS
@@ -20,7 +21,7 @@ from tests.reports.runs import Run, report
 
 
 def judged(config: Config, exchanges: list[Exchange], redactor: Redactor) -> Run:
-    engine = Engine(config, BOOK, redactor, "planted.har")
+    engine = Engine(Project(config, BOOK), redactor, "planted.har")
     verdicts = [*map(engine.feed, exchanges), *engine.close()]
     findings = [one for verdict in verdicts for one in verdict.findings]
     return Run(findings, [one for verdict in verdicts for one in verdict.closed], CaptureEnd("planted.har", 0))

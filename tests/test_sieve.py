@@ -30,7 +30,7 @@ CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 
 def through_the_sieve(given: Sequence[Flow], project: Project) -> tuple[list[Any], int]:
     """What is found live, and how many flows were let by."""
-    engine = Engine(project.config, project.book, PLAIN)
+    engine = Engine(project, PLAIN)
     verdicts: list[Verdict] = []
     session = Feed(engine, project.config, lambda _, verdict: verdicts.append(verdict))
     let_by = 0
@@ -52,7 +52,7 @@ def through_the_sieve(given: Sequence[Flow], project: Project) -> tuple[list[Any
 
 
 def whole(given: Sequence[Flow], project: Project) -> list[Any]:
-    engine = Engine(project.config, project.book, PLAIN)
+    engine = Engine(project, PLAIN)
     verdicts: list[Verdict] = []
     for index, flow in enumerate(given):
         if isinstance(flow, http.HTTPFlow):

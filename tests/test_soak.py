@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lp_sentinel.engine import Engine
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
 from tests.logins import CONFIG, WAYS, Login
@@ -29,7 +30,7 @@ def resident() -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_week() -> None:
-    engine = Engine(CONFIG, load_rules(), Redactor())
+    engine = Engine(Project(CONFIG, load_rules()), Redactor())
     fed, findings, closed, now = 0, 0, 0, 1_790_000_000.0
     memory: list[float] = []
     cost: list[float] = []

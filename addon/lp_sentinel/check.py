@@ -15,7 +15,7 @@ from lp_sentinel.captures.gather import Gathered, gather
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
-from lp_sentinel.project import Project, load_project
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.shelf import Shelf
 from lp_sentinel.workers import Advance, Workers, result_of
@@ -42,40 +42,25 @@ class Judged(NamedTuple):
     """Why the capture could not be read, or not to its end."""
 
 
-class Judging(NamedTuple):
-    """How captures are judged, in a form that another process can be given."""
-
-    config: str | None
-    select: tuple[str, ...]
-    ignore: tuple[str, ...]
-    redactor: Redactor
-    """With its key: the same secret looks the same in all captures of a run."""
-
-    def project(self) -> Project:
-        """Raises DocumentError, and ValueError for a selection that names no rule."""
-        return load_project(self.config).choosing(self.select, self.ignore)
-
-
 def judge_all(
     captures: Sequence[Path],
-    judging: Judging,
     project: Project,
+    redactor: Redactor,
     jobs: int,
     advance: Advance | None = None,
 ) -> Iterator[Judged]:
-    """Judge captures by ``project``, which ``judging`` describes, in up to ``jobs`` processes; the order stays.
+    """Judge captures in up to ``jobs`` processes; the order stays.
 
     ``advance`` is told how many more bytes are done of those that are judged in this process. Raises WorkerError.
     """
     sizes = [size_of(path) for path in captures]
     if jobs > 1 and sum(sizes) >= WORTH_WORKERS:
-        _mine[:] = [(project, judging.redactor)]
-        with Workers(jobs, _begin, judging) as workers:
-            judge_here = partial(judge_capture, project=project, redactor=judging.redactor, workers=workers)
+        with Workers(jobs, _begin, project, redactor) as workers:
+            judge_here = partial(judge_capture, project=project, redactor=redactor, workers=workers)
             yield from _judge_by(workers, captures, sizes, partial(judge_here, advance=advance))
         return
     for path in captures:
-        yield judge_capture(path, project, judging.redactor, advance=advance)
+        yield judge_capture(path, project, redactor, advance=advance)
 
 
 def judge_capture(
@@ -98,7 +83,7 @@ def judge_gathered(
     capture: str, gathered: Gathered, project: Project, redactor: Redactor, shared: Path | None = None
 ) -> Judged:
     """Judge what the engine must see of a capture."""
-    engine = Engine(project.config, project.book, redactor, capture)
+    engine = Engine(project, redactor, capture)
     findings, journeys, order = Shelf[Finding](shared), Shelf[JourneySummary](shared), array("Q")
     ranks = {rule: rank for rank, rule in enumerate(sorted(project.book.by_id))}
 
@@ -160,12 +145,11 @@ def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterato
 
 
 _mine: list[tuple[Project, Redactor]] = []
-"""What a process of the pool judges by; one that was forked has it from the start."""
+"""What a process of the pool judges by, with the redactor's key: a secret looks the same in all captures of a run."""
 
 
-def _begin(judging: Judging) -> None:
-    if not _mine:
-        _mine.append((judging.project(), judging.redactor))
+def _begin(project: Project, redactor: Redactor) -> None:
+    _mine[:] = [(project, redactor)]
 
 
 def _judge(path: Path, shared: Path) -> Judged:

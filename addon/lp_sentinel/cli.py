@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import click
 
 from lp_sentinel.captures import find_captures
-from lp_sentinel.check import Judged, Judging, judge_all, size_of
+from lp_sentinel.check import Judged, judge_all, size_of
 from lp_sentinel.command_line.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.command_line.progress import tracked
 from lp_sentinel.command_line.shell import FAILED, UNUSABLE, CommandGroup, NamedPath, unusable
@@ -147,15 +147,15 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
     used or written.
     """
     options = _Options(**given)
-    judging = Judging(options.config, options.select, options.ignore, Redactor(on=not options.no_redact))
+    redactor = Redactor(on=not options.no_redact)
     fail_on = None if options.fail_on == _NEVER else cast("Severity", options.fail_on)
     try:
-        project = judging.project()
+        project = load_project(options.config).choosing(options.select, options.ignore)
         with ExitStack() as closing:
             if options.cluster:
-                work = closing.enter_context(_on_cluster(captures, judging, project, options))
+                work = closing.enter_context(_on_cluster(captures, project, redactor, options))
             else:
-                work = _here(captures, judging, project, options)
+                work = _here(captures, project, redactor, options)
             protect_captures(options.reports, work.captures)
             reports = closing.enter_context(open_reports(options.reports, Criteria(project, fail_on)))
             tally, is_sound = _judge(work, project, reports, options)
@@ -165,19 +165,19 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
     context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)
 
 
-def _here(names: Sequence[str], judging: Judging, project: Project, options: _Options) -> _Work:
+def _here(names: Sequence[str], project: Project, redactor: Redactor, options: _Options) -> _Work:
     captures = find_captures(names)
     sizes = [size_of(path) for path in captures]
-    return _Work(captures, sizes, partial(judge_all, captures, judging, project, options.jobs))
+    return _Work(captures, sizes, partial(judge_all, captures, project, redactor, options.jobs))
 
 
 @contextmanager
-def _on_cluster(names: Sequence[str], judging: Judging, project: Project, options: _Options) -> Iterator[_Work]:
+def _on_cluster(names: Sequence[str], project: Project, redactor: Redactor, options: _Options) -> Iterator[_Work]:
     try:
         from lp_sentinel.cluster.foreman import on_cluster  # noqa: PLC0415  (an extra brings what it needs)
     except ModuleNotFoundError as error:
         unusable(f"{error.name} is not installed: --cluster needs pip install '.[cluster]' in a checkout")
-    with on_cluster(options.cluster or "", names, project, judging.redactor, options.jobs) as (sources, judge):
+    with on_cluster(options.cluster or "", names, project, redactor, options.jobs) as (sources, judge):
         yield _Work([source.path for source in sources], [source.size for source in sources], judge)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from lp_sentinel.documents.document import Document, Where, data_schema, load_document, parse_document
@@ -18,7 +17,6 @@ from lp_sentinel.wording import quoted
 DEFAULT_CONFIG = "lp-authorize.yaml"
 _SCHEMA = "config.schema.json"
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
 _BETWEEN_PARTS = re.compile("[/;?#&]")
 
 
@@ -82,7 +80,7 @@ class RuleChoices:
     paths: tuple[Path, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: Mapping[str, Severity] = field(default_factory=lambda: _NONE)
+    severity: Mapping[str, Severity] = field(default_factory=dict)
     allow: tuple[Allowance, ...] = ()
 
     def asks(self, rule: str) -> bool:
@@ -100,7 +98,7 @@ class Config:
 
     sentinel_hosts: tuple[str, ...] = ("*.sentinel.liveperson.net",)
     login_hosts: tuple[str, ...] = ("*.liveperson.net", "*.liveperson.com")
-    accounts: Mapping[str, Mapping[str, App]] = field(default_factory=lambda: _NONE)
+    accounts: Mapping[str, Mapping[str, App]] = field(default_factory=dict)
     """By account and ``client_id``; only accounts with apps."""
     rules: RuleChoices = RuleChoices()
     limits: Limits = Limits()
@@ -135,7 +133,8 @@ class Config:
         """The app with this ``client_id`` in this account; ``None`` also where one of them is not known."""
         if account is None or client_id is None:
             return None
-        return self.accounts.get(account, _NONE).get(client_id)
+        apps = self.accounts.get(account)
+        return apps.get(client_id) if apps else None
 
     def accounts_of(self, client_id: str) -> frozenset[str]:
         """The accounts that this ``client_id`` is registered under."""

@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from lp_sentinel import attribution
 from lp_sentinel.clues import Clues, read_clues
-from lp_sentinel.config import Config
 from lp_sentinel.exchange import REDIRECTS, Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary
 from lp_sentinel.hops.authorize import judge_authorize
@@ -22,8 +21,8 @@ from lp_sentinel.journey import Journey
 from lp_sentinel.judgement import Judgement
 from lp_sentinel.landing import CALLBACK_NAMES
 from lp_sentinel.paths import authorize_path, token_path
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.rules import RuleBook
 from lp_sentinel.target import Target, location_target
 from lp_sentinel.token import read_token_request
 
@@ -43,15 +42,15 @@ class Verdict(Struct, frozen=True):
 class Engine:
     """Judges the exchanges of one capture, given in the order in which their requests started."""
 
-    def __init__(self, config: Config, book: RuleBook, redactor: Redactor, capture: str | None = None) -> None:
-        self._judgement = Judgement(config, book, redactor, capture)
-        self._docket = Docket(config, self._judgement)
+    def __init__(self, project: Project, redactor: Redactor, capture: str | None = None) -> None:
+        self._judgement = Judgement(project, redactor, capture)
+        self._docket = Docket(project.config, self._judgement)
         self._closed: list[JourneySummary] = []
 
-    def change(self, config: Config, book: RuleBook) -> None:
-        """Judge by these from now on. Journeys go on, under their names and with what was found on them."""
-        self._judgement.change(config, book)
-        self._docket.change(config)
+    def change(self, project: Project) -> None:
+        """Judge by this from now on. Journeys go on, under their names and with what was found on them."""
+        self._judgement.change(project)
+        self._docket.change(project.config)
 
     @property
     def begun(self) -> int:

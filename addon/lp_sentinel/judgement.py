@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Facts
 from lp_sentinel.finding import Finding, Hop, JourneyHop
 from lp_sentinel.journey import Journey
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor, bounded
-from lp_sentinel.rules import Fired, Hit, RuleBook, judge
+from lp_sentinel.rules import Fired, Hit, judge
 from lp_sentinel.target import Target
 from lp_sentinel.texts import Word
 
@@ -25,17 +25,16 @@ PREFLIGHT = "preflight"
 class Judgement:
     """Asks the rules about one capture, and keeps what they found until it is taken."""
 
-    def __init__(self, config: Config, book: RuleBook, redactor: Redactor, capture: str | None) -> None:
+    def __init__(self, project: Project, redactor: Redactor, capture: str | None) -> None:
         self._redactor = redactor
         self.capture = capture
         self._found: list[Finding] = []
-        self.change(config, book)
+        self.change(project)
 
-    def change(self, config: Config, book: RuleBook) -> None:
-        """Ask these rules from now on, and choose as this config does."""
-        self._config = config
-        self._book = book
-        self._redactor.spare(config.registered)
+    def change(self, project: Project) -> None:
+        """Ask the rules of this project from now on, and choose as it does."""
+        self._config, self._book = project
+        self._redactor.spare(project.config.registered)
 
     def take(self) -> tuple[Finding, ...]:
         """What was found since the last call."""

@@ -77,7 +77,7 @@ def slowly(path: Path, project: Project, at: Path | None = None) -> Report:
         exchanges.extend(read_capture(path))
     except CaptureError as error:
         problem = str(error)
-    engine = Engine(project.config, project.book, PLAIN, str(path))
+    engine = Engine(project, PLAIN, str(path))
     announced = (one for one in _announced(in_order(exchanges), engine) if isinstance(one, Exchange))
     verdicts = [*map(engine.feed, announced), *engine.close()]
     findings = by_place(finding for verdict in verdicts for finding in verdict.findings)

@@ -41,7 +41,7 @@ type Stream = list[Exchange | float]
 
 
 def at_once(stream: Stream, project: Project) -> tuple[list[Finding], list[JourneySummary]]:
-    engine = Engine(project.config, project.book, PLAIN, "a")
+    engine = Engine(project, PLAIN, "a")
     verdicts = [
         engine.pass_by(one) if isinstance(one, float) else engine.feed(one) for one in _announced(stream, engine)
     ]

@@ -9,6 +9,7 @@ from mitmproxy import http
 
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
+from lp_sentinel.project import Project
 from lp_sentinel.proxy.feed import PATIENCE, Feed
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import load_rules
@@ -24,7 +25,7 @@ class Live:
 
     def __init__(self) -> None:
         self.judged: list[str] = []
-        engine = Engine(Config(), BOOK, Redactor())
+        engine = Engine(Project(Config(), BOOK), Redactor())
         self.session = Feed(engine, Config(), lambda exchange, _: self.judged.append(exchange.target))
 
     def begin(self, target: str, age: float) -> http.HTTPFlow:

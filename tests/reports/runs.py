@@ -48,7 +48,7 @@ class Run(NamedTuple):
 
 def judged(capture: str | None = "captures/demo.har", logins: Sequence[tuple[Way, Fault | None]] = ALL) -> Run:
     """Logins one after the other, half an hour apart; by default each fault, and each way without any."""
-    engine = Engine(CONFIG, BOOK, Redactor(), capture)
+    engine = Engine(Project(CONFIG, BOOK), Redactor(), capture)
     verdicts: list[Verdict] = []
     now, index = START, 0
     for number, (way, fault) in enumerate(logins, start=1):
@@ -104,7 +104,7 @@ def report(path: Path, *runs: Run, criteria: Criteria = CRITERIA) -> str:
 
 def recorded(path: Path, config: Config) -> Run:
     """A capture as the command line judges it."""
-    engine = Engine(config, BOOK, Redactor(), path.name)
+    engine = Engine(Project(config, BOOK), Redactor(), path.name)
     exchanges = in_order(list(read_capture(path)))
     verdicts = [*map(engine.feed, exchanges), *engine.close()]
     findings = [one for verdict in verdicts for one in verdict.findings]

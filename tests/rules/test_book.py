@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import jsonschema_rs
@@ -166,7 +167,8 @@ def test_a_moment_is_asked_at_once_whether_any_of_its_rules_may_fire() -> None:
 @pytest.mark.parametrize("depth", [1, 50, 199])
 def test_what_is_shown_can_be_asked_for_however_deep_it_is_nested(depth: int) -> None:
     (rule,) = rules_of(entry(message=f"{{{'lower(' * depth}request.method{')' * depth}}}"))
-    assert rule.words().values(made(RequestFacts, method="PUT"), None, {}, None) == ("put",)
+    for one in (rule, pickle.loads(pickle.dumps(rule))):  # noqa: S301  (as another process gets it)
+        assert one.words.values(made(RequestFacts, method="PUT"), None, {}, None) == ("put",)
 
 
 def ids(book: RuleBook, moment: str = "request") -> list[str]:

@@ -24,7 +24,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def described(rule: Rule) -> tuple[object, ...]:
-    entry, words = rule.document.value(rule.where), rule.words()
+    entry, words = rule.document.value(rule.where), rule.words
     texts = (rule.id, rule.name, rule.severity, rule.summary, rule.given, rule.why)
     others = (rule.fix, rule.cite, rule.yields_to, rule.tags, rule.hop, rule.mentions, rule.place)
     return entry, *texts, *others, words.parameter, words.message, words.expected, words.evidence

@@ -188,7 +188,7 @@ class _Engine(Engine):
     """Judges one piece, and hears of the others."""
 
     def __init__(self, project: Project, redactor: Redactor, capture: str, piece: int) -> None:
-        super().__init__(project.config, project.book, redactor, capture)
+        super().__init__(project, redactor, capture)
         self._piece, self._log = piece, _Log(piece)
         self._journeys = self._docket.journeys = _Journeys(project.config.limits.open_journeys, self._log)
         self._history = self._docket.history = _History(project.config.limits, self._log)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import sys
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-
-import cloudpickle
 
 from lp_sentinel.cluster import ClusterError
 from lp_sentinel.documents.document import Document
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.rules import Rule, RuleBook, Words
+from lp_sentinel.rules import RuleBook
 from lp_sentinel.version import tool_version
 
 
@@ -24,8 +21,7 @@ class Standard:
 
     def __init__(self, project: Project, redactor: Redactor) -> None:
         self._made_by = _versions()
-        # The functions that rules were compiled to are made in no module by whose name pickle could find them.
-        self._packed: bytes = cloudpickle.dumps((_slim(project), redactor))
+        self._packed = pickle.dumps((_slim(project), redactor))
 
     def __repr__(self) -> str:
         return "<standard>"
@@ -40,13 +36,8 @@ class Standard:
 def _slim(project: Project) -> Project:
     """Without the text and the examples of rules, which are most of them."""
     nothing = Document(Path(), {}, "")
-    rules = (dataclasses.replace(rule, document=nothing, words=_told(rule)) for rule in project.book.by_id.values())
+    rules = (dataclasses.replace(rule, document=nothing) for rule in project.book.by_id.values())
     return project._replace(book=RuleBook(rules))
-
-
-def _told(rule: Rule) -> Callable[[], Words]:
-    words = rule.words()
-    return lambda: words
 
 
 def _versions() -> str:

@@ -55,7 +55,7 @@ class Commands:
     @command.command("lp.rules")  # type: ignore[untyped-decorator]
     def rules(self) -> Sequence[str]:
         """The ids of the rules."""
-        return sorted(self._addon.active().book.by_id)
+        return sorted(self._addon.active().project.book.by_id)
 
     @command.command("lp.explain")  # type: ignore[untyped-decorator]
     @command.argument("rule", type=Suggested("lp.rules"))  # type: ignore[untyped-decorator,no-untyped-call]
@@ -63,7 +63,7 @@ class Commands:
         """What a rule checks, why, and what to do."""
         try:
             session = self._addon.active()
-            return explain(find_rule(session.book, rule), session.config.rules).splitlines()
+            return explain(find_rule(session.project.book, rule), session.project.config.rules).splitlines()
         except ValueError as error:
             raise exceptions.CommandError(str(error)) from error
 
@@ -97,7 +97,7 @@ class Commands:
     @command.command("lp.redact")  # type: ignore[untyped-decorator]
     def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:
         """Write flows without their secrets, safe to share: a flow file, or a HAR if the path ends in .har."""
-        config = self._addon.active().config
+        config = self._addon.active().project.config
         try:
             redacted = redact_flows(flows, expanded(path), config)
         except SharingError as error:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, Hop, JourneyHop
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.rules import RuleBook
 
 _OF_ONE = frozenset({"request", "answer", "landing", "token"})
 """What rules of the other moments judge depends on what came before, which one exchange does not show."""
@@ -24,15 +23,13 @@ class Early(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def judge_alone(exchange: Exchange, config: Config, book: RuleBook, redactor: Redactor) -> Early | None:
+def judge_alone(exchange: Exchange, project: Project, redactor: Redactor) -> Early | None:
     """Judge it with an engine of its own; ``None`` if by itself it has nothing to do with a login."""
-    early = judge_after(Engine(config, book, redactor), exchange)
+    early = judge_after(Engine(project, redactor), exchange)
     if early is None:
         return None
     findings = () if early.hop == "callback" else early.findings
-    return early._replace(
-        findings=tuple(one for one in findings if one.rule in book.by_id and book.by_id[one.rule].given in _OF_ONE)
-    )
+    return early._replace(findings=tuple(one for one in findings if project.book.by_id[one.rule].given in _OF_ONE))
 
 
 def judge_after(engine: Engine, exchange: Exchange) -> Early | None:

@@ -56,10 +56,10 @@ class Session:
         does something that may fail, and for which nothing else shall wait: writing a report.
         """
         self.redactor = Redactor(on=settings.redact)
-        self._engine = Engine(settings.project.config, settings.project.book, self.redactor, capture)
+        self._engine = Engine(settings.project, self.redactor, capture)
         self.feed = Feed(self._engine, settings.project.config, self._take, replay=replay)
         """What flows go to first: most go no further."""
-        self._early = Engine(*settings.project, self.redactor) if replay == "flows" else None
+        self._early = Engine(settings.project, self.redactor) if replay == "flows" else None
         """Judges a replayed flow file in the order in which it lists its flows, for what is saved meanwhile."""
         self._is_replay = replay is not None
         self._capture = capture
@@ -80,11 +80,11 @@ class Session:
 
     def change(self, settings: Settings, reports: Iterable[Report]) -> None:
         """Take over other settings for what comes now. What was found before, and the logins under way, stay."""
-        self.config, self.book = settings.project
-        self._engine.change(self.config, self.book)
+        self.project = settings.project
+        self._engine.change(self.project)
         if self._early:
-            self._early.change(self.config, self.book)
-        self.feed.sieve.change(self.config)
+            self._early.change(self.project)
+        self.feed.sieve.change(self.project.config)
         self.redactor.on = settings.redact
         self.criteria = settings.criteria
         self._reports = tuple(reports)
@@ -125,7 +125,7 @@ class Session:
         return judge_after(self._early, exchange) if self._early else self._judge_alone(exchange)
 
     def _judge_alone(self, exchange: Exchange) -> Early | None:
-        return judge_alone(exchange, self.config, self.book, self.redactor)
+        return judge_alone(exchange, self.project, self.redactor)
 
     def about(self, flow: HTTPFlow) -> About | None:
         """What a flow was, and what was found on it; by what it alone shows where all is not known yet."""
@@ -237,7 +237,7 @@ class Session:
     def _tell_end(self, problem: Callable[[Config], str | None]) -> None:
         end = self._end
         try:
-            end = end._replace(problem=problem(self.config))
+            end = end._replace(problem=problem(self.project.config))
         finally:
             for report in self._reports:
                 self._guard(partial(report.capture, end))

@@ -142,7 +142,7 @@ class _Judged:
         if about.hop == "authorize":
             asked = authorize_path(exchange.path)
             query = parse_parameters(exchange.query)
-            if not session.config.app(asked.account if asked else None, query.get("client_id")):
+            if not session.project.config.app(asked.account if asked else None, query.get("client_id")):
                 self._unknown = frozenset({"account", "client_id", "redirect_uri"})
 
     def rows(self, parameters: Iterable[Given], of: str) -> list[_Row]:
@@ -180,7 +180,7 @@ def _named(finding: Finding) -> list[str]:
 
 
 def _is_of_answer(session: Session, finding: Finding) -> bool:
-    rule = session.book.by_id.get(finding.rule)
+    rule = session.project.book.by_id.get(finding.rule)
     return rule is not None and rule.judges_answer
 
 

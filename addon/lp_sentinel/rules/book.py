@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,24 @@ class Words(NamedTuple):
     expected: Template
     evidence: Mapping[str, int]
     """Places in what ``values`` gives."""
+
+
+class LazyWords:
+    """The words of a rule, read when they are first asked for, or before it is handed to another process."""
+
+    def __init__(self, read: Callable[[], Words]) -> None:
+        self._read = read
+
+    @cached_property
+    def words(self) -> Words:
+        return self._read()
+
+    def __reduce__(self) -> tuple[Callable[..., LazyWords], tuple[object, ...]]:
+        return _read_before, (self.words,)
+
+
+def _read_before(words: Words) -> LazyWords:
+    return LazyWords(lambda: words)
 
 
 class Example(NamedTuple):
@@ -81,12 +99,16 @@ class Rule:
     """Whether ``when`` is certainly true and ``expect`` certainly false."""
     elements: Function | None = field(repr=False)
     """What ``each`` runs through."""
-    words: Callable[[], Words] = field(repr=False)
-    """What it says. A rule that has been tried before is read that far only when it fires."""
+    lazy_words: LazyWords = field(repr=False)
+    """What it says. Of a rule that has been tried before that is read only when it fires."""
 
     mentions: tuple[Mentioned, ...] = field(repr=False)
     document: Document = field(repr=False)
     where: Where = field(repr=False)
+
+    @property
+    def words(self) -> Words:
+        return self.lazy_words.words
 
     @property
     def is_error(self) -> bool:
@@ -153,9 +175,9 @@ def read_rules(document: Document) -> Iterator[Rule]:
 def _rule(document: Document, index: int) -> Rule:
     entry = document.data[index]
     reading = _Reading(document, index)
-    elements, fires, words = reading.elements(), reading.fires(), cache(reading.words)
+    elements, fires, lazy_words = reading.elements(), reading.fires(), LazyWords(reading.words)
     if not document.was_tried:
-        words()
+        _ = lazy_words.words
     return Rule(
         id=entry["id"],
         name=entry["name"],
@@ -170,7 +192,7 @@ def _rule(document: Document, index: int) -> Rule:
         tags=tuple(entry.get("tags", ())),
         fires=fires,
         elements=elements,
-        words=words,
+        lazy_words=lazy_words,
         mentions=tuple(reading.mentions),
         document=document,
         where=(index,),

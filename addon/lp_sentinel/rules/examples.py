@@ -14,6 +14,7 @@ from lp_sentinel.documents.document import DocumentError, Where
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange, Headers, header
 from lp_sentinel.finding import Finding
+from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules.book import Example, Rule, RuleBook
 from lp_sentinel.uri import DEFAULT_PORTS, parse_uri
@@ -78,7 +79,7 @@ def _failures(book: RuleBook, rule: Rule) -> Iterator[Failure]:
 
 def _judged(book: RuleBook, rule: Rule, example: Example) -> list[Finding]:
     config = example_config(example, "LPA", re.sub(r"[0-9]+\Z", "", rule.id))
-    engine = Engine(config, book, Redactor(on=False))
+    engine = Engine(Project(config, book), Redactor(on=False))
     # A stable sort: what starts at the same time stays in the example's order.
     exchanges = sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)
     verdicts = [*(engine.feed(exchange) for exchange in exchanges), *engine.close()]

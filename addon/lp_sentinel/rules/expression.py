@@ -128,7 +128,7 @@ class Compiler:
     def function(self, body: ast.expr) -> Function:
         """A function of the facts, what has fired, and the element."""
         element = self._variable[0] if self._variable else "_element"
-        return Function((*self._facts, FIRED, element), body, self._constants)
+        return Function((*self._facts, FIRED, element), body, dict(self._constants))
 
     # From Python's syntax to proofs and terms
 

@@ -22,6 +22,10 @@ class Function:
         """``names`` are those of its arguments; what else the body names is in ``constants``."""
         self.names, self.body, self.constants = names, body, constants
 
+    def __reduce__(self) -> tuple[Callable[..., Function], tuple[object, ...]]:
+        # What it was compiled to is in no module by whose name another process could find it.
+        return Function, (self.names, self.body, self.constants)
+
     def __call__(self, *arguments: Any) -> Any:
         return self._compiled(*arguments)
 

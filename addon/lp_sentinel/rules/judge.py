@@ -77,7 +77,7 @@ def judge(
 
 
 def _found(rule: Rule, known: tuple[Any, ...], show: Show) -> _Found:
-    words = rule.words()
+    words = rule.words
     shown = tuple(show(value) for value in words.values(*known))
     parameter = _filled(words.parameter, shown) if words.parameter else None
     return _Found(rule, parameter, shown)
@@ -94,7 +94,7 @@ def _yields(found: _Found, fired: Mapping[str, Collection[str | None]]) -> bool:
 
 def _hit(found: _Found) -> Hit:
     rule, shown = found.rule, found.shown
-    words = rule.words()
+    words = rule.words
     return Hit(
         rule=rule,
         parameter=found.parameter,
