@@ -169,3 +169,42 @@ def test_a_reload_that_fails_loses_nothing(proxies: Proxies, tmp_path: Path) -> 
     assert findings
     printed = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert [one["journey"] for one in printed if "outcome" in one] == ["j1", "j2"]
+
+
+def test_a_reload_goes_on_by_the_settings_before_it_where_the_new_ones_cannot_be_used(
+    proxies: Proxies, tmp_path: Path
+) -> None:
+    script, config, gone = (tmp_path / name for name in ("lp_authorize.py", "config.yaml", "gone"))
+    script.write_text(SCRIPT.read_text("utf-8"))
+    config.write_text("rules: {severity: {LPA142: error}}\n")
+    gone.mkdir()
+    lines = tmp_path / "lines.jsonl"
+    options: Options = {
+        "lp_config": config,
+        "lp_report": [lines, gone / "x.md"],
+        "lp_faults": "access_denied",
+        "flow_detail": "0",
+    }
+    with serving(plain) as port:
+        proxy = proxies("-s", COMMANDS, "-s", script, options=options)
+        asked = f"{plain_authorize(port, 'one')}&undocumented=1"
+        talk(proxy.port, asked)
+        config.write_text("rules: {sevrity: {}}\n")
+        (gone / "x.md").unlink()
+        gone.rmdir()
+        time.sleep(1.1)
+        script.touch()
+        proxy.wait_for("the settings from before the reload stay in force")
+        assert b"access_denied" in talk(proxy.port, asked)
+        gone.mkdir()
+        proxy.command("set lp_show=none")
+        config.write_text("rules: {severity: {LPA142: warning}}\n")
+        proxy.command(f"set lp_config={config}")
+        assert b"access_denied" in talk(proxy.port, asked)
+        said = proxy.stop().stdout
+    findings, journeys = read_report(lines)
+    assert [one["severity"] for one in findings if one["rule"] == "LPA142"] == ["error", "error", "warning"]
+    assert [one["journey"] for one in journeys] == ["j1", "j2", "j3"]
+    assert said.count("config.yaml:1:9: unknown key 'sevrity', did you mean 'severity'?") == 1
+    assert said.count(f"report {gone / 'x.md'}: cannot be written") == 1
+    assert "Traceback" not in said

@@ -22,7 +22,7 @@ from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
 from lp_sentinel.proxy.last_word import have_last_word
-from lp_sentinel.proxy.legacy import LEFT, Legacy
+from lp_sentinel.proxy.legacy import LEFT, Legacy, packed
 from lp_sentinel.proxy.live_faults import LiveFaults
 from lp_sentinel.proxy.page import Page
 from lp_sentinel.proxy.recent import Recent
@@ -47,6 +47,7 @@ _TICK = 0.25
 """Seconds between looks at what waits."""
 
 _RELOADED = "loaded anew: reports go on with what was found before, and logins that were under way have ended"
+_UNCHANGED = "the settings from before the reload stay in force"
 _UNMASKED = "secrets are masked from now on; what was found before stays unmasked in reports and on the live page"
 
 _logger = logging.getLogger(__name__)
@@ -108,8 +109,28 @@ class Addon:
                 settings = settings._replace(show=None)
             reports = self._open(settings)
         except (ValueError, ReportError) as error:
-            self._refuse(str(error))
-        self._take_over(settings, reports)
+            before = self._earlier.settings() if self._earlier and self._settings is None else None
+            if before:
+                self._stay_with(before, error)
+            else:
+                self._refuse(str(error))
+        else:
+            self._take_over(settings, reports)
+
+    def _stay_with(self, before: Settings, error: Exception) -> None:
+        """Go on with the settings from before a reload, and with those of its reports that can be opened again."""
+        if isinstance(error, ReportError):
+            self._failures.report(error)
+        else:
+            _logger.error("lp-authorize: %s", error)
+        _logger.warning("lp-authorize: %s", _UNCHANGED)
+        reports: dict[str, Report] = {}
+        for path in before.reports:
+            try:
+                reports |= self._open(before._replace(reports=(path,)))
+            except ReportError as failure:
+                self._failures.report(failure)
+        self._take_over(before, reports)
 
     def _refuse(self, problem: str) -> NoReturn:
         """Stop mitmproxy as it starts; later leave all as it was."""
@@ -226,7 +247,11 @@ class Addon:
         if session is None:
             return [self._earlier] if self._earlier else []
         faults = tuple(one for one in self.faults.verdicts() if one.injected)
-        return [session.legacy()._replace(faults=faults, asked=self.faults.asked(), page_token=self._page.token)]
+        return [
+            session.legacy()._replace(
+                faults=faults, asked=self.faults.asked(), page_token=self._page.token, packed=packed(self._settings)
+            )
+        ]
 
     def has_failed(self) -> bool:
         """Whether the run, now over, is to end with status 1."""

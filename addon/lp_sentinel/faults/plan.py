@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lp_sentinel.finding import Hop
@@ -62,7 +61,6 @@ OUTCOMES: Mapping[Hop, tuple[str, ...]] = {
 """Those that there can be, where not all can."""
 
 _NEEDS_ANSWER = frozenset({"truncate", "token", "delay"})
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +116,7 @@ class Do:
     description: str | None = None
     state: str | None = None
     code: str | None = None
-    add: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    add: Mapping[str, str] = field(default_factory=dict)
     fragment: bool = False
     target: str | TargetParts | None = None
     redirect: int | None = None
@@ -131,7 +129,7 @@ class Do:
     hang: float = 0.0
     truncate: int = 0
     without: tuple[str, ...] = ()
-    set: Mapping[str, object] = field(default_factory=lambda: _NONE)
+    set: Mapping[str, object] = field(default_factory=dict)
 
     def families(self, at: Hop) -> tuple[Family, ...]:
         """The families that the keys belong to, in their order."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import pickle
+from typing import NamedTuple, cast
 
 from lp_sentinel.faults import FaultVerdict
 from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.proxy.settings import Settings
 
 
 class Legacy(NamedTuple):
@@ -24,6 +26,23 @@ class Legacy(NamedTuple):
     """Faults that somebody has armed or turned off, by name."""
     page_token: str | None = None
     """The live page's: one that is open goes on."""
+    packed: bytes | None = None
+    """The settings that were in force, pickled by themselves: what they are made of may have changed most."""
+
+    def settings(self) -> Settings | None:
+        """The settings that were in force; ``None`` if they are of no use any more."""
+        try:
+            return cast("Settings", pickle.loads(self.packed)) if self.packed else None  # noqa: S301  (of this process)
+        except Exception:  # noqa: BLE001  (code that has changed in any way)
+            return None
+
+
+def packed(settings: Settings | None) -> bytes | None:
+    """Settings for a legacy; ``None`` if they can't be pickled, as where a rule is nested too deep."""
+    try:
+        return pickle.dumps(settings) if settings else None
+    except Exception:  # noqa: BLE001  (a reload that goes well needs none)
+        return None
 
 
 LEFT: list[bytes] = []
