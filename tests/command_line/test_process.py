@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -83,3 +84,38 @@ print("mitmproxy" in sys.modules)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
     assert len(list(tmp_path.iterdir())) == len(FORMATS)
+
+
+# Root may read all that it likes, unless it gives that up.
+UNPRIVILEGED = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+
+
+def test_what_may_not_be_read_is_told_and_the_rest_is_judged(tmp_path: Path) -> None:
+    def told(*arguments: str | Path) -> tuple[int, list[str]]:
+        command = [*UNPRIVILEGED, str(Path(sys.executable).with_name("lp-authorize")), "check", "--quiet", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+        assert done.stdout == ""
+        return done.returncode, done.stderr.splitlines()
+
+    folder, report = tmp_path / "captures", tmp_path / "report.json"
+    (folder / "within").mkdir(parents=True)
+    (folder / "nowhere").symlink_to("missing")
+    for name in ("a.flow", "b.flow", "within/c.flow"):
+        (folder / name).write_bytes(Path(DEMO).read_bytes())
+    (folder / "b.flow").chmod(0)
+    (folder / "within").chmod(0)
+    try:
+        denied = "cannot be read: Permission denied"
+        both = [f"lp-authorize: captures/{name}: {denied}" for name in ("b.flow", "within")]
+        assert told("--config", CONFIG, "--report", report, "captures") == (2, both)
+        assert [one["exchanges"] > 0 for one in json.loads(report.read_text("utf-8"))["captures"]] == [
+            True,
+            False,
+            False,
+        ]
+        report.chmod(0o200)
+        assert told("--config", CONFIG, "--report", report, "captures/a.flow", "captures/b.flow") == (2, both[:1])
+        assert told("captures/within") == (2, both[1:])
+        assert told("--config", "captures/b.flow", DEMO)[1][0] == f"lp-authorize: captures/b.flow:1:1: {denied}"
+    finally:
+        (folder / "within").chmod(0o700)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from stat import S_ISREG
 
 from lp_sentinel.captures.stream import (
     CaptureError,
@@ -29,8 +30,8 @@ def find_captures(paths: Iterable[Path | str]) -> list[Path]:
 
     ``-`` is standard input even where a file has that name, which is ``./-``.
 
-    Hidden files and whatever else stands in a folder is passed over. A named file that is no capture, and a folder
-    without any, stay in the list: ``open_capture`` says what is wrong with them.
+    Hidden files and whatever else stands in a folder is passed over. A named file that is no capture, a folder without
+    any, and what can't be looked into stay in the list: ``open_capture`` says what is wrong with them.
     """
     return list(dict.fromkeys(one for named in paths for one in _found(named)))
 
@@ -69,6 +70,7 @@ def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]
         if source == STANDARD_INPUT:
             return standard_input(), "standard input"
         if source.is_dir():
+            os.scandir(source).close()
             raise CaptureError(f"{source}: no captures in this folder")
         return closing.enter_context(source.open("rb", buffering=0)), str(source)
     except OSError as error:
@@ -97,19 +99,27 @@ def _file(path: Path) -> Path:
 
 
 def _within(folder: Path) -> list[Path]:
-    """The captures in ``folder``; itself if it has none, so that this can be told."""
+    """The captures in ``folder``, and what can't be looked into; itself if it has none, so that this can be told."""
     found: list[Path] = []
-    for place, folders, files in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = (_file(Path(place, name)) for name in files if not name.startswith("."))
-        found += (path for path in paths if path.is_file() and _is_capture(path))
+        found += filter(_may_be_capture, paths)
     return sorted(found) or [folder]
 
 
-def _is_capture(path: Path) -> bool:
+def _may_be_capture(path: Path) -> bool:
     try:
+        if not S_ISREG(path.stat().st_mode):
+            return False
         with path.open("rb", buffering=0) as file:
             _, head = open_stream(file)
-    except OSError:
+    except FileNotFoundError:  # a link to nowhere
         return False
+    except OSError:
+        return True
     return head.is_capture

@@ -33,6 +33,10 @@ class NamedPath(click.Path):
     Where a dash is not allowed, none is taken for a file of that name, which is ``./-``.
     """
 
+    def __init__(self, **how: Any) -> None:
+        # Whoever opens it says in a line why it can't be read, and goes on with the others.
+        super().__init__(readable=False, **how)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("the name is empty", param, ctx)
