@@ -283,7 +283,11 @@ def test_a_url_needs_a_cluster_and_the_others_are_judged(run: Run) -> None:
 
 
 def test_the_config_of_the_working_directory_is_taken(run: Run) -> None:
-    Path("lp-authorize.yaml").write_text(yaml.safe_dump({"rules": {"ignore": ["LPA"]}}))
+    Path("lp-authorize.yaml").symlink_to("elsewhere.yaml")
+    assert (
+        run("check", DEMO).stderr == "lp-authorize: lp-authorize.yaml:1:1: cannot be read: No such file or directory\n"
+    )
+    Path("elsewhere.yaml").write_text(yaml.safe_dump({"rules": {"ignore": ["LPA"]}}))
     assert "0 findings" in run("check", DEMO).stdout
 
 
@@ -292,10 +296,11 @@ def test_what_was_allowed_until_yesterday_counts_again_and_says_so(run: Run) -> 
     for year, reason, status in ((2999, {}, 0), (2020, {}, 1), (2020, {"reason": "until the March move"}, 1)):
         allow = {"rule": "LPA130", "until": f"{year}-03-31", **reason}
         Path("c.yaml").write_text(yaml.safe_dump({**config, "rules": {"allow": [allow]}}))
-        done = run("check", "--config", "c.yaml", "--fail-on", "warning", CAPTURES / "state-missing.flow")
-        assert done.exit_code == status
         told = "LPA130 was allowed until 2020-03-31 and counts again" + (" (until the March move)" if reason else "")
-        assert done.stderr.count(f"{told}\n") == status
+        for quiet in ((), ("--quiet",)):
+            done = run("check", "--config", "c.yaml", "--fail-on", "warning", *quiet, CAPTURES / "state-missing.flow")
+            assert done.exit_code == status
+            assert done.stderr.count(f"{told}\n") == status
 
 
 def test_a_capture_without_a_login_says_so(run: Run) -> None:

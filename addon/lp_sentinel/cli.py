@@ -138,7 +138,7 @@ main.add_command(completion)
     shell_complete=complete_cluster,
     help="Judge on the Dask cluster whose scheduler is at ADDRESS; 'local' starts one here with --jobs processes.",
 )
-@click.option("--quiet", is_flag=True, help="Print only what could not be read or written.")
+@click.option("--quiet", is_flag=True, help="Print no findings, only problems with files and the config.")
 @click.pass_context
 def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) -> None:
     """Judge captures: flow files, HAR files, folders of both, or - for standard input; with --cluster URLs, too.
@@ -185,9 +185,8 @@ def _judge(work: _Work, project: Project, reports: list[Report], options: _Optio
     """What the captures came to, and whether all of them could be read, and all reports written."""
     tally, is_sound = Tally(), True
     screen = None if options.quiet else _screen(options, several=len(work.captures) > 1)
-    if screen:
-        for note in project.expired(utc_today()):
-            click.echo(f"lp-authorize: {note}", err=True)
+    for note in project.expired(utc_today()):
+        click.echo(f"lp-authorize: {note}", err=True)
     # All that is there now stays to the end: nothing of it need be looked at for garbage, least of all when we exit.
     gc.freeze()
     for judged in work.judge(None) if options.quiet else tracked(work.judge, work.sizes):

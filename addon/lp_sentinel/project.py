@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -45,7 +46,7 @@ class Project(NamedTuple):
 def load_project(config: str | None) -> Project:
     """The project of a config file; ``None`` is the one in the working directory, if there. Raises DocumentError."""
     path = expanded(config) if config else Path(DEFAULT_CONFIG)
-    chosen = load_config(path) if config or path.exists() else Config()
+    chosen = load_config(path) if config or os.path.lexists(path) else Config()
     _check_paths(chosen)
     project = Project(chosen, load_rules(chosen.rules.paths))
     _check_ids(project)

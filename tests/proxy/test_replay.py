@@ -170,6 +170,23 @@ def test_a_report_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path) 
     assert (len(written["journeys"]), written["captures"][0]["exchanges"] > 0) == (1, True)
 
 
+def test_a_report_on_standard_output_that_cannot_be_written_is_told_elsewhere(tmp_path: Path) -> None:
+    options: Options = {"lp_report": "-", "lp_show": "none", "confdir": tmp_path / "conf"}
+    command: list[str | Path] = [MITMDUMP, "-q", "-nr", CAPTURES / "demo.flow", "-s", SCRIPT, *arguments_of(options)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path, env=environment()
+        )
+    assert done.returncode == 1
+    assert done.stderr == "lp-authorize: report -: cannot be written: No space left on device\n"
+    line = " ".join(map(str, command))
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line} | head -1"],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=environment(),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_each_report_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
     reports = ("x.jsonl", "x.html", "x.md")
     options: Options = {"lp_config": CONFIG, "lp_report": reports, "lp_show": "none", "confdir": tmp_path / "conf"}

@@ -71,6 +71,7 @@ class Lineup:
 
     def arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset besides. Raises PlanError."""
+        self.look_at_files()
         armed = next((armed for armed in self.faults if armed.fault.name == name), None)
         if armed is None:
             if name not in preset_index():
@@ -83,6 +84,7 @@ class Lineup:
 
     def off(self, name: str | None = None) -> None:
         """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
+        self.look_at_files()
         chosen = [armed for armed in self.faults if name in (None, armed.fault.name)]
         if name is not None and not chosen:
             raise PlanError(unknown("fault", name, [armed.fault.name for armed in self.faults]))
@@ -92,6 +94,7 @@ class Lineup:
 
     def rows(self) -> tuple[ListedFault, ...]:
         """Every fault of the plan, and every preset that was armed besides."""
+        self.look_at_files()
         return tuple(armed.row for armed in self.faults)
 
     def asked(self) -> tuple[tuple[str, bool], ...]:

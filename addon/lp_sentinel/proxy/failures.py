@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +35,9 @@ class Failures:
             self.report(error)
 
     def report(self, error: Exception) -> None:
-        """Log what went wrong."""
+        """Log what went wrong; that whoever read standard output has gone is nothing wrong."""
+        if isinstance(error, BrokenPipeError):
+            return
         frames = traceback.extract_tb(error.__traceback__)
         place = [(frame.filename, frame.lineno) for frame in frames[-1:]]
         is_of_report = isinstance(error, ReportError)  # all are raised at one place, and say all that there is to say
@@ -42,8 +45,12 @@ class Failures:
         if cause in self._causes or len(self._causes) >= _MOST_CAUSES:
             return
         self._causes.add(cause)
-        with suppress(SystemExit):  # of mitmproxy, where it can't print: there may be reports still to be written
-            _logger.error("lp-authorize%s", f": {error}" if is_of_report else self._told(error, frames))
+        told = f": {error}" if is_of_report else self._told(error, frames)
+        try:
+            _logger.error("lp-authorize%s", told)
+        except SystemExit:  # of mitmproxy, which can't print; there may be reports still to be written
+            with suppress(OSError):
+                sys.stderr.write(f"lp-authorize{told}\n")
 
     def _told(self, error: Exception, frames: traceback.StackSummary) -> str:
         is_plain = isinstance(error, OSError) or self._may_tell()

@@ -102,7 +102,7 @@ class ReportFile:
         return not self._is_standard and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
 
     def _refuse(self, error: Exception) -> NoReturn:
-        if self._is_standard and isinstance(error, OSError):
+        if self._is_standard and isinstance(error, BrokenPipeError):
             raise error
         raise ReportError(f"report {visible(self._named)}: cannot be written: {reason(error)}") from error
 
