@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from lp_sentinel.cli import main
 from lp_sentinel.config import Config
-from lp_sentinel.sharing import redact_capture
+from lp_sentinel.sharing.redacting import redact_capture
 from lp_sentinel.token import basic_credentials
 
 SECRET = "Tr3asur3Q7YbmK9xWzVd2Axy"  # base64 by its look, too

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures import is_file
 from lp_sentinel.captures.gather import Gathered, gather
+from lp_sentinel.captures.opening import is_file
 from lp_sentinel.engine import Engine, Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary

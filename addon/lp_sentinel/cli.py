@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
-from lp_sentinel.captures import find_captures
+from lp_sentinel.captures.opening import find_captures
 from lp_sentinel.check import Judged, judge_all, size_of
 from lp_sentinel.command_line.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.command_line.progress import tracked

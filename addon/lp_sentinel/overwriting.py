@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lp_sentinel.captures import STANDARD_INPUT
+from lp_sentinel.captures.opening import STANDARD_INPUT
 
 ITSELF = "is the capture itself, which is never overwritten"
 

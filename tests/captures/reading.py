@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lp_sentinel.captures import open_capture
 from lp_sentinel.captures.flows import read_flows
 from lp_sentinel.captures.har import exchange_of, find_exchanges
+from lp_sentinel.captures.opening import open_capture
 from lp_sentinel.captures.stream import CaptureError, Readable
 from lp_sentinel.exchange import Exchange
 

@@ -12,7 +12,7 @@ from lp_sentinel.captures.entries import FOLLOW_REDIRECTS
 from lp_sentinel.check import judge_capture
 from lp_sentinel.project import load_project
 from lp_sentinel.redact import Redactor
-from lp_sentinel.sharing import redact_capture
+from lp_sentinel.sharing.redacting import redact_capture
 from tests.captures.hars import AUTHORIZE, CALLBACK, SENTINEL
 from tests.captures.reading import read
 

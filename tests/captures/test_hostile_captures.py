@@ -14,7 +14,7 @@ from lp_sentinel.captures import walk
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.layout import ENDING
 from lp_sentinel.config import Config
-from lp_sentinel.sharing import redact_capture
+from lp_sentinel.sharing.redacting import redact_capture
 
 pytestmark = pytest.mark.alone
 

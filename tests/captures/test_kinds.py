@@ -15,7 +15,7 @@ import zstandard
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
-from lp_sentinel.captures import find_captures
+from lp_sentinel.captures.opening import find_captures
 from lp_sentinel.captures.stream import CaptureError
 from lp_sentinel.exchange import Exchange
 from tests.captures.reading import in_order, read_capture

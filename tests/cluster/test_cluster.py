@@ -14,10 +14,11 @@ from distributed import Client, LocalCluster
 from fsspec.implementations.memory import MemoryFileSystem
 from mitmproxy.io import tnetstring
 
-from lp_sentinel.captures import find_captures
+from lp_sentinel.captures.opening import find_captures
 from lp_sentinel.check import Judged, judge_capture
-from lp_sentinel.cluster import ClusterError, foreman, standard, work
+from lp_sentinel.cluster import foreman, standard, work
 from lp_sentinel.cluster.connect import connected
+from lp_sentinel.cluster.errors import ClusterError
 from lp_sentinel.cluster.foreman import judge_all
 from lp_sentinel.cluster.sources import Source, find_sources
 from lp_sentinel.cluster.standard import Standard

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lp_sentinel.config import Config
-from lp_sentinel.sharing import redact_capture
+from lp_sentinel.sharing.redacting import redact_capture
 from tests.captures.hars import AUTHORIZE, CALLBACK, SENTINEL, TARGET
 from tests.captures.reading import read_capture
 from tests.sharing.same import verdict

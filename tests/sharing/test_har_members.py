@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lp_sentinel.config import Config
-from lp_sentinel.sharing import redact_capture
+from lp_sentinel.sharing.redacting import redact_capture
 
 SECRET = "SplxlOBeZQQYbYS6WxSbIA"
 ENTRY: dict[str, Any] = {

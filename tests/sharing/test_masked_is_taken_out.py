@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.redact import Redactor
-from lp_sentinel.sharing import redact_capture
+from lp_sentinel.sharing.redacting import redact_capture
 from tests.sharing.writing import write_flows
 
 HOST = "va.sentinel.liveperson.net"

@@ -19,7 +19,7 @@ from mitmproxy.io import FlowWriter
 from lp_sentinel.cli import main
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.reports.formats import FORMATS
-from lp_sentinel.sharing import SharingError, redact_capture, redact_flows
+from lp_sentinel.sharing.redacting import SharingError, redact_capture, redact_flows
 from tests.ours import SCRIPT, saved_flows
 from tests.sharing.planted import SECRETS, flows, found_in
 from tests.sharing.same import verdict

@@ -10,7 +10,7 @@ from lp_sentinel.config import load_config
 from lp_sentinel.documents.document import load_document
 from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import example_config
-from lp_sentinel.sharing import redact_capture
+from lp_sentinel.sharing.redacting import redact_capture
 from tests.planting import PLANTED, PLANTS, Plant, captures, in_turn, planted
 from tests.sharing.same import BOOK, verdict
 from tests.sharing.writing import write_flows

@@ -12,10 +12,11 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lp_sentinel.captures import STANDARD_INPUT, is_file, open_capture, problem_of, ranges
+from lp_sentinel.captures import ranges
 from lp_sentinel.captures.choose import Chosen, Surveyed, choose
 from lp_sentinel.captures.extract import read_flow
 from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, VERSION, Buffer, flow_end
+from lp_sentinel.captures.opening import STANDARD_INPUT, is_file, open_capture, problem_of
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError, Readable
 from lp_sentinel.captures.survey import Survey

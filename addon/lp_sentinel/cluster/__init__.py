@@ -1,11 +1,1 @@
 """Captures judged on many machines, through Dask: an extra brings what this package imports."""
-
-from __future__ import annotations
-
-
-class ClusterError(ValueError):
-    """The cluster can't be used at all. The text says why."""
-
-
-class UnreadableError(Exception):
-    """A capture can't be read. The text is the whole message."""

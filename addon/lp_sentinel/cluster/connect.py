@@ -13,7 +13,7 @@ from distributed.comm.addressing import resolve_address
 from distributed.comm.core import connect
 from distributed.security import Security
 
-from lp_sentinel.cluster import ClusterError
+from lp_sentinel.cluster.errors import ClusterError
 from lp_sentinel.wording import reason
 
 _LOCAL = "local"

@@ -11,10 +11,11 @@ from typing import Any
 from distributed import Client, Future, KilledWorker
 from distributed.comm.core import CommClosedError
 
-from lp_sentinel.captures import STANDARD_INPUT
+from lp_sentinel.captures.opening import STANDARD_INPUT
 from lp_sentinel.check import Judged, judge_capture
-from lp_sentinel.cluster import ClusterError, UnreadableError, work
+from lp_sentinel.cluster import work
 from lp_sentinel.cluster.connect import connected
+from lp_sentinel.cluster.errors import ClusterError, UnreadableError
 from lp_sentinel.cluster.sources import Source, find_sources
 from lp_sentinel.cluster.standard import Standard
 from lp_sentinel.project import Project

@@ -16,11 +16,11 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from lp_sentinel.captures import STANDARD_INPUT, find_captures
 from lp_sentinel.captures.gather import HEAD_SIZE, holds_flows
+from lp_sentinel.captures.opening import STANDARD_INPUT, find_captures
 from lp_sentinel.captures.stream import Readable, open_stream
 from lp_sentinel.check import size_of
-from lp_sentinel.cluster import UnreadableError
+from lp_sentinel.cluster.errors import UnreadableError
 from lp_sentinel.wording import reason
 
 _AT_A_TIME = 16

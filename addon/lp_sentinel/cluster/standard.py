@@ -8,7 +8,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from lp_sentinel.cluster import ClusterError
+from lp_sentinel.cluster.errors import ClusterError
 from lp_sentinel.documents.document import Document
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor

@@ -17,8 +17,9 @@ from lp_sentinel.captures.layout import ENDING, LONGEST_LENGTH, flow_end
 from lp_sentinel.captures.spool import Spool, pack, unpack
 from lp_sentinel.captures.survey import Survey
 from lp_sentinel.check import Judged, judge_gathered
-from lp_sentinel.cluster import UnreadableError, pieces
+from lp_sentinel.cluster import pieces
 from lp_sentinel.cluster.dividing import Turn, divided
+from lp_sentinel.cluster.errors import UnreadableError
 from lp_sentinel.cluster.pieces import Event, JudgedPiece
 from lp_sentinel.cluster.sources import Source
 from lp_sentinel.cluster.standard import Standard

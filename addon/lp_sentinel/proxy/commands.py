@@ -15,7 +15,7 @@ from lp_sentinel.home import expanded
 from lp_sentinel.proxy.started import captures_in_use, protect_screen
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, protect_captures, protect_lines
-from lp_sentinel.sharing import SharingError, redact_flows
+from lp_sentinel.sharing.redacting import SharingError, redact_flows
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:

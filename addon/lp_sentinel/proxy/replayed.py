@@ -6,8 +6,8 @@ import logging
 
 from mitmproxy.addons import readfile
 
-from lp_sentinel.captures import STANDARD_INPUT, find_captures
 from lp_sentinel.captures.gather import gather
+from lp_sentinel.captures.opening import STANDARD_INPUT, find_captures
 from lp_sentinel.config import Config
 from lp_sentinel.home import expanded
 from lp_sentinel.proxy.started import batch_capture

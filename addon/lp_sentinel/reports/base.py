@@ -47,7 +47,7 @@ class Report(Taker, Protocol):
         """Take note that a capture is finished."""
 
     def close(self) -> None:
-        """Write what has not been written yet. Raises ReportError; BrokenPipeError where nobody reads standard output."""
+        """Write what has not been written yet. Raises ReportError; BrokenPipeError of standard output."""
 
     def abandon(self) -> None:
         """The run was broken off: write nothing more. Never raises."""

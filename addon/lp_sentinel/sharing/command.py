@@ -8,7 +8,7 @@ import click
 
 from lp_sentinel.command_line.shell import NamedPath, unusable
 from lp_sentinel.project import load_project
-from lp_sentinel.sharing import SharingError, redact_capture
+from lp_sentinel.sharing.redacting import SharingError, redact_capture
 from lp_sentinel.wording import counted, visible
 
 
