@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lp_sentinel.captures import walk as walk_module
-from lp_sentinel.captures.entries import entry_texts
+from lp_sentinel.captures.entries import Entries
 from lp_sentinel.captures.stream import Stream
 from tests.captures.hars import JSON, TARGET, har
 from tests.captures.reading import read
@@ -125,7 +125,7 @@ def test_the_walk_finds_what_a_parser_finds(
     others = {name: value for name, value in around.items() if name not in {"log", "entries"}}
     text = json.dumps({"a": others, "log": {**others, "entries": elements}, **others}, **style)
     file = io.BytesIO(text.encode())
-    walked = entry_texts(Stream(lambda size: file.read(min(size, step))))
+    walked = Entries(Stream(lambda size: file.read(min(size, step)))).texts()
     assert [json.loads(found) for found in walked] == elements
 
 
@@ -141,7 +141,7 @@ def test_very_long_bodies_are_dropped_and_nothing_else(monkeypatch: pytest.Monke
     url = "https://a.example/?x=" + "y" * 15_000
     entry = {"response": {"content": {"text": character * 100_000}}, "request": {"url": url, "method": "GET"}}
     file = io.BytesIO(har(*[entry] * 3))
-    texts = list(entry_texts(Stream(lambda size: file.read(min(size, 1_000)))))
+    texts = list(Entries(Stream(lambda size: file.read(min(size, 1_000)))).texts())
     assert len(texts) == 3
     assert all(len(text) < 60_000 for text in texts)
     assert all(json.loads(text)["request"] == entry["request"] for text in texts)

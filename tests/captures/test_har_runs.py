@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lp_sentinel.captures import walk as walk_module
-from lp_sentinel.captures.entries import entry_runs, entry_texts
+from lp_sentinel.captures.entries import Entries
 from lp_sentinel.captures.har import exchange_of, find_exchanges, pack, unpack
 from lp_sentinel.captures.har_types import ENTRIES
 from lp_sentinel.captures.stream import Stream
@@ -98,7 +98,7 @@ def plainly(texts: list[bytes]) -> tuple[list[Exchange], int]:
 def texts_of(data: bytes) -> tuple[list[bytes], bool]:
     """The entries, found by their brackets, and whether that is all there is."""
     stream = stream_of(data)
-    return list(entry_texts(stream)), stream.problem is None
+    return list(Entries(stream).texts()), stream.problem is None
 
 
 @given(st.lists(entries(), max_size=9), STYLES, st.sampled_from([50, 1000, 1 << 20]), st.integers(1, 5000))
@@ -136,8 +136,8 @@ def test_nearly_all_are_read_at_once(pretty: bool) -> None:
     file = io.BytesIO()
     count = write(file, 3_000_000, pretty=pretty)
     data = file.getvalue()
-    assert count == len(json.loads(data)["log"]["entries"]) == len(list(entry_texts(stream_of(data))))
-    runs = [len(run.entries) for run in entry_runs(stream_of(data), ENTRIES)]
+    assert count == len(json.loads(data)["log"]["entries"]) == len(list(Entries(stream_of(data)).texts()))
+    runs = [len(run.entries) for run in Entries(stream_of(data)).runs(ENTRIES)]
     assert runs.count(0) == 2
     assert sum(runs) == count - 2
     assert len(runs) < 12
@@ -190,6 +190,6 @@ def test_of_a_very_long_entry_what_counts_is_kept(monkeypatch: pytest.MonkeyPatc
     second = changed(RECORDED[1], ("request", "cookies"), cookies)
     for style in ({"indent": 2}, {"separators": (",", ":")}):
         data = json.dumps({"log": {"entries": [first, RECORDED[2], second, RECORDED[0]]}}, **style).encode()
-        assert all(len(text) < 50_000 for text in entry_texts(stream_of(data, 1_000)))
+        assert all(len(text) < 50_000 for text in Entries(stream_of(data, 1_000)).texts())
         plain = json.dumps({"log": {"entries": [RECORDED[0], RECORDED[2], RECORDED[1], RECORDED[0]]}}).encode()
         assert quickly(data, 1_000) == quickly(plain)

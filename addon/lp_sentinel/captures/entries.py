@@ -24,67 +24,70 @@ class _NoEntriesError(Exception):
     """JSON that is no HAR."""
 
 
-def entry_texts(stream: Stream) -> Iterator[bytes]:
-    """The JSON text of each element of ``log.entries``.
+class Entries:
+    """The elements of ``log.entries``, each given once.
 
     Strings of many MB may be emptied, and of an element of many MB the members that only its tool knows left out.
-    Where the text breaks off or goes on behind its end, or that there is no ``log.entries``, is noted.
+    Where the text breaks off or goes on behind its end, or that there is no ``log.entries``, is noted in the stream.
     """
-    walk = Walk(stream)
-    with _problems_noted(walk, stream):
-        for _ in _entries_arrays(walk, stream):
-            while (text := walk.element()) is not None:
-                yield text
 
+    def __init__(self, stream: Stream) -> None:
+        self.creator: str | None = None
+        """Which of ``FOLLOW_REDIRECTS`` made the HAR, as far as it says so before its entries."""
+        self._stream, self._walk = stream, Walk(stream)
 
-def entry_runs[T](stream: Stream, decoder: msgspec.json.Decoder[list[T]]) -> Iterator[Run[T]]:
-    """The same, but as many elements at once as ``decoder`` can decode."""
-    walk = Walk(stream)
-    with _problems_noted(walk, stream):
-        for _ in _entries_arrays(walk, stream):
-            yield from walk.runs(decoder)
+    def texts(self) -> Iterator[bytes]:
+        """The JSON text of each."""
+        with self._problems_noted():
+            for _ in self._arrays():
+                while (text := self._walk.element()) is not None:
+                    yield text
 
+    def runs[T](self, decoder: msgspec.json.Decoder[list[T]]) -> Iterator[Run[T]]:
+        """As many at once as ``decoder`` can decode."""
+        with self._problems_noted():
+            for _ in self._arrays():
+                yield from self._walk.runs(decoder)
 
-@contextmanager
-def _problems_noted(walk: Walk, stream: Stream) -> Iterator[None]:
-    """For what goes through the whole text."""
-    place, what = 0, ""
-    try:
-        yield
-    except EOFError:
-        place, what = stream.offset, stream.cut or "the file ends in the middle of the JSON"
-    except _NoEntriesError:
-        stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
-    else:
-        if more := walk.rest():
-            place, what = stream.offset - more, "the HAR ends there, and more follows"
-        elif stream.cut:
-            place, what = stream.offset, stream.cut
-    if what:
-        stream.fail(f"broken after {counted(walk.count, 'entry', 'entries')}, at byte {place}: {what}")
+    @contextmanager
+    def _problems_noted(self) -> Iterator[None]:
+        """For what goes through the whole text."""
+        stream, place, what = self._stream, 0, ""
+        try:
+            yield
+        except EOFError:
+            place, what = stream.offset, stream.cut or "the file ends in the middle of the JSON"
+        except _NoEntriesError:
+            stream.fail("is neither a flow file nor a HAR file: it is JSON without log.entries")
+        else:
+            if more := self._walk.rest():
+                place, what = stream.offset - more, "the HAR ends there, and more follows"
+            elif stream.cut:
+                place, what = stream.offset, stream.cut
+        if what:
+            stream.fail(f"broken after {counted(self._walk.count, 'entry', 'entries')}, at byte {place}: {what}")
 
-
-def _entries_arrays(walk: Walk, stream: Stream) -> Iterator[None]:
-    """Stops where each array of entries was opened: whoever asks has to pass over it."""
-    walk.token()
-    found = False
-    for outer in walk.members():
-        opening = walk.token()
-        if outer != b'"log"' or opening != b"{":
-            walk.skip(opening)
-            continue
-        for key in walk.members():
+    def _arrays(self) -> Iterator[None]:
+        """Stops where each array of entries was opened: whoever asks has to pass over it."""
+        walk, found = self._walk, False
+        walk.token()
+        for outer in walk.members():
             opening = walk.token()
-            if key == b'"creator"':
-                stream.creator = _following(walk.value())
-                continue
-            if key != b'"entries"' or opening != b"[":
+            if outer != b'"log"' or opening != b"{":
                 walk.skip(opening)
                 continue
-            found = True
-            yield
-    if not found:
-        raise _NoEntriesError
+            for key in walk.members():
+                opening = walk.token()
+                if key == b'"creator"':
+                    self.creator = _following(walk.value())
+                    continue
+                if key != b'"entries"' or opening != b"[":
+                    walk.skip(opening)
+                    continue
+                found = True
+                yield
+        if not found:
+            raise _NoEntriesError
 
 
 class _Creator(msgspec.Struct):

@@ -10,7 +10,7 @@ from mitmproxy.io import FlowReader, compat
 
 from lp_sentinel.captures.bodies import without_bodies
 from lp_sentinel.captures.content import content_of
-from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH
+from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH, broken_off, is_cut
 from lp_sentinel.captures.parts import (
     LARGEST_BODY,
     NO_ANSWER,
@@ -25,7 +25,7 @@ from lp_sentinel.captures.parts import (
 )
 from lp_sentinel.captures.stream import Stream
 from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers
-from lp_sentinel.wording import counted, reason
+from lp_sentinel.wording import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -59,7 +59,6 @@ def records(stream: Stream, read: Callable[[Stream, int], bytes] = Stream.read) 
     ``read`` takes so many bytes from the stream, and may leave out what is large in them.
     """
     count = 0
-    ends_early = "the file ends in the middle of a flow"
     while head := stream.peek(LONGEST_LENGTH):
         start = stream.offset
         length = LENGTH.match(head)
@@ -70,12 +69,11 @@ def records(stream: Stream, read: Callable[[Stream, int], bytes] = Stream.read) 
             yield record
             count += 1
             continue
-        is_cut = not is_whole or (head.isdigit() and len(head) < LONGEST_LENGTH)
-        where, what = (stream.offset, stream.cut or ends_early) if is_cut else (start, "no flow begins there")
-        stream.fail(f"broken after {counted(count, 'flow')}, at byte {where}: {what}")
+        ends = not is_whole or is_cut(head)
+        stream.fail(broken_off(count, stream.offset if ends else start, is_cut=ends, why=stream.cut))
         return
     if stream.cut:
-        stream.fail(f"broken after {counted(count, 'flow')}, at byte {stream.offset}: {stream.cut}")
+        stream.fail(broken_off(count, stream.offset, is_cut=True, why=stream.cut))
 
 
 def exchange_of(flow: http.HTTPFlow, index: int) -> Exchange:

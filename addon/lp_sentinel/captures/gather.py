@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lp_sentinel.captures import ranges
 from lp_sentinel.captures.choose import Chosen, Surveyed, choose
 from lp_sentinel.captures.extract import read_flow
-from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, VERSION, Buffer, flow_end
+from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, VERSION, Buffer, broken_off, flow_end, is_cut
 from lp_sentinel.captures.opening import STANDARD_INPUT, is_file, open_capture, problem_of
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError, Readable
@@ -23,7 +23,6 @@ from lp_sentinel.captures.survey import Survey
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.reach import Reach
-from lp_sentinel.wording import counted
 from lp_sentinel.workers import Advance, Workers
 
 if TYPE_CHECKING:
@@ -158,10 +157,9 @@ def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str 
         place, why = survey.problem
         problem = f"flow {place} cannot be read: {why}"
     if survey.stop < size:
-        is_cut = survey.stop + flow_end(ahead, 0) > size or (ahead.isdigit() and len(ahead) < LONGEST_LENGTH)
-        what = "the file ends in the middle of a flow" if is_cut else "no flow begins there"
-        where = f"broken after {counted(len(survey.offsets), 'flow')}, at byte {size if is_cut else survey.stop}"
-        problem, count = problem or f"{where}: {what}", count + 1
+        ends = survey.stop + flow_end(ahead, 0) > size or is_cut(ahead)
+        broken = broken_off(len(survey.offsets), size if ends else survey.stop, is_cut=ends)
+        problem, count = problem or broken, count + 1
     return problem_of(name, problem, count) if problem else None
 
 

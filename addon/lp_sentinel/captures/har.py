@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from lp_sentinel.captures.entries import entry_runs
+from lp_sentinel.captures.entries import Entries
 from lp_sentinel.captures.har_fields import bytes_of, encoded, epoch, fields_of, first
 from lp_sentinel.captures.har_types import (
     BODIES,
@@ -102,9 +102,9 @@ class Found(NamedTuple):
 
 def find_exchanges(stream: Stream) -> Iterator[Found]:
     """The entries of a HAR file that hold exchanges; what can't be read is noted and passed over."""
-    index = 0
-    for run in entry_runs(stream, ENTRIES):
-        yield from _found(run, index, stream)
+    entries, index = Entries(stream), 0
+    for run in entries.runs(ENTRIES):
+        yield from _found(run, index, stream, entries.creator)
         index += len(run.entries) or 1
 
 
@@ -181,14 +181,14 @@ def unpack(record: bytes, place: int, creator: str | None) -> Found:
     return Found(place, request_line, entry, decode(BODIES, second) if second else None, plain=False, creator=creator)
 
 
-def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
+def _found(run: Run[Entry], index: int, stream: Stream, creator: str | None) -> Iterator[Found]:
     plain, entries, texts = bool(run.entries), run.entries, list[Raw]()
     if not plain:
         texts = [Raw(run.text)]
         one = _decoded(ENTRY, bytes(run.text), index, stream)
         entries = [one] if one else []
     for place, entry in enumerate(entries, index):
-        request_line, bodies = _request_line(entry.request, stream.creator), None
+        request_line, bodies = _request_line(entry.request, creator), None
         if request_line is None:
             continue
         if may_have_token(request_line.target):
@@ -196,7 +196,7 @@ def _found(run: Run[Entry], index: int, stream: Stream) -> Iterator[Found]:
             bodies = _decoded(BODIES, bytes(texts[place - index]), place, stream)
             if bodies is None:
                 continue
-        yield Found(place, request_line, entry, bodies, plain, stream.creator)
+        yield Found(place, request_line, entry, bodies, plain, creator)
 
 
 def _decoded[T](decoder: msgspec.json.Decoder[T], text: bytes, index: int, stream: Stream) -> T | None:

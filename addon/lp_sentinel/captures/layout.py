@@ -22,6 +22,7 @@ from lp_sentinel.captures.parts import (
     without_authority,
 )
 from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers, header
+from lp_sentinel.wording import counted
 
 type Buffer = mmap | bytes
 type _Pair = tuple[str, str] | tuple[()]
@@ -154,6 +155,17 @@ def flow_end(buffer: Buffer, at: int) -> int:
     """Behind the flow, or any other value, that begins at ``at``; negative if none does."""
     length = LENGTH.match(buffer[at : at + LONGEST_LENGTH])
     return at + length.end() + int(length[1]) + 1 if length else -1
+
+
+def is_cut(ahead: bytes) -> bool:
+    """Whether what stands where a flow should begin is the beginning of its length, and the file's end."""
+    return ahead.isdigit() and len(ahead) < LONGEST_LENGTH
+
+
+def broken_off(flows: int, at: int, *, is_cut: bool, why: str | None = None) -> str:
+    """What is said of a file of which only so many flows can be read; ``why`` it was cut off, if that is known."""
+    what = (why or "the file ends in the middle of a flow") if is_cut else "no flow begins there"
+    return f"broken after {counted(flows, 'flow')}, at byte {at}: {what}"
 
 
 @lru_cache(256)

@@ -48,8 +48,6 @@ class Stream:
         self.problems = 0
         self.cut: str | None = None
         """Why the stream ends, if that is not because the file does."""
-        self.creator: str | None = None
-        """Of a HAR: which of ``FOLLOW_REDIRECTS`` (entries.py) made it, as far as it says so before its entries."""
         self._pull = read
         self._ahead = b""
         self._at = 0

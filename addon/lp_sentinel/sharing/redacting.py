@@ -15,7 +15,7 @@ from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
 
-from lp_sentinel.captures.entries import entry_texts
+from lp_sentinel.captures.entries import Entries
 from lp_sentinel.captures.flows import load_flow, records
 from lp_sentinel.captures.stream import Stream, open_stream
 from lp_sentinel.config import Config
@@ -155,13 +155,14 @@ def _clean_flows(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterato
 
 def _clean_entries(source: Path, cleaner: Cleaner, problems: list[str]) -> Iterator[dict[str, Any]]:
     def each(stream: Stream) -> Iterator[dict[str, Any]]:
-        for index, text in enumerate(entry_texts(stream)):
+        entries = Entries(stream)
+        for index, text in enumerate(entries.texts()):
             try:
                 entry = clean_entry(text, cleaner)
             except (ValueError, RecursionError) as error:
                 stream.fail(f"entry {index} cannot be read ({type(error).__name__}) and is left out")
                 continue
-            cleaner.creator = stream.creator
+            cleaner.creator = entries.creator
             yield entry
 
     return _each(source, problems, each)
