@@ -42,7 +42,7 @@ _STATIC = ("mitmproxy.tools.web", "static")
 """Where real scripts and style sheets are, minified as they are in the field."""
 
 
-class Entries:
+class EntryMaker:
     """Makes entries out of flows."""
 
     def __init__(self, seed: int = 1) -> None:
@@ -133,7 +133,7 @@ class Entries:
 
 def write(file: IO[bytes], size: int, *, pretty: bool = True) -> int:
     """Write a HAR of about ``size`` bytes, as it is exported or without white space; how many entries it has."""
-    entries, written, count = Entries(), 0, 0
+    entries, written, count = EntryMaker(), 0, 0
     file.write(HEAD if pretty else b'{"log":{"version":"1.2","creator":{"name":"x","version":"1"},"entries":[')
     for record in Traffic().realistic():
         entry = entries.of(record)

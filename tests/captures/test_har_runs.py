@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from bench.archive import Traffic
-from bench.har import HEAD, TAIL, Entries, indented, write
+from bench.har import HEAD, TAIL, EntryMaker, indented, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -147,7 +147,7 @@ def test_nearly_all_are_read_at_once(pretty: bool) -> None:
 @pytest.mark.parametrize("pretty", [True, False])
 @pytest.mark.parametrize("project", [KNOWN, UNKNOWN], ids=["known", "unknown"])
 def test_archives_come_to_the_same(project: Project, tmp_path: Path, pretty: bool) -> None:
-    traffic, made = Traffic(1), Entries()
+    traffic, made = Traffic(1), EntryMaker()
     records = [record for _ in range(30) for record in (*(traffic.other() for _ in range(5)), *traffic.login())]
     path = tmp_path / "a.har"
     for order in (records, records[::-1], records[::2] + records[1::2]):
