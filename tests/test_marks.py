@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.test import tflow
 from msgspec.structs import replace
 
-from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.exchange import FAULT_KEY
 from lp_sentinel.faults.notes import forget, note
 from lp_sentinel.finding import Finding
 from lp_sentinel.marks import METADATA, Marks

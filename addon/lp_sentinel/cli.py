@@ -236,7 +236,7 @@ def _report(judged: Judged, reports: list[Report], tally: Tally) -> bool:
 @click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the built-in rules.")
 def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
     """List all rules or those whose ids begin with ID, or show one in full."""
-    from lp_sentinel.explain import list_or_explain  # noqa: PLC0415  (not needed to judge)
+    from lp_sentinel.rules.explain import list_or_explain  # noqa: PLC0415  (not needed to judge)
 
     if markdown:
         from lp_sentinel.command_line.rules_page import rules_page  # noqa: PLC0415  (likewise)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from lp_sentinel import attribution
-from lp_sentinel.clues import Clues, read_clues
+from lp_sentinel.attribution.clues import Clues, read_clues
 from lp_sentinel.exchange import REDIRECTS, Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary
 from lp_sentinel.hops.authorize import judge_authorize

@@ -12,7 +12,10 @@ type Headers = tuple[tuple[str, str], ...]
 type Browser = tuple[str | None, str | None]
 """Client address and User-Agent: what tells browsers apart."""
 
-FAULT_HEADER = "lp-authorize-fault"
+FAULT_HEADER, FAULT_KEY = "lp-authorize-fault", "lp_authorize_fault"
+"""What marks an injected fault: a header of its answer, and a key of the flow's metadata."""
+LARGEST_BODY = 1 << 17
+"""Bytes, decoded; a longer one is no token request or answer, which take a few kilobytes."""
 
 REQUEST_HEADERS = frozenset(
     {
@@ -142,3 +145,18 @@ def header(headers: Headers, name: str) -> str | None:
 def header_values(headers: Headers, name: str) -> tuple[str, ...]:
     """Every value of the header ``name`` (lower-case), in order."""
     return tuple([value for key, value in headers if key == name])
+
+
+def is_injected(response_headers: Headers) -> bool:
+    """Whether a fault plan of ours has marked the response."""
+    return header(response_headers, FAULT_HEADER) is not None
+
+
+def as_text(raw: bytes) -> str:
+    """As an Exchange holds text: what is not UTF-8 stays there as lone surrogates."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def as_bytes(text: str) -> bytes:
+    """The bytes that :func:`as_text` made a text of."""
+    return text.encode("utf-8", "surrogateescape")

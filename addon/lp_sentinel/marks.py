@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.exchange import FAULT_KEY
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, JourneySummary, Severity
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.words import answer_of

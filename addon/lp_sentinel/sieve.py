@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lp_sentinel.captures.parts import as_text, plain_host, split_authority
+from lp_sentinel.captures.parts import plain_host, split_authority
+from lp_sentinel.exchange import as_text
 from lp_sentinel.reach import leads_back, names_login
 from lp_sentinel.relevance import Learnt, Relevance
 

@@ -18,10 +18,9 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
 from lp_sentinel.captures.flows import exchange_of, load_flow
 from lp_sentinel.captures.gather import gather
-from lp_sentinel.captures.parts import LARGEST_BODY
 from lp_sentinel.captures.unusual import read_unusual
 from lp_sentinel.config import config_from
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import LARGEST_BODY, Exchange
 from tests.captures.making import written
 from tests.captures.memory import MEASURE, UNIT
 from tests.captures.reading import read_capture

@@ -14,7 +14,7 @@ import requests
 import yaml
 from mitmproxy import http
 
-from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.exchange import FAULT_KEY
 from lp_sentinel.faults import preset_index
 from tests.ours import SCRIPT, saved_flows
 from tests.world.app import App, Habits, installed

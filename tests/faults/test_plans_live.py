@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mitmproxy import flowfilter
 
-from lp_sentinel.captures.flows import FAULT_KEY
+from lp_sentinel.exchange import FAULT_KEY
 from lp_sentinel.faults import preset_index
 from tests.faults.wire import CALLBACK, config_file, options, plain, plain_authorize, plan_file, talk, undated
 from tests.ours import SCRIPT, config_for, read_report, saved_flows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lp_sentinel.attribution.candidates import narrowed, newest, waiting_for
-from lp_sentinel.clues import Clues, agrees, both_stateless, calls_back, follows, may_come_from
+from lp_sentinel.attribution.clues import Clues, agrees, both_stateless, calls_back, follows, may_come_from
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.taken_out import known
 from lp_sentinel.target import Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
-from lp_sentinel.clues import Clues, Lead, follows
+from lp_sentinel.attribution.clues import Clues, Lead, follows
 from lp_sentinel.journey import Journey, Journeys
 
 _FEW = 200

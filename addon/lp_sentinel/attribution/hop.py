@@ -7,7 +7,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from lp_sentinel.attribution.candidates import narrowed, newest, waiting_for
-from lp_sentinel.clues import (
+from lp_sentinel.attribution.clues import (
     Clues,
     Lead,
     both_stateless,

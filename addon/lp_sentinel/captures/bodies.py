@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH, flow_end
-from lp_sentinel.captures.parts import LARGEST_BODY
+from lp_sentinel.exchange import LARGEST_BODY
 
 _LARGE = LARGEST_BODY + 2 * LONGEST_LENGTH
 """Bytes that a value takes, its length included."""

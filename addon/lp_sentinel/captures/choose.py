@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from lp_sentinel.captures.parts import as_text, plain_host, split_authority
+from lp_sentinel.captures.parts import plain_host, split_authority
 from lp_sentinel.captures.spool import Spool
 from lp_sentinel.captures.survey import Survey
-from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.exchange import Exchange, as_text, header
 from lp_sentinel.reach import Reach
 from lp_sentinel.uri import endpoint_of
 

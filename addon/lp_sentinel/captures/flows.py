@@ -12,19 +12,25 @@ from lp_sentinel.captures.bodies import without_bodies
 from lp_sentinel.captures.content import content_of
 from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH, broken_off, is_cut
 from lp_sentinel.captures.parts import (
-    LARGEST_BODY,
     NO_ANSWER,
-    as_text,
     asked_host,
     finite,
-    is_injected,
     may_have_token,
     origin_form,
     was_taken_out,
     without_authority,
 )
 from lp_sentinel.captures.stream import Stream
-from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers
+from lp_sentinel.exchange import (
+    FAULT_KEY,
+    LARGEST_BODY,
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    Exchange,
+    Headers,
+    as_text,
+    is_injected,
+)
 from lp_sentinel.wording import reason
 
 if TYPE_CHECKING:
@@ -32,8 +38,6 @@ if TYPE_CHECKING:
 
     from mitmproxy.flow import Flow
 
-FAULT_KEY = "lp_authorize_fault"
-"""The key of a flow's metadata under which a fault plan of ours notes what it did."""
 
 _OF_REQUEST = {name.encode(): name for name in REQUEST_HEADERS}
 _OF_RESPONSE = {name.encode(): name for name in RESPONSE_HEADERS}

@@ -32,19 +32,10 @@ from lp_sentinel.captures.har_types import (
     encode,
     text_of,
 )
-from lp_sentinel.captures.parts import (
-    LARGEST_BODY,
-    NO_ANSWER,
-    finite,
-    is_injected,
-    may_have_token,
-    origin_form,
-    split_authority,
-    was_taken_out,
-)
+from lp_sentinel.captures.parts import NO_ANSWER, finite, may_have_token, origin_form, split_authority, was_taken_out
 from lp_sentinel.captures.stream import Stream
 from lp_sentinel.captures.walk import Run
-from lp_sentinel.exchange import Exchange, Headers, header
+from lp_sentinel.exchange import LARGEST_BODY, Exchange, Headers, header, is_injected
 from lp_sentinel.taken_out import NOT_RECORDED, known
 from lp_sentinel.uri import DEFAULT_PORTS, parse_parameters
 from lp_sentinel.wording import reason

@@ -10,6 +10,7 @@ from itertools import chain
 from urllib.parse import urlencode
 
 from lp_sentinel.captures.har_types import Pair, Pairs, Scalar, text_of
+from lp_sentinel.exchange import as_bytes
 
 _AS_SENT = re.compile(r"(?:[A-Za-z0-9*._~+!'()-]|%[0-9A-Fa-f]{2})*")
 
@@ -58,7 +59,7 @@ def bytes_of(value: Scalar, encoding: Scalar) -> bytes | None:
     try:
         if text_of(encoding).lower() == "base64":
             return base64.b64decode(text)
-        return text.encode("utf-8", "surrogateescape")
+        return as_bytes(text)
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
     except ValueError:

@@ -11,17 +11,17 @@ import re
 from functools import lru_cache
 from mmap import mmap
 
-from lp_sentinel.captures.parts import (
+from lp_sentinel.captures.parts import asked_host, may_have_token, origin_form, was_taken_out, without_authority
+from lp_sentinel.exchange import (
     LARGEST_BODY,
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    Exchange,
+    Headers,
     as_text,
-    asked_host,
+    header,
     is_injected,
-    may_have_token,
-    origin_form,
-    was_taken_out,
-    without_authority,
 )
-from lp_sentinel.exchange import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Headers, header
 from lp_sentinel.wording import counted
 
 type Buffer = mmap | bytes

@@ -5,24 +5,17 @@ from __future__ import annotations
 import math
 import re
 
-from lp_sentinel.exchange import FAULT_HEADER, Headers, header
+from lp_sentinel.exchange import Headers, header
 from lp_sentinel.uri import DEFAULT_PORTS, normal_host, parse_uri
 
 # Longer ones can't be looked up, and text of any length would be kept by the caches.
 _LONGEST_AUTHORITY = 300
 NO_ANSWER = "status 0"
 """What is said of an exchange whose status stands for none, as it does in a HAR."""
-LARGEST_BODY = 1 << 17
-"""Bytes, decoded; a longer one is no token request or answer, which take a few kilobytes."""
 _LAST_PORT = 65535
 _ABSOLUTE_FORM = re.compile(r"\A[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 _NO_AUTHORITY = re.compile(r"[/?#\\]")
 _EXPLICIT_PORT = re.compile(r".*:([0-9]+)", re.DOTALL)
-
-
-def as_text(raw: bytes) -> str:
-    """As an Exchange holds text: what is not UTF-8 stays there as lone surrogates."""
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def split_authority(authority: str) -> tuple[str, int | None] | None:
@@ -96,8 +89,3 @@ def was_taken_out(headers: Headers) -> bool:
     """Whether an empty body was announced as one that is not: a tool has stripped it."""
     length = header(headers, "content-length")
     return length is not None and length.isascii() and length.isdigit() and length.strip("0") != ""
-
-
-def is_injected(response_headers: Headers) -> bool:
-    """Whether a fault plan of ours has marked the response."""
-    return header(response_headers, FAULT_HEADER) is not None

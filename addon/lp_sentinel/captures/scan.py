@@ -18,9 +18,10 @@ from lp_sentinel.captures.layout import (
     flow_end,
     redirects_to,
 )
-from lp_sentinel.captures.parts import as_text, split_authority
+from lp_sentinel.captures.parts import split_authority
 from lp_sentinel.captures.survey import Hosts, Survey
 from lp_sentinel.captures.unusual import Unreadable, read_unusual
+from lp_sentinel.exchange import as_text
 from lp_sentinel.reach import leads_back
 from lp_sentinel.relevance import CARRIES
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from lp_sentinel.clues import read_clues
+from lp_sentinel.attribution.clues import read_clues
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import CALLBACK_NAMES
 from lp_sentinel.paths import authorize_path, token_path

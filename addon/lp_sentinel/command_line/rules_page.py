@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lp_sentinel.explain import by_series, example_finding, example_lines, spelled_out
 from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.escaping import cell
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.rules import Rule, RuleBook
+from lp_sentinel.rules.explain import by_series, example_finding, example_lines, spelled_out
 
 _HEAD = """\
 # The rules

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mitmproxy import http
 
-from lp_sentinel.exchange import REDIRECTS, Exchange, header_values
+from lp_sentinel.exchange import REDIRECTS, Exchange, as_bytes, header_values
 from lp_sentinel.faults.answers import Answer, answer, did, edited_token, login_page, redirection
 from lp_sentinel.faults.hops import Seen
 from lp_sentinel.faults.landings import Known, NotPossibleError, redirect
@@ -49,7 +49,7 @@ class Act(NamedTuple):
             return
         if self.locations is not None:
             fields = [field for field in response.headers.fields if field[0].lower() != b"location"]
-            fields += ((b"Location", location.encode("utf-8", "surrogateescape")) for location in self.locations)
+            fields += ((b"Location", as_bytes(location)) for location in self.locations)
             response.headers = http.Headers(fields)
         if self.status:
             response.status_code = self.status
@@ -61,7 +61,7 @@ class Act(NamedTuple):
 
 
 def response_of(made: Answer) -> http.Response:
-    headers = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in made.headers]
+    headers = [(name.encode(), as_bytes(value)) for name, value in made.headers]
     return http.Response.make(made.status, made.body, http.Headers(headers))
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from lp_sentinel.exchange import as_bytes
 from lp_sentinel.faults.plan import Body, Do
 from lp_sentinel.json_object import json_object
 
@@ -49,7 +50,7 @@ class Answer(NamedTuple):
             body = ""  # RFC 9110 section 6.4.1: it would be read as the next response
         # A browser keeps a 301 or a 308 for good unless told otherwise: the fault would outlive the plan.
         types = (("Content-Type", media_type),) if body else ()
-        return cls(status, (*types, ("Cache-Control", "no-store"), *more), body.encode("utf-8", "surrogateescape"))
+        return cls(status, (*types, ("Cache-Control", "no-store"), *more), as_bytes(body))
 
 
 def redirection(status: int, locations: tuple[str, ...]) -> Answer:

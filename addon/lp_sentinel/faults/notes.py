@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lp_sentinel.captures.flows import FAULT_KEY
-from lp_sentinel.exchange import FAULT_HEADER
+from lp_sentinel.exchange import FAULT_HEADER, FAULT_KEY
 from lp_sentinel.faults.plan import Fault
 from lp_sentinel.marks import INJECTED, fault_story, put_on
 

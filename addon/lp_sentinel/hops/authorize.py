@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
+from lp_sentinel.attribution.clues import Clues
 from lp_sentinel.authorize import read_request
-from lp_sentinel.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import AppFacts, BegunFacts, Facts, RenewalFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop

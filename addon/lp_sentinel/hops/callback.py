@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.clues import Clues
+from lp_sentinel.attribution.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import CallbackFacts, Facts
 from lp_sentinel.finding import JourneyHop

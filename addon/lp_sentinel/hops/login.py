@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lp_sentinel import attribution
 from lp_sentinel.attribution import Part
-from lp_sentinel.clues import Clues
+from lp_sentinel.attribution.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lp_sentinel.clues import Clues
+from lp_sentinel.attribution.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.code import judge_late
 from lp_sentinel.hops.docket import Docket

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import mitmproxy.types
 from mitmproxy import command, exceptions, flow, http
 
-from lp_sentinel.explain import explain, find_rule
 from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.home import expanded
 from lp_sentinel.proxy.started import captures_in_use, protect_screen
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, protect_captures, protect_lines
+from lp_sentinel.rules.explain import explain, find_rule
 from lp_sentinel.sharing.redacting import SharingError, redact_flows
 from lp_sentinel.wording import counted
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
-from lp_sentinel.captures.parts import as_text
 from lp_sentinel.captures.stream import Kind
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import Exchange, as_text
 from lp_sentinel.reach import names_login
 from lp_sentinel.sieve import Sieve
 

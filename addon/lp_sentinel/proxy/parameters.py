@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 import msgspec
 
-from lp_sentinel.captures.parts import as_text
+from lp_sentinel.exchange import as_text
 from lp_sentinel.json_object import json_object
 from lp_sentinel.redact import Redactor, printable
 

@@ -9,11 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
-from lp_sentinel.captures.parts import as_text
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.config import Config
 from lp_sentinel.engine import Engine, Verdict
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import Exchange, as_text
 from lp_sentinel.finding import Finding, JourneySummary, Severity, by_place
 from lp_sentinel.marks import About, Marks
 from lp_sentinel.paths import authorize_path, token_path

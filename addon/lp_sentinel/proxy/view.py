@@ -11,8 +11,7 @@ from mitmproxy import contentviews, http
 
 from lp_sentinel.authorize import DOCUMENTED
 from lp_sentinel.captures.flows import exchange_of
-from lp_sentinel.captures.parts import as_text
-from lp_sentinel.exchange import Exchange
+from lp_sentinel.exchange import Exchange, as_text
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.marks import About
 from lp_sentinel.paths import authorize_path, token_path

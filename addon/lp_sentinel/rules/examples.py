@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from lp_sentinel.captures.parts import is_injected, origin_form, without_authority
+from lp_sentinel.captures.parts import origin_form, without_authority
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.documents.document import DocumentError, Where
 from lp_sentinel.engine import Engine
-from lp_sentinel.exchange import Exchange, Headers, header
+from lp_sentinel.exchange import Exchange, Headers, header, is_injected
 from lp_sentinel.finding import Finding
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor

@@ -8,6 +8,7 @@ import re
 
 import msgspec
 
+from lp_sentinel.exchange import as_bytes
 from lp_sentinel.sharing.headers import HeaderValues
 from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.sharing.urls import Urls
@@ -49,7 +50,7 @@ class Bodies:
             return None
         text = data.decode("utf-8", "surrogateescape")
         clean = self._text(text, content_type, is_token=is_token)
-        return None if clean is None else clean.encode("utf-8", "surrogateescape")
+        return None if clean is None else as_bytes(clean)
 
     def _text(self, text: str, content_type: str, *, is_token: bool) -> str | None:
         kind = content_type.partition(";")[0].strip().lower()

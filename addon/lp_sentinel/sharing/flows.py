@@ -6,9 +6,7 @@ from mitmproxy import connection, dns, http, tcp, udp
 from mitmproxy.flow import Flow
 
 from lp_sentinel.captures.content import content_of
-from lp_sentinel.captures.flows import FAULT_KEY
-from lp_sentinel.captures.parts import as_text
-from lp_sentinel.exchange import Headers
+from lp_sentinel.exchange import FAULT_KEY, Headers, as_bytes, as_text
 from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.bodies import LARGEST
 from lp_sentinel.sharing.cleaner import Cleaner
@@ -54,11 +52,11 @@ def _clean_http(flow: http.HTTPFlow, cleaner: Cleaner) -> None:
     request, response = flow.request, flow.response
     target = as_text(request.data.path)
     is_token = token_path(target.partition("?")[0]) is not None
-    request.data.path = _bytes(cleaner.urls.url(target))
-    request.data.method = _bytes(cleaner.method(as_text(request.data.method)))
+    request.data.path = as_bytes(cleaner.urls.url(target))
+    request.data.method = as_bytes(cleaner.method(as_text(request.data.method)))
     _clean_message(request, cleaner, is_token=is_token)
     if response:
-        response.data.reason = _bytes(cleaner.text(as_text(response.data.reason)))
+        response.data.reason = as_bytes(cleaner.text(as_text(response.data.reason)))
         _clean_message(response, cleaner, is_token=is_token)
     if flow.websocket:
         cleaner.leave_out("web sockets' messages")
@@ -76,7 +74,7 @@ def _clean_message(message: http.Message, cleaner: Cleaner, *, is_token: bool) -
 def _clean_headers(headers: http.Headers, cleaner: Cleaner, *, is_token: bool) -> http.Headers:
     pairs: Headers = tuple((as_text(name), as_text(value)) for name, value in headers.fields)
     clean = cleaner.values.headers(pairs, is_token_request=is_token)
-    return http.Headers([(_bytes(name), _bytes(value)) for name, value in clean])
+    return http.Headers([(as_bytes(name), as_bytes(value)) for name, value in clean])
 
 
 def _clean_body(message: http.Message, cleaner: Cleaner, *, is_token: bool) -> None:
@@ -94,7 +92,3 @@ def _clean_body(message: http.Message, cleaner: Cleaner, *, is_token: bool) -> N
     headers.pop("content-encoding", None)
     if "content-length" in headers:
         headers["content-length"] = str(len(clean))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 
-from lp_sentinel.exchange import FAULT_HEADER, Headers
+from lp_sentinel.exchange import FAULT_HEADER, Headers, as_bytes
 from lp_sentinel.sharing.stand_ins import StandIns, Weight
 from lp_sentinel.sharing.urls import Urls
 from lp_sentinel.token import basic_alone, basic_credentials
@@ -103,5 +103,5 @@ class HeaderValues:
                 self._stand_ins.spare(user)
             user = self._stand_ins.secret(user, "authorization", Weight.TOKEN)
             password = self._stand_ins.secret(password, "authorization")
-            return base64.b64encode(f"{user}{colon}{password}".encode("utf-8", "surrogateescape")).decode()
+            return base64.b64encode(as_bytes(f"{user}{colon}{password}")).decode()
         return self._stand_ins.secret(value, "authorization")

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lp_sentinel.exchange import as_bytes
+
 _HIGH = r"(?:%(?:25)*[89A-Fa-f][0-9A-Fa-f])+"
 _ESCAPE = re.compile(
     rf"{_HIGH}"
@@ -96,7 +98,7 @@ def _of_bytes(escape: str) -> list[tuple[str, tuple[int, int]]]:
     text = bytes(int(piece[1], 16) for piece in pieces).decode("utf-8", "surrogateescape")
     found, place = [], 0
     for char in text:
-        size = len(char.encode("utf-8", "surrogateescape"))
+        size = len(as_bytes(char))
         found.append((char, (pieces[place].start(), pieces[place + size - 1].end())))
         place += size
     return found
@@ -107,7 +109,7 @@ def _write(char: str, like: str) -> str:
     if len(like) == 1:
         return char
     if percent := _PERCENT.fullmatch(like):
-        return "".join(f"{percent[1]}{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+        return "".join(f"{percent[1]}{byte:02X}" for byte in as_bytes(char))
     if entity := _ENTITY.fullmatch(like):
         return f"&{entity[1]}#{ord(char)};"
     if like.startswith(("\\u", "\\x")):

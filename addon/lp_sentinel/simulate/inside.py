@@ -14,7 +14,7 @@ from mitmproxy import ctx, http, tls
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from lp_sentinel.captures.content import content_of
-from lp_sentinel.captures.parts import LARGEST_BODY
+from lp_sentinel.exchange import LARGEST_BODY
 from lp_sentinel.sieve import glance
 from lp_sentinel.uri import host_matches, normal_host
 

@@ -11,8 +11,8 @@ from lp_sentinel.cli import main
 from lp_sentinel.command_line.rules_page import rules_page
 from lp_sentinel.config import RuleChoices
 from lp_sentinel.documents.document import data_file
-from lp_sentinel.explain import SERIES, explain, list_or_explain, listed
 from lp_sentinel.rules import Rule, load_rules
+from lp_sentinel.rules.explain import SERIES, explain, list_or_explain, listed
 
 BOOK = load_rules()
 
