@@ -276,7 +276,7 @@ def test_a_url_needs_a_cluster_and_the_others_are_judged(run: Run) -> None:
     done = run("check", "--config", CONFIG, "--report", "-", "--quiet", "s3://bucket/x.flow", "x.flow", DEMO)
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [
-        "lp-authorize: s3:/bucket/x.flow: cannot be read: No such file or directory; a URL needs --cluster",
+        "lp-authorize: s3://bucket/x.flow: cannot be read: a URL needs --cluster",
         "lp-authorize: x.flow: cannot be read: No such file or directory",
     ]
     assert {line["capture"] for line in records(done.stdout)} == {DEMO}

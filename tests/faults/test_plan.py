@@ -197,7 +197,7 @@ def test_sources_are_files_and_presets_in_their_order(tmp_path: Path, monkeypatc
             ["zzz"],
             r"^unknown preset 'zzz'; docs/faults\.md lists them, and the name of a plan file ends in \.yaml$",
         ),
-        (["slow", "slow"], "two faults are named 'slow'"),
+        (["slow", "slow"], "two faults are named 'slow', in slow and in slow: a name tells them apart"),
     ],
 )
 def test_refuses_sources(sources: list[str], problem: str) -> None:

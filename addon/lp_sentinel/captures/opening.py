@@ -21,7 +21,7 @@ from lp_sentinel.captures.stream import (
 from lp_sentinel.wording import counted, reason
 
 STANDARD_INPUT = Path("-")
-_URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
+_URL = re.compile(r"([a-z][a-z0-9+.-]+:)/")
 """How one begins as a path, in which the second slash is lost."""
 
 
@@ -74,8 +74,10 @@ def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]
             raise CaptureError(f"{source}: no captures in this folder")
         return closing.enter_context(source.open("rb", buffering=0)), str(source)
     except OSError as error:
-        hint = "; a URL needs --cluster" if _URL.match(str(source)) else ""
-        raise CaptureError(f"{source}: cannot be read: {reason(error)}{hint}") from error
+        if _URL.match(str(source)):
+            url = _URL.sub(r"\1//", str(source), count=1)
+            raise CaptureError(f"{url}: cannot be read: a URL needs --cluster") from error
+        raise CaptureError(f"{source}: cannot be read: {reason(error)}") from error
 
 
 def _no_capture(stream: Stream, head: Head) -> str:

@@ -15,7 +15,7 @@ from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
 from lp_sentinel.faults.plan import HOPS, OUTCOMES, Body, Do, Expect, Fault, Match, Plan, TargetParts, Times
 from lp_sentinel.home import expanded
 from lp_sentinel.uri import host_matches, normal_host
-from lp_sentinel.wording import quoted, unknown
+from lp_sentinel.wording import quoted, unknown, visible
 
 _PRESETS_LISTED = "docs/faults.md lists them"
 """For a message: they are some seventy."""
@@ -35,19 +35,20 @@ def load_plan(sources: Sequence[str], *, seed: int | None = None) -> Plan:
     ``None`` draws it.
     """
     seed = secrets.randbelow(_MOST_SEED) if seed is None else seed
-    faults: list[Fault] = []
+    faults: dict[str, tuple[str, Fault]] = {}
     files: list[Path] = []
     for source in sources:
-        if not _is_file(source):
-            faults.append(_preset(source, seed))
-            continue
-        files.append(expanded(source))
-        faults += read_plan(load_document(files[-1], schema()), seed)
-    names = [fault.name for fault in faults]
-    for name in names:
-        if names.count(name) > 1:
-            raise PlanError(f"two faults are named {quoted(name)}: a name is what tells them apart")
-    return Plan(tuple(faults), tuple(sources), tuple(files), seed)
+        if _is_file(source):
+            files.append(expanded(source))
+            found = read_plan(load_document(files[-1], schema()), seed)
+        else:
+            found = (_preset(source, seed),)
+        for fault in found:
+            if fault.name in faults:
+                places = f"{visible(faults[fault.name][0])} and in {visible(source)}"
+                raise PlanError(f"two faults are named {quoted(fault.name)}, in {places}: a name tells them apart")
+            faults[fault.name] = source, fault
+    return Plan(tuple(fault for _, fault in faults.values()), tuple(sources), tuple(files), seed)
 
 
 def _is_file(source: str) -> bool:
