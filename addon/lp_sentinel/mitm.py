@@ -76,7 +76,7 @@ class Addon:
         self._sockets: WeakSet[http.HTTPFlow] = WeakSet()
         """Open WebSockets that have nothing to do with a login."""
         self._recent: Recent | None = None
-        self._page = Page(self, self._earlier.page_token if self._earlier else None)
+        self._page = Page(self.recent, lambda: self.faults, self._earlier.page_token if self._earlier else None)
         self._page_host: str | None = None
         self._view = LoginView(lambda: self._session)
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
@@ -95,7 +95,7 @@ class Addon:
         except ValueError as error:
             self._refuse(str(error))
         self._is_start = not is_running()
-        ctx.master.commands.collect_commands(Commands(self))  # type: ignore[no-untyped-call]
+        ctx.master.commands.collect_commands(Commands(self.active, self.settings, lambda: self.faults))  # type: ignore[no-untyped-call]
         add(self._view)
 
     def configure(self, updated: set[str]) -> None:

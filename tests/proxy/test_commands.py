@@ -19,7 +19,7 @@ from tests.proxy.sessions import AUTHORIZE, flow_of
 async def _told() -> list[list[str]]:
     addon = Addon()
     told: list[list[str]] = []
-    with taddons.context(addon, Commands(addon)) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
         context.configure(addon, lp_show="none")
 
         def rules(*flows: Flow) -> None:

@@ -30,7 +30,7 @@ def test_flows_are_written_without_their_secrets_and_stay_what_they_are(
 
 async def _redact(given: object, target: Path) -> None:
     addon = Addon()
-    with taddons.context(addon, Commands(addon)) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
         context.configure(addon)
         context.master.commands.call("lp.redact", given, str(target))
         with pytest.raises(exceptions.CommandError, match="already exists"):

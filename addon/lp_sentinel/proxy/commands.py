@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import mitmproxy.types
@@ -19,7 +19,9 @@ from lp_sentinel.sharing.redacting import SharingError, redact_flows
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
-    from lp_sentinel.mitm import Addon
+    from lp_sentinel.proxy.live_faults import LiveFaults
+    from lp_sentinel.proxy.session import Session
+    from lp_sentinel.proxy.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -27,24 +29,30 @@ _logger = logging.getLogger(__name__)
 class Commands:
     """What people ask of the addon, or tell it, while it runs."""
 
-    def __init__(self, addon: Addon) -> None:
-        self._addon = addon
+    def __init__(
+        self,
+        session: Callable[[], Session],
+        settings: Callable[[], Settings | None],
+        faults: Callable[[], LiveFaults],
+    ) -> None:
+        """``session`` raises CommandError if there is none."""
+        self._session, self._settings, self._faults = session, settings, faults
 
     @command.command("lp.findings")  # type: ignore[untyped-decorator]
     def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
         """What was found on these flows."""
-        found = self._addon.active().found([one for one in flows if isinstance(one, http.HTTPFlow)])
+        found = self._session().found([one for one in flows if isinstance(one, http.HTTPFlow)])
         # mitmproxy's window for what a command tells breaks on an empty list.
         return [f"{one.severity}: {one.rule} {one.name}: {one.message}" for one in found] or ["no findings"]
 
     @command.command("lp.report")  # type: ignore[untyped-decorator]
     def report(self, path: mitmproxy.types.Path) -> None:
         """Write a report of what was found so far; the ending selects the format."""
-        session = self._addon.active()
+        session = self._session()
         try:
             protect_captures([path], captures_in_use())
             protect_screen([path])
-            protect_lines(path, settings.reports if (settings := self._addon.settings()) else ())
+            protect_lines(path, settings.reports if (settings := self._settings()) else ())
             report = open_report(path, lambda: session.criteria)
             session.write(report)
             report.close()
@@ -55,14 +63,14 @@ class Commands:
     @command.command("lp.rules")  # type: ignore[untyped-decorator]
     def rules(self) -> Sequence[str]:
         """The ids of the rules."""
-        return sorted(self._addon.active().project.book.by_id)
+        return sorted(self._session().project.book.by_id)
 
     @command.command("lp.explain")  # type: ignore[untyped-decorator]
     @command.argument("rule", type=Suggested("lp.rules"))  # type: ignore[untyped-decorator,no-untyped-call]
     def explain(self, rule: str) -> Sequence[str]:
         """What a rule checks, why, and what to do."""
         try:
-            session = self._addon.active()
+            session = self._session()
             return explain(find_rule(session.project.book, rule), session.project.config.rules).splitlines()
         except ValueError as error:
             raise exceptions.CommandError(str(error)) from error
@@ -70,14 +78,14 @@ class Commands:
     @command.command("lp.faults.list")  # type: ignore[untyped-decorator]
     def faults_list(self) -> Sequence[str]:
         """The faults of the plan: where, whether they are armed, how often they were injected."""
-        rows = self._addon.faults.rows()
+        rows = self._faults().rows()
         told = [f"{row.name}: {row.state} at {row.at}, injected {row.injected}x (seed {row.seed})" for row in rows]
         return told or ["no faults: nothing is changed"]
 
     @command.command("lp.faults.names")  # type: ignore[untyped-decorator]
     def faults_names(self) -> Sequence[str]:
         """The faults of the plan and the presets, by name."""
-        of_plan = [row.name for row in self._addon.faults.rows()]
+        of_plan = [row.name for row in self._faults().rows()]
         return list(dict.fromkeys([*of_plan, *sorted(preset_index())]))
 
     @command.command("lp.faults.arm")  # type: ignore[untyped-decorator]
@@ -85,19 +93,19 @@ class Commands:
     def faults_arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset."""
         try:
-            self._addon.faults.arm(name)
+            self._faults().arm(name)
         except PlanError as error:
             raise exceptions.CommandError(str(error)) from error
 
     @command.command("lp.faults.off")  # type: ignore[untyped-decorator]
     def faults_off(self) -> None:
         """Inject no more faults."""
-        self._addon.faults.off()
+        self._faults().off()
 
     @command.command("lp.redact")  # type: ignore[untyped-decorator]
     def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:
         """Write flows without their secrets, safe to share: a flow file, or a HAR if the path ends in .har."""
-        config = self._addon.active().project.config
+        config = self._session().project.config
         try:
             redacted = redact_flows(flows, expanded(path), config)
         except SharingError as error:

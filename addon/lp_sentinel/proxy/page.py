@@ -21,7 +21,9 @@ from lp_sentinel.uri import DEFAULT_PORTS
 from lp_sentinel.version import tool_version
 
 if TYPE_CHECKING:
-    from lp_sentinel.mitm import Addon
+    from collections.abc import Callable
+
+    from lp_sentinel.proxy.live_faults import LiveFaults
     from lp_sentinel.proxy.recent import Recent
 
 _TICK = 0.2
@@ -35,8 +37,11 @@ _logger = logging.getLogger(__name__)
 class Page:
     """Answers on the page's own host, whatever else goes on."""
 
-    def __init__(self, addon: Addon, token: str | None) -> None:
-        self._addon = addon
+    def __init__(
+        self, recent: Callable[[], Recent | None], faults: Callable[[], LiveFaults], token: str | None
+    ) -> None:
+        """``recent`` gives what it shows, ``None`` if there is no session; ``token`` is an earlier page's."""
+        self._recent, self._live_faults = recent, faults
         self.token = token or secrets.token_urlsafe(16)
         """Whoever wants to arm a fault must have read the page: other sites can't."""
         self._faults: tuple[object, ...] = ()
@@ -54,7 +59,7 @@ class Page:
 
     async def _answered(self, flow: http.HTTPFlow) -> http.Response:
         path, _, query = flow.request.path.partition("?")
-        method, recent = flow.request.method, self._addon.recent()
+        method, recent = flow.request.method, self._recent()
         if recent is None:
             return _text(503, "lp-authorize is not configured.")
         if path == "/faults":
@@ -92,7 +97,7 @@ class Page:
     async def _news(self, flow: http.HTTPFlow, after: str) -> http.Response:
         """What is new to a page that has ``after``; waits for it for a while."""
         end = time.monotonic() + _PATIENCE
-        while (recent := self._addon.recent()) and not recent.has_changed and self._after(recent) == after:
+        while (recent := self._recent()) and not recent.has_changed and self._after(recent) == after:
             if time.monotonic() >= end or not flow.client_conn.connected:
                 return _made(204, "application/json", "")
             await asyncio.sleep(_TICK)
@@ -121,7 +126,7 @@ class Page:
         return f"{recent.epoch}.{recent.version}.{self._faults_version}"
 
     def _fault_state(self) -> _Faults:
-        faults = self._addon.faults
+        faults = self._live_faults()
         verdicts = {one.fault: one for one in faults.verdicts()}
         return _Faults(faults.rows(), verdicts, sorted(preset_index()))
 
@@ -140,9 +145,9 @@ class Page:
             return _text(403, "This page is out of date: reload it.")
         try:
             if isinstance(name := wish.get("arm"), str):
-                self._addon.faults.arm(name)
+                self._live_faults().arm(name)
             elif (off := wish.get("off")) is True or isinstance(off, str):
-                self._addon.faults.off(None if off is True else off)
+                self._live_faults().off(None if off is True else off)
             else:
                 return _text(400, "Expected arm or off.")
         except PlanError as error:
