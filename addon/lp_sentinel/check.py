@@ -88,7 +88,7 @@ def judge_gathered(
     ranks = {rule: rank for rank, rule in enumerate(sorted(project.book.by_id))}
 
     def judge() -> Iterator[Verdict]:
-        for exchange in _announced(gathered.exchanges, engine):
+        for exchange in announced(gathered.exchanges, engine):
             yield engine.pass_by(exchange) if isinstance(exchange, float) else engine.feed(exchange)
         yield from engine.close()
 
@@ -132,7 +132,7 @@ def _result(path: Path, future: Future[Judged] | None, judge_here: Callable[[Pat
     return result_of(future) if future else judge_here(path)
 
 
-def _announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterator[Exchange | float]:
+def announced(exchanges: Iterable[Exchange | float], engine: Engine) -> Iterator[Exchange | float]:
     """The same, each told to the engine some exchanges before its turn."""
     ahead: deque[Exchange | float] = deque()
     for exchange in exchanges:

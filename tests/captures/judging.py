@@ -12,7 +12,7 @@ from unittest import mock
 from lp_sentinel.captures import scan
 from lp_sentinel.captures.skip import Skipper
 from lp_sentinel.captures.stream import CaptureError
-from lp_sentinel.check import _announced, judge_capture
+from lp_sentinel.check import announced, judge_capture
 from lp_sentinel.config import config_from
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
@@ -78,8 +78,8 @@ def slowly(path: Path, project: Project, at: Path | None = None) -> Report:
     except CaptureError as error:
         problem = str(error)
     engine = Engine(project, PLAIN, str(path))
-    announced = (one for one in _announced(in_order(exchanges), engine) if isinstance(one, Exchange))
-    verdicts = [*map(engine.feed, announced), *engine.close()]
+    heard = (one for one in announced(in_order(exchanges), engine) if isinstance(one, Exchange))
+    verdicts = [*map(engine.feed, heard), *engine.close()]
     findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
     journeys = (one for verdict in verdicts for one in verdict.closed)
     return reported(at or path, len(exchanges), findings, journeys, problem)

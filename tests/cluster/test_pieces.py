@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from lp_sentinel import check, journey
 from lp_sentinel.captures.flows import exchange_of
-from lp_sentinel.check import _announced
+from lp_sentinel.check import announced
 from lp_sentinel.cluster import pieces
 from lp_sentinel.cluster.dividing import divided
 from lp_sentinel.cluster.pieces import Event, JudgedPiece, judge_piece, told, united, without_rules
@@ -43,7 +43,7 @@ type Stream = list[Exchange | float]
 def at_once(stream: Stream, project: Project) -> tuple[list[Finding], list[JourneySummary]]:
     engine = Engine(project, PLAIN, "a")
     verdicts = [
-        engine.pass_by(one) if isinstance(one, float) else engine.feed(one) for one in _announced(stream, engine)
+        engine.pass_by(one) if isinstance(one, float) else engine.feed(one) for one in announced(stream, engine)
     ]
     verdicts += engine.close()
     findings = by_place(finding for verdict in verdicts for finding in verdict.findings)
