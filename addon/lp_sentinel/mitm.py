@@ -24,6 +24,7 @@ from lp_sentinel.proxy.failures import Failures
 from lp_sentinel.proxy.last_word import have_last_word
 from lp_sentinel.proxy.legacy import LEFT, Legacy, packed
 from lp_sentinel.proxy.live_faults import LiveFaults
+from lp_sentinel.proxy.open_reports import OpenReports
 from lp_sentinel.proxy.page import Page
 from lp_sentinel.proxy.recent import Recent
 from lp_sentinel.proxy.replayed import Replayed
@@ -31,14 +32,12 @@ from lp_sentinel.proxy.session import Session
 from lp_sentinel.proxy.settings import OPTIONS, Settings, declare, read_settings, unknown_options
 from lp_sentinel.proxy.started import (
     batch_capture,
-    captures_in_use,
     is_running,
     prints_here,
-    protect_screen,
     replayed_kind,
 )
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
-from lp_sentinel.reports import Criteria, Report, ReportError, open_report, protect_captures
+from lp_sentinel.reports import Report, ReportError
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
@@ -68,7 +67,6 @@ class Addon:
         self._has_refused = False
         """Options were refused: mitmproxy is about to put the earlier ones back, which are those in force."""
         self._session: Session | None = None
-        self._reports: dict[str, Report] = {}
         self.faults = LiveFaults(self._earlier)
         self._timer: asyncio.TimerHandle | None = None
         self._sieve = Sieve(Config())
@@ -80,6 +78,7 @@ class Addon:
         self._page_host: str | None = None
         self._view = LoginView(lambda: self._session)
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
+        self._reports = OpenReports(self._failures)
         self._simulated = Simulated(self.settings)
         self._replayed = Replayed()
         self._has_failed = False
@@ -107,7 +106,7 @@ class Addon:
             settings = read_settings(ctx.options, self._settings, is_changed="lp_config" in changed)
             if not prints_here():
                 settings = settings._replace(show=None)
-            reports = self._open(settings)
+            reports = self._reports.opened(settings.reports, lambda: (self._settings or settings).criteria)
         except (ValueError, ReportError) as error:
             before = self._earlier.settings() if self._earlier and self._settings is None else None
             if before:
@@ -124,12 +123,7 @@ class Addon:
         else:
             _logger.error("lp-authorize: %s", error)
         _logger.warning("lp-authorize: %s", _UNCHANGED)
-        reports: dict[str, Report] = {}
-        for path in before.reports:
-            try:
-                reports |= self._open(before._replace(reports=(path,)))
-            except ReportError as failure:
-                self._failures.report(failure)
+        reports = self._reports.opened_as_can_be(before.reports, lambda: (self._settings or before).criteria)
         self._take_over(before, reports)
 
     def _refuse(self, problem: str) -> NoReturn:
@@ -141,33 +135,14 @@ class Addon:
         self._has_refused = True
         raise exceptions.OptionsError(f"lp-authorize: {problem}")  # type: ignore[no-untyped-call]
 
-    def _open(self, settings: Settings) -> dict[str, Report]:
-        reports: dict[str, Report] = {}
-
-        def criteria() -> Criteria:
-            return (self._settings or settings).criteria
-
-        protect_captures(settings.reports, captures_in_use())
-        protect_screen(settings.reports)
-        try:
-            for path in settings.reports:
-                reports[path] = self._reports.get(path) or open_report(path, criteria)
-        except ReportError:
-            _abandon(report for path, report in reports.items() if path not in self._reports)
-            raise
-        return reports
-
     def _take_over(self, settings: Settings, reports: dict[str, Report]) -> None:
         if self._settings is None or settings.project is not self._settings.project:
             for note in settings.project.expired(utc_today()):
                 _logger.warning("lp-authorize: %s", note)
         if self._settings and not self._settings.redact and settings.redact:
             _logger.warning("lp-authorize: %s", _UNMASKED)
+        self._reports.take_over(reports, self._session)
         if self._session and self._recent:
-            for path in reports.keys() - self._reports.keys():
-                self._failures.guard(partial(self._session.write, reports[path], is_whole=False))
-            for path in self._reports.keys() - reports.keys():
-                self._failures.guard(partial(self._session.finish, self._reports[path]))
             self._session.change(settings, reports.values())
             self._recent.book = settings.project.book
         else:
@@ -175,9 +150,7 @@ class Addon:
             if self._earlier:
                 files = [report for path, report in reports.items() if path != STANDARD_OUTPUT]
                 self._go_on_from(self._session, self._earlier, files)
-        for path in self._reports.keys() - reports.keys():
-            self._failures.guard(self._reports[path].close)
-        self._settings, self._reports, self._page_host = settings, reports, settings.page or None
+        self._settings, self._page_host = settings, settings.page or None
         self.faults.take_over(settings, self._session.redactor)
         self._simulated.switch(on=settings.simulate)
 
@@ -218,9 +191,8 @@ class Addon:
 
     def _refuse_names(self, problem: str) -> None:
         if self._is_start:
-            # Nothing has passed, so there is nothing to report.
-            _abandon(self._reports.values())
-            self._session, self._reports = None, {}
+            self._reports.abandon()
+            self._session = None
             raise SystemExit(f"lp-authorize: {problem}")
         _logger.error("lp-authorize: %s", problem)
 
@@ -234,14 +206,13 @@ class Addon:
         if session:
             self._failures.guard(lambda: session.close(self._replayed.problem))
             self._failures.guard(session.summarize)
-        for report in self._reports.values():
-            self._failures.guard(report.close)
+        self._reports.close()
         LEFT[:] = map(pickle.dumps, self._legacy(session))
         fails = bool(session and self._settings and session.fails(self._settings.fail_on))
         # What could not be judged, or written, may be what was asked for.
         self._has_failed = fails or bool(self._failures)
         self._replayed.close()
-        self._reports, self._settings, self._recent, self.faults = {}, None, None, LiveFaults()
+        self._settings, self._recent, self.faults = None, None, LiveFaults()
 
     def _legacy(self, session: Session | None) -> list[Legacy]:
         if session is None:
@@ -372,8 +343,3 @@ class Addon:
         if self._session is None:
             raise exceptions.CommandError("lp-authorize is not configured")
         return self._session
-
-
-def _abandon(reports: Iterable[Report]) -> None:
-    for report in reports:
-        report.abandon()
