@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import time
 from pathlib import Path
 
+import pytest
 import yaml
 
+from lp_sentinel.proxy.legacy import Legacy, read_legacy
 from tests.faults.wire import plain, plain_authorize, plan_file, talk
 from tests.ours import SCRIPT, Proxies, config_for, read_report, sign_in
 from tests.world.app import App, Habits
@@ -174,19 +177,23 @@ def test_a_reload_that_fails_loses_nothing(proxies: Proxies, tmp_path: Path) -> 
 def test_a_reload_goes_on_by_the_settings_before_it_where_the_new_ones_cannot_be_used(
     proxies: Proxies, tmp_path: Path
 ) -> None:
-    script, config, gone = (tmp_path / name for name in ("lp_authorize.py", "config.yaml", "gone"))
+    script, config, plan, gone = (tmp_path / name for name in ("lp_authorize.py", "config.yaml", "plan.yaml", "gone"))
     script.write_text(SCRIPT.read_text("utf-8"))
     config.write_text("rules: {severity: {LPA142: error}}\n")
+    plan.write_text("faults: [{name: first, at: authorize, do: {error: access_denied}}]\n")
     gone.mkdir()
     lines = tmp_path / "lines.jsonl"
     options: Options = {
         "lp_config": config,
         "lp_report": [lines, gone / "x.md"],
-        "lp_faults": "access_denied",
+        "lp_faults": plan,
         "flow_detail": "0",
     }
     with serving(plain) as port:
         proxy = proxies("-s", COMMANDS, "-s", script, options=options)
+        plan.write_text("faults: [{name: second, at: authorize, do: {error: access_denied}}]\n")
+        for _ in range(2):
+            assert proxy.command("lp.faults.list")[0].startswith("second: armed")
         asked = f"{plain_authorize(port, 'one')}&undocumented=1"
         talk(proxy.port, asked)
         config.write_text("rules: {sevrity: {}}\n")
@@ -195,6 +202,7 @@ def test_a_reload_goes_on_by_the_settings_before_it_where_the_new_ones_cannot_be
         time.sleep(1.1)
         script.touch()
         proxy.wait_for("the settings from before the reload stay in force")
+        assert proxy.command("lp.faults.list")[0].startswith("second: armed")
         assert b"access_denied" in talk(proxy.port, asked)
         gone.mkdir()
         proxy.command("set lp_show=none")
@@ -208,3 +216,13 @@ def test_a_reload_goes_on_by_the_settings_before_it_where_the_new_ones_cannot_be
     assert said.count("config.yaml:1:9: unknown key 'sevrity', did you mean 'severity'?") == 1
     assert said.count(f"report {gone / 'x.md'}: cannot be written") == 1
     assert "Traceback" not in said
+
+
+def test_what_was_found_by_code_that_has_changed_too_much_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    assert read_legacy(None) is None
+    assert caplog.messages == []
+    assert read_legacy(b"of code that is gone") is None
+    assert len(caplog.messages) == 1
+    legacy = Legacy((), (), 0, 0, 0, packed=b"of code that is gone")
+    assert legacy.settings() is None
+    assert read_legacy(pickle.dumps(legacy)) == legacy

@@ -6,7 +6,7 @@ import msgspec
 
 
 def json_object(body: bytes | None) -> dict[str, object] | None:
-    """A body that is a JSON object; ``None`` if it is none, as is one with a lone surrogate in a text."""
+    """A body that is a JSON object by RFC 8259, in UTF-8; ``None`` for any other."""
     try:
         value = msgspec.json.decode(body or b"")
     except (msgspec.DecodeError, ValueError, RecursionError):

@@ -22,7 +22,7 @@ from lp_sentinel.judgement import utc_today
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
 from lp_sentinel.proxy.last_word import have_last_word
-from lp_sentinel.proxy.legacy import LEFT, Legacy, packed
+from lp_sentinel.proxy.legacy import LEFT, Legacy, packed, read_legacy
 from lp_sentinel.proxy.live_faults import LiveFaults
 from lp_sentinel.proxy.open_reports import OpenReports
 from lp_sentinel.proxy.page import Page
@@ -59,7 +59,7 @@ class Addon:
 
     def __init__(self, earlier: bytes | None = None) -> None:
         """``earlier``: what is left of the addon that was here before the script was reloaded."""
-        self._earlier: Legacy | None = pickle.loads(earlier) if earlier else None  # noqa: S301  (of this process)
+        self._earlier = read_legacy(earlier)
         self._is_start = False
         """Whether mitmproxy starts with it: later a mistake must not end what is running."""
         self._settings: Settings | None = None
@@ -124,7 +124,7 @@ class Addon:
             _logger.error("lp-authorize: %s", error)
         _logger.warning("lp-authorize: %s", _UNCHANGED)
         reports = self._reports.opened_as_can_be(before.reports, lambda: (self._settings or before).criteria)
-        self._take_over(before, reports)
+        self._take_over(before._replace(reports=tuple(reports)), reports)
 
     def _refuse(self, problem: str) -> NoReturn:
         """Stop mitmproxy as it starts; later leave all as it was."""
@@ -218,11 +218,11 @@ class Addon:
         if session is None:
             return [self._earlier] if self._earlier else []
         faults = tuple(one for one in self.faults.verdicts() if one.injected)
-        return [
-            session.legacy()._replace(
-                faults=faults, asked=self.faults.asked(), page_token=self._page.token, packed=packed(self._settings)
-            )
-        ]
+        legacy = session.legacy()._replace(faults=faults, asked=self.faults.asked(), page_token=self._page.token)
+        if self._settings and not batch_capture():  # nothing is reloaded in a run that just ends
+            in_force = self._settings._replace(plan=self.faults.plan() or self._settings.plan)
+            legacy = legacy._replace(packed=packed(in_force))
+        return [legacy]
 
     def has_failed(self) -> bool:
         """Whether the run, now over, is to end with status 1."""

@@ -10,6 +10,7 @@ from lp_sentinel.exchange import REDIRECTS, Exchange, header
 from lp_sentinel.taken_out import known
 from lp_sentinel.uri import (
     CACHED_LENGTH,
+    NO_PARAMETERS,
     Endpoint,
     Parameters,
     Uri,
@@ -19,8 +20,6 @@ from lp_sentinel.uri import (
     sent_path,
     sent_query,
 )
-
-NO_PARAMETERS = Parameters()
 
 type Key = int
 """A hash of endpoint and query: small, and no secret (Python keys the hashes of texts anew in each process)."""

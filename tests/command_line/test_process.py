@@ -98,25 +98,29 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_judged(tmp_path: Path) -> 
         assert done.stdout == ""
         return done.returncode, done.stderr.splitlines()
 
-    folder, report = tmp_path / "captures", tmp_path / "report.json"
-    (folder / "within").mkdir(parents=True)
-    (folder / "nowhere").symlink_to("missing")
-    for name in ("a.flow", "b.flow", "within/c.flow"):
+    folder, report, dash = tmp_path / "captures", tmp_path / "report.json", tmp_path / "dash" / "-"
+    for place in (folder / "within", folder / "listed", dash):
+        place.mkdir(parents=True)
+    for name in ("a.flow", "b.flow", "listed/c.flow", "within/d.flow"):
         (folder / name).write_bytes(Path(DEMO).read_bytes())
+    for name, target in (("nowhere", "missing"), ("round", "round"), ("through", "a.flow/x")):
+        (folder / name).symlink_to(target)
     (folder / "b.flow").chmod(0)
     (folder / "within").chmod(0)
+    (folder / "listed").chmod(0o400)
+    dash.chmod(0)
+    denied = "cannot be read: Permission denied"
     try:
-        denied = "cannot be read: Permission denied"
-        both = [f"lp-authorize: captures/{name}: {denied}" for name in ("b.flow", "within")]
-        assert told("--config", CONFIG, "--report", report, "captures") == (2, both)
-        assert [one["exchanges"] > 0 for one in json.loads(report.read_text("utf-8"))["captures"]] == [
-            True,
-            False,
-            False,
-        ]
+        unread = [f"lp-authorize: captures/{name}: {denied}" for name in ("b.flow", "listed/c.flow", "within")]
+        assert told("--config", CONFIG, "--report", report, "captures") == (2, unread)
+        captures = json.loads(report.read_text("utf-8"))["captures"]
+        assert [one["exchanges"] > 0 for one in captures] == [True, False, False, False]
         report.chmod(0o200)
-        assert told("--config", CONFIG, "--report", report, "captures/a.flow", "captures/b.flow") == (2, both[:1])
-        assert told("captures/within") == (2, both[1:])
+        named = [f"captures/{name}" for name in ("b.flow", "listed/c.flow", "within", "a.flow")]
+        assert told("--config", CONFIG, "--report", report, *named) == (2, unread)
+        assert told("captures/within/d.flow") == (2, [f"lp-authorize: captures/within/d.flow: {denied}"])
+        assert told("dash") == (2, [f"lp-authorize: dash/-: {denied}"])
         assert told("--config", "captures/b.flow", DEMO)[1][0] == f"lp-authorize: captures/b.flow:1:1: {denied}"
     finally:
-        (folder / "within").chmod(0o700)
+        for closed in (folder / "within", folder / "listed", dash):
+            closed.chmod(0o700)

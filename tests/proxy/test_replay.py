@@ -172,13 +172,15 @@ def test_a_report_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path) 
 
 def test_a_report_on_standard_output_that_cannot_be_written_is_told_elsewhere(tmp_path: Path) -> None:
     options: Options = {"lp_report": "-", "lp_show": "none", "confdir": tmp_path / "conf"}
-    command: list[str | Path] = [MITMDUMP, "-q", "-nr", CAPTURES / "demo.flow", "-s", SCRIPT, *arguments_of(options)]
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path, env=environment()
-        )
-    assert done.returncode == 1
-    assert done.stderr == "lp-authorize: report -: cannot be written: No space left on device\n"
+    replaying: list[str | Path] = [MITMDUMP, "-q", "-nr", CAPTURES / "demo.flow", "-s", SCRIPT]
+    command = [*replaying, *arguments_of(options)]
+    screen = [*replaying, *arguments_of({"confdir": tmp_path / "conf"})]
+    for full, what in ((command, "report -: cannot be written:"), (screen, "[Errno 28]")):
+        with Path("/dev/full").open("wb") as device:
+            done = subprocess.run(
+                full, stdout=device, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path, env=environment()
+            )
+        assert (done.returncode, done.stderr) == (1, f"lp-authorize: {what} No space left on device\n")
     line = " ".join(map(str, command))
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {line} | head -1"],

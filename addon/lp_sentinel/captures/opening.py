@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ from lp_sentinel.wording import counted, reason
 STANDARD_INPUT = Path("-")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/")
 """How one begins as a path, in which the second slash is lost."""
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""What is said of a link that leads nowhere, and of a file that has gone meanwhile."""
 
 
 def find_captures(paths: Iterable[Path | str]) -> list[Path]:
@@ -38,7 +41,10 @@ def find_captures(paths: Iterable[Path | str]) -> list[Path]:
 
 def is_file(path: Path) -> bool:
     """Whether it is a file that any process can open: standard input is none, even where a file has its name."""
-    return path != STANDARD_INPUT and path.is_file()
+    try:
+        return path != STANDARD_INPUT and path.is_file()
+    except OSError:  # in a folder that may not be searched
+        return False
 
 
 @contextmanager
@@ -92,7 +98,14 @@ def _found(named: Path | str) -> list[Path]:
     if os.fspath(named) == os.fspath(STANDARD_INPUT):
         return [STANDARD_INPUT]
     path = _file(Path(named))
-    return _within(path) if path.is_dir() else [path]
+    return _within(path) if _is_folder(path) else [path]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _file(path: Path) -> Path:
@@ -105,7 +118,8 @@ def _within(folder: Path) -> list[Path]:
     found: list[Path] = []
 
     def note(error: OSError) -> None:
-        found.append(Path(error.filename))
+        if not isinstance(error, FileNotFoundError):
+            found.append(_file(Path(error.filename)))
 
     for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -120,8 +134,6 @@ def _may_be_capture(path: Path) -> bool:
             return False
         with path.open("rb", buffering=0) as file:
             _, head = open_stream(file)
-    except FileNotFoundError:  # a link to nowhere
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno not in _NOWHERE
     return head.is_capture

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from lp_sentinel.exchange import as_bytes
 from lp_sentinel.faults.plan import Body, Do
-from lp_sentinel.json_object import json_object
 
 _OK = 200
 _BODILESS = (204, 205, 304)
@@ -87,8 +86,11 @@ def answer(do: Do, *, is_token: bool) -> Answer:
 
 def edited_token(do: Do, body: bytes) -> bytes | None:
     """A token answer without and with what ``do`` says; ``None`` if the body is no JSON object or stays as it is."""
-    token = json_object(body)
-    if token is None:
+    try:
+        token = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(token, dict):
         return None
     edited = {name: value for name, value in token.items() if name not in do.without} | dict(do.set)
     return json.dumps(edited).encode() if edited != token else None

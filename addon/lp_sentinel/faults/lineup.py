@@ -28,6 +28,8 @@ class Lineup:
         self._former: dict[str, Armed] = {}
         """Those of earlier plans that were injected: they have a verdict, too."""
         self._given = plan
+        self.plan = plan
+        """As its files said it last."""
         self._take(plan)
 
     def take_over(self, plan: Plan) -> None:
@@ -39,10 +41,10 @@ class Lineup:
             self._given, self._besides = plan, ()
             self._take(plan)
 
-    def look_at_files(self) -> None:
-        """Take over a changed plan file as a whole, or not at all."""
+    def look_at_files(self, *, at_once: bool = False) -> None:
+        """Take over a changed plan file as a whole, or not at all; ``at_once``, even if there was a look just now."""
         try:
-            plan = self._files.changed()
+            plan = self._files.changed(at_once=at_once)
         except (DocumentError, PlanError) as error:
             _logger.error(  # noqa: TRY400
                 "lp-authorize: the changed fault plan can't be used, the old one stays in force: %s", error
@@ -58,7 +60,7 @@ class Lineup:
         of_plan = {fault.name: _armed(fault, old.get(fault.name)) for fault in plan.faults}
         self._besides = tuple(armed for armed in self._besides if armed.fault.name not in of_plan)
         self.faults = (*of_plan.values(), *self._besides)
-        self._files = PlanFiles(plan)
+        self.plan, self._files = plan, PlanFiles(plan)
         on = ", ".join(f"{armed.row.name} ({armed.row.state})" for armed in self.faults)
         seeds = ", ".join(dict.fromkeys(str(armed.fault.seed) for armed in self.faults))
         self._say(f"fault plan with seed {seeds}: {on}" if on else "fault plan: no faults")
@@ -71,7 +73,7 @@ class Lineup:
 
     def arm(self, name: str) -> None:
         """Arm a fault of the plan, or a preset besides. Raises PlanError."""
-        self.look_at_files()
+        self.look_at_files(at_once=True)
         armed = next((armed for armed in self.faults if armed.fault.name == name), None)
         if armed is None:
             if name not in preset_index():
@@ -84,7 +86,7 @@ class Lineup:
 
     def off(self, name: str | None = None) -> None:
         """Inject no more faults; with a name, that one no more. Raises PlanError for one that it does not have."""
-        self.look_at_files()
+        self.look_at_files(at_once=True)
         chosen = [armed for armed in self.faults if name in (None, armed.fault.name)]
         if name is not None and not chosen:
             raise PlanError(unknown("fault", name, [armed.fault.name for armed in self.faults]))
@@ -94,7 +96,7 @@ class Lineup:
 
     def rows(self) -> tuple[ListedFault, ...]:
         """Every fault of the plan, and every preset that was armed besides."""
-        self.look_at_files()
+        self.look_at_files(at_once=True)
         return tuple(armed.row for armed in self.faults)
 
     def asked(self) -> tuple[tuple[str, bool], ...]:

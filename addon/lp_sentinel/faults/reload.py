@@ -20,10 +20,13 @@ class PlanFiles:
         self._stamps = _stamps(plan)
         self._looked = 0.0
 
-    def changed(self) -> Plan | None:
-        """What they say now, once after each change. Raises DocumentError, PlanError: once, too."""
+    def changed(self, *, at_once: bool = False) -> Plan | None:
+        """What they say now, once after each change. Raises DocumentError, PlanError: once, too.
+
+        Traffic need not be held up by a look each time; ``at_once`` looks even so.
+        """
         now = time.monotonic()
-        if not self._plan.files or now - self._looked < _LOOK_AGAIN:
+        if not self._plan.files or (now - self._looked < _LOOK_AGAIN and not at_once):
             return None
         self._looked = now
         stamps = _stamps(self._plan)

@@ -40,12 +40,13 @@ class Failures:
             return
         frames = traceback.extract_tb(error.__traceback__)
         place = [(frame.filename, frame.lineno) for frame in frames[-1:]]
-        is_of_report = isinstance(error, ReportError)  # all are raised at one place, and say all that there is to say
-        cause = str(error) if is_of_report else (type(error), *place)
+        # A full disk is told by its name; what is wrong in here, by its place.
+        is_of_machine = isinstance(error, ReportError | OSError)
+        cause = str(error) if is_of_machine else (type(error), *place)
         if cause in self._causes or len(self._causes) >= _MOST_CAUSES:
             return
         self._causes.add(cause)
-        told = f": {error}" if is_of_report else self._told(error, frames)
+        told = f": {error}" if is_of_machine else self._told(error, frames)
         try:
             _logger.error("lp-authorize%s", told)
         except SystemExit:  # of mitmproxy, which can't print; there may be reports still to be written
@@ -53,8 +54,7 @@ class Failures:
                 sys.stderr.write(f"lp-authorize{told}\n")
 
     def _told(self, error: Exception, frames: traceback.StackSummary) -> str:
-        is_plain = isinstance(error, OSError) or self._may_tell()
-        text = f": {error}" if is_plain else " (--set lp_redact=off shows its text)"
+        text = f": {error}" if self._may_tell() else " (--set lp_redact=off shows its text)"
         trace = "".join(traceback.format_list(frames))
         return (
             f" failed, and the traffic passes; the same cause is not logged again.\n{trace}{type(error).__name__}{text}"

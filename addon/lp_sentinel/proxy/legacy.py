@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from typing import NamedTuple, cast
 
 from lp_sentinel.faults import FaultVerdict
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.proxy.settings import Settings
+
+_LOST = "the code has changed so much that nothing of what was found before the reload can be taken over"
+
+_logger = logging.getLogger(__name__)
 
 
 class Legacy(NamedTuple):
@@ -30,18 +35,30 @@ class Legacy(NamedTuple):
     """The settings that were in force, pickled by themselves: what they are made of may have changed most."""
 
     def settings(self) -> Settings | None:
-        """The settings that were in force; ``None`` if they are of no use any more."""
-        try:
-            return cast("Settings", pickle.loads(self.packed)) if self.packed else None  # noqa: S301  (of this process)
-        except Exception:  # noqa: BLE001  (code that has changed in any way)
-            return None
+        """The settings that were in force; ``None`` if none were kept, or none that can be read any more."""
+        return cast("Settings | None", _read(self.packed))
 
 
-def packed(settings: Settings | None) -> bytes | None:
+def packed(settings: Settings) -> bytes | None:
     """Settings for a legacy; ``None`` if they can't be pickled, as where a rule is nested too deep."""
     try:
-        return pickle.dumps(settings) if settings else None
+        return pickle.dumps(settings)
     except Exception:  # noqa: BLE001  (a reload that goes well needs none)
+        return None
+
+
+def read_legacy(left: bytes | None) -> Legacy | None:
+    """What the addon before has left; ``None`` if there was none, or, as is told, none that can be read any more."""
+    legacy = cast("Legacy | None", _read(left))
+    if left and legacy is None:
+        _logger.warning("lp-authorize: %s", _LOST)
+    return legacy
+
+
+def _read(packed: bytes | None) -> object:
+    try:
+        return pickle.loads(packed) if packed else None  # noqa: S301  (of this process)
+    except Exception:  # noqa: BLE001  (code may have changed in any way)
         return None
 
 

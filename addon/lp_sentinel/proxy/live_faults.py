@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
-from lp_sentinel.faults import FaultVerdict, Injector, PlanError
+from lp_sentinel.faults import FaultVerdict, Injector, Plan, PlanError
 from lp_sentinel.faults.armed import ListedFault
 from lp_sentinel.proxy.legacy import Legacy
 from lp_sentinel.proxy.settings import Settings
@@ -63,6 +63,10 @@ class LiveFaults:
     def rows(self) -> tuple[ListedFault, ...]:
         """Every fault of the plan, and every preset that was armed besides."""
         return self.injector.lineup.rows() if self.injector else ()
+
+    def plan(self) -> Plan | None:
+        """The plan in force, which may be another than the settings hold: its files may have changed since."""
+        return self.injector.lineup.plan if self.injector else None
 
     def asked(self) -> tuple[tuple[str, bool], ...]:
         """The faults that somebody has armed (true) or turned off, whatever the plan says."""

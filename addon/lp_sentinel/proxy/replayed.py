@@ -42,8 +42,9 @@ class Replayed(logging.Handler):
 
 def _told(capture: str, config: Config) -> str | None:
     """What reading it once more tells. What came through a pipe is gone."""
-    [path] = find_captures([expanded(capture)])
-    if path == STANDARD_INPUT or (path.exists() and not path.is_file()):
+    # ``./-`` must stay what it is: as a path it is ``-``.
+    paths = find_captures([expanded(capture) if capture.startswith("~") else capture])
+    if len(paths) != 1 or paths[0] == STANDARD_INPUT or (paths[0].exists() and not paths[0].is_file()):
         return None
-    with gather(path, config) as gathered:
+    with gather(paths[0], config) as gathered:
         return gathered.problem

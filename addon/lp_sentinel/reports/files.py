@@ -43,7 +43,7 @@ class ReportFile:
     """A file to write a report to; ``-`` is standard output. Lines are written as they come.
 
     What stood there is left as it is until something is written or it is closed: it may be an earlier report. What
-    can't be done raises ReportError; of standard output OSError, as for all that is printed.
+    can't be done raises ReportError; BrokenPipeError where nobody reads standard output any more.
     """
 
     def __init__(self, path: str) -> None:
@@ -51,7 +51,7 @@ class ReportFile:
         self._is_new = path != STANDARD_OUTPUT and not os.path.lexists(expanded(path))
         try:
             self._file, self._is_emptied = _opened(path), False
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError) as error:
             self._refuse(error)
 
     def write(self, text: str) -> None:

@@ -14,7 +14,7 @@ from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.sharing.urls import Urls
 
 LARGEST = 1 << 20
-"""Bytes. A larger one is no page of a login."""
+"""Bytes, decoded. Of a larger body, which is no page of a login, nothing is kept."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?|-?[0-9][0-9.eE+\-]*', re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
 _LENIENT = json.JSONDecoder(strict=False)

@@ -11,8 +11,6 @@ from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.bodies import LARGEST
 from lp_sentinel.sharing.cleaner import Cleaner
 
-"""Bytes, decoded; of a longer body nothing is kept."""
-
 
 def clean_flow(flow: Flow, cleaner: Cleaner) -> None:
     """Change a flow. What is no HTTP keeps its place, and nothing of what was said."""
