@@ -11,15 +11,7 @@ import pytest
 from mitmproxy import io
 
 from tests.ours import CAPTURES, SCRIPT, read_report, saved_flows
-from tests.world.proxy import (
-    MITMDUMP,
-    Ended,
-    Options,
-    arguments_of,
-    environment,
-    replay,
-    run_mitmdump,
-)
+from tests.world.proxy import MITMDUMP, Ended, Options, arguments_of, environment, replay, run_mitmdump
 
 CONFIG = CAPTURES / "lp-authorize.yaml"
 
