@@ -16,6 +16,7 @@ from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
 
+from lp_sentinel.captures.opening import open_capture
 from lp_sentinel.cli import main
 from lp_sentinel.config import Config, config_from
 from lp_sentinel.reports.formats import FORMATS
@@ -59,6 +60,19 @@ def test_none_is_in_the_output(capture: Path, tmp_path: Path) -> None:
     assert redacted.problem is None
     assert found_in(target.read_bytes()) == []
     assert found_in("\n".join(redacted.lines).encode()) == []
+
+
+@pytest.mark.parametrize(("ending", "magic"), [(".gz", b"\x1f\x8b"), (".zst", b"\x28\xb5\x2f\xfd")])
+def test_a_copy_is_packed_as_its_name_says(ending: str, magic: bytes, capture: Path, tmp_path: Path) -> None:
+    plain, packed = tmp_path / "shared.har", tmp_path / f"shared.har{ending}"
+    for target in (plain, packed):
+        redact_capture(capture, target, CONFIG)
+    assert packed.read_bytes().startswith(magic)
+    assert packed.stat().st_size < plain.stat().st_size
+    assert verdict(packed, CONFIG) == verdict(plain, CONFIG)
+    redact_flows(flows(), packed.with_name(f"flows.HAR{ending}"), CONFIG)
+    with open_capture(packed.with_name(f"flows.HAR{ending}")) as (_, kind):
+        assert kind == "har"
 
 
 def test_the_findings_are_the_same(capture: Path, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from lp_sentinel.wording import counted, visible
 def redact(source: Path, target: Path, config: str | None, *, force: bool, quiet: bool) -> None:
     """Write a capture without its secrets, safe to share, that gives the same findings.
 
-    A flow file stays a flow file, a HAR a HAR. IN is read twice and OUT is written as a whole, so neither can be a
-    pipe. Exit status 2: IN could not be used, or not all of it.
+    A flow file stays a flow file, a HAR a HAR; OUT is packed if it ends in .gz or .zst. IN is read twice and OUT is
+    written as a whole, so neither can be a pipe. Exit status 2: IN could not be used, or not all of it.
     """
     try:
         redacted = redact_capture(source, target, load_project(config).config, may_overwrite=force)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import secrets
@@ -9,8 +10,9 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
+import zstandard
 from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
@@ -43,6 +45,8 @@ class Redacted(NamedTuple):
 def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite: bool = False) -> Redacted:
     """Write ``source`` to ``target`` without its secrets: a flow file as a flow file, a HAR as a HAR.
 
+    A target that ends in .gz or .zst is packed.
+
     Raises SharingError; then ``target`` is as it was.
     """
     _check(source, target, may_overwrite=may_overwrite)
@@ -53,7 +57,7 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
             pass
         cleaner.stand_ins.seal()
         problems: list[str] = []
-        with _replacing(target) as file:
+        with _replacing(target) as whole, _packing(whole, target) as file:
             if kind == "flows":
                 count = _write_flows(file, _clean_flows(source, cleaner, problems))
             else:
@@ -69,7 +73,7 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
 
 
 def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacted:
-    """Write flows without their secrets: as a HAR if ``target`` ends like one, else as a flow file."""
+    """Write flows without their secrets: as a HAR if ``target`` ends like one, else as a flow file; packed likewise."""
     if target.exists():
         raise SharingError(f"{target}: already exists")
     flows = list(flows)
@@ -81,8 +85,8 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
     for flow in clean:
         clean_flow(flow, cleaner)
     try:
-        with _replacing(target) as file:
-            if target.suffix.lower() == ".har":
+        with _replacing(target) as whole, _packing(whole, target) as file:
+            if target.name.lower().endswith((".har", ".har.gz", ".har.zst")):
                 # It brings half of mitmproxy along, which the command line does without.
                 from mitmproxy.addons.savehar import SaveHar  # noqa: PLC0415
 
@@ -93,6 +97,20 @@ def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacte
     except OSError as error:
         raise SharingError(f"{target}: cannot be written: {reason(error)}") from error
     return Redacted(len(clean), tuple(cleaner.summary()), None)
+
+
+@contextmanager
+def _packing(file: IO[bytes], target: Path) -> Iterator[IO[bytes]]:
+    """What packs into ``file`` what is written, if ``target`` is named like that; else the file itself."""
+    match target.suffix.lower():
+        case ".gz":
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+                yield cast("IO[bytes]", packed)
+        case ".zst":
+            with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
+                yield packed
+        case _:
+            yield file
 
 
 def _copy(flow: Flow) -> Flow:
