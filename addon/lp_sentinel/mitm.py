@@ -30,17 +30,13 @@ from lp_sentinel.proxy.recent import Recent
 from lp_sentinel.proxy.replayed import Replayed
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.proxy.settings import OPTIONS, Settings, declare, read_settings, unknown_options
-from lp_sentinel.proxy.started import (
-    batch_capture,
-    is_running,
-    prints_here,
-    replayed_kind,
-)
+from lp_sentinel.proxy.started import batch_capture, is_running, prints_here, replayed_kind
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
 from lp_sentinel.reports import Report, ReportError
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.sieve import Sieve
 from lp_sentinel.simulate.inside import Simulated
+from lp_sentinel.wording import os_problem
 
 _TICK = 0.25
 """Seconds between looks at what waits."""
@@ -107,23 +103,23 @@ class Addon:
             if not prints_here():
                 settings = settings._replace(show=None)
             reports = self._reports.opened(settings.reports, lambda: (self._settings or settings).criteria)
-        except (ValueError, ReportError) as error:
+        except (ValueError, OSError, ReportError) as error:
             before = self._earlier.settings() if self._earlier and self._settings is None else None
             if before:
                 self._stay_with(before, error)
             else:
-                self._refuse(str(error))
+                self._refuse(os_problem(error) if isinstance(error, OSError) else str(error))
         else:
             self._take_over(settings, reports)
 
     def _stay_with(self, before: Settings, error: Exception) -> None:
         """Go on with the settings from before a reload, and with those of its reports that can be opened again."""
-        if isinstance(error, ReportError):
+        if isinstance(error, ReportError | OSError):
             self._failures.report(error)
         else:
             _logger.error("lp-authorize: %s", error)
         _logger.warning("lp-authorize: %s", _UNCHANGED)
-        reports = self._reports.opened_as_can_be(before.reports, lambda: (self._settings or before).criteria)
+        reports = self._reports.opened_where_possible(before.reports, lambda: (self._settings or before).criteria)
         self._take_over(before._replace(reports=tuple(reports)), reports)
 
     def _refuse(self, problem: str) -> NoReturn:

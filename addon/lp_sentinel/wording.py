@@ -36,6 +36,11 @@ def reason(error: BaseException) -> str:
     return " ".join(text.split()).removesuffix(".")
 
 
+def os_problem(error: OSError) -> str:
+    """The same with the file that it is about; what names none is what something is printed to."""
+    return f"{'cannot write' if error.filename is None else visible(str(error.filename))}: {reason(error)}"
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or f'{noun}s'}"
 

@@ -115,6 +115,7 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_judged(tmp_path: Path) -> 
         assert told("--config", CONFIG, "--report", report, "captures") == (2, unread)
         captures = json.loads(report.read_text("utf-8"))["captures"]
         assert [one["exchanges"] > 0 for one in captures] == [True, False, False, False]
+        assert told("--config", CONFIG, "--cluster", "local", "captures") == (2, unread)
         report.chmod(0o200)
         named = [f"captures/{name}" for name in ("b.flow", "listed/c.flow", "within", "a.flow")]
         assert told("--config", CONFIG, "--report", report, *named) == (2, unread)

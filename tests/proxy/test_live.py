@@ -151,6 +151,7 @@ def test_what_follows_a_failure_is_judged(tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
     options: Options = {"lp_config": CAPTURES / "lp-authorize.yaml", "lp_report": report}
     ended = replay(CAPTURES / "demo.flow", "-s", SCRIPT, "-s", script, options=options)
+    assert ended.status == 1, "what could not be judged may be what was asked for"
     assert ended.stdout.count("lp-authorize failed") == 1, ended
     assert read_report(report).rules == ["LPA120", "LPA310", "LPA408", "LPA605"]
 

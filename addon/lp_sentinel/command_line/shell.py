@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from lp_sentinel.nowhere import send_nowhere
-from lp_sentinel.wording import reason, visible
+from lp_sentinel.wording import os_problem
 
 FAILED = 1
 UNUSABLE = 2
@@ -55,8 +55,7 @@ class CommandGroup(click.Group):
         try:
             return super().main(*arguments, **how)
         except OSError as error:
-            what = "cannot write" if error.filename is None else visible(str(error.filename))
-            unusable(f"{what}: {reason(error)}")
+            unusable(os_problem(error))
 
     def invoke(self, ctx: click.Context) -> Any:
         """What the command gives. Click would end with 1 what is broken off: that says that something was found."""

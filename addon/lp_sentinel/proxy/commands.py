@@ -104,7 +104,7 @@ class Commands:
 
     @command.command("lp.redact")  # type: ignore[untyped-decorator]
     def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:
-        """Write flows without their secrets, safe to share: a flow file, or a HAR if the path ends in .har."""
+        """Write flows without their secrets: a HAR if the path ends in .har, else a flow file; .gz and .zst pack it."""
         config = self._session().project.config
         try:
             redacted = redact_flows(flows, expanded(path), config)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from lp_sentinel.reports import ReportError
+from lp_sentinel.wording import os_problem
 
 _MOST_CAUSES = 100
 
@@ -41,12 +42,13 @@ class Failures:
         frames = traceback.extract_tb(error.__traceback__)
         place = [(frame.filename, frame.lineno) for frame in frames[-1:]]
         # A full disk is told by its name; what is wrong in here, by its place.
-        is_of_machine = isinstance(error, ReportError | OSError)
-        cause = str(error) if is_of_machine else (type(error), *place)
+        known = os_problem(error) if isinstance(error, OSError) else ""
+        known = str(error) if isinstance(error, ReportError) else known
+        cause = known or (type(error), *place)
         if cause in self._causes or len(self._causes) >= _MOST_CAUSES:
             return
         self._causes.add(cause)
-        told = f": {error}" if is_of_machine else self._told(error, frames)
+        told = f": {known}" if known else self._told(error, frames)
         try:
             _logger.error("lp-authorize%s", told)
         except SystemExit:  # of mitmproxy, which can't print; there may be reports still to be written

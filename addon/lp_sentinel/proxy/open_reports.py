@@ -34,7 +34,7 @@ class OpenReports:
             raise
         return reports
 
-    def opened_as_can_be(self, paths: Iterable[str], criteria: Callable[[], Criteria]) -> dict[str, Report]:
+    def opened_where_possible(self, paths: Iterable[str], criteria: Callable[[], Criteria]) -> dict[str, Report]:
         """The same, but for those that can't be opened, which are told."""
         reports: dict[str, Report] = {}
         for path in paths:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from mitmproxy.addons import readfile
 
 from lp_sentinel.captures.gather import gather
 from lp_sentinel.captures.opening import STANDARD_INPUT, find_captures
 from lp_sentinel.config import Config
-from lp_sentinel.home import expanded
 from lp_sentinel.proxy.started import batch_capture
 from lp_sentinel.wording import reason
 
@@ -42,8 +42,7 @@ class Replayed(logging.Handler):
 
 def _told(capture: str, config: Config) -> str | None:
     """What reading it once more tells. What came through a pipe is gone."""
-    # ``./-`` must stay what it is: as a path it is ``-``.
-    paths = find_captures([expanded(capture) if capture.startswith("~") else capture])
+    paths = find_captures([os.path.expanduser(capture)])  # noqa: PTH111  (a Path forgets that it began with ./)
     if len(paths) != 1 or paths[0] == STANDARD_INPUT or (paths[0].exists() and not paths[0].is_file()):
         return None
     with gather(paths[0], config) as gathered:
