@@ -10,7 +10,7 @@ from mitmproxy.io import FlowReader, compat
 
 from lp_sentinel.captures.bodies import without_bodies
 from lp_sentinel.captures.content import content_of
-from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH, broken_off, is_cut
+from lp_sentinel.captures.layout import LENGTH, LONGEST_LENGTH, broken_off, is_cut_length
 from lp_sentinel.captures.parts import (
     NO_ANSWER,
     asked_host,
@@ -73,8 +73,8 @@ def records(stream: Stream, read: Callable[[Stream, int], bytes] = Stream.read) 
             yield record
             count += 1
             continue
-        ends = not is_whole or is_cut(head)
-        stream.fail(broken_off(count, stream.offset if ends else start, is_cut=ends, why=stream.cut))
+        is_cut = not is_whole or is_cut_length(head)
+        stream.fail(broken_off(count, stream.offset if is_cut else start, is_cut=is_cut, why=stream.cut))
         return
     if stream.cut:
         stream.fail(broken_off(count, stream.offset, is_cut=True, why=stream.cut))

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from lp_sentinel.captures import ranges
 from lp_sentinel.captures.choose import Chosen, Surveyed, choose
 from lp_sentinel.captures.extract import read_flow
-from lp_sentinel.captures.layout import HEAD, LENGTH, LONGEST_LENGTH, VERSION, Buffer, broken_off, flow_end, is_cut
+from lp_sentinel.captures.layout import (
+    HEAD,
+    LENGTH,
+    LONGEST_LENGTH,
+    VERSION,
+    Buffer,
+    broken_off,
+    flow_end,
+    is_cut_length,
+)
 from lp_sentinel.captures.opening import STANDARD_INPUT, is_file, open_capture, problem_of
 from lp_sentinel.captures.spool import IN_MEMORY, Spool, pack
 from lp_sentinel.captures.stream import CaptureError, Readable
@@ -157,8 +166,8 @@ def problem_of_flows(name: str, survey: Survey, size: int, ahead: bytes) -> str 
         place, why = survey.problem
         problem = f"flow {place} cannot be read: {why}"
     if survey.stop < size:
-        ends = survey.stop + flow_end(ahead, 0) > size or is_cut(ahead)
-        broken = broken_off(len(survey.offsets), size if ends else survey.stop, is_cut=ends)
+        is_cut = survey.stop + flow_end(ahead, 0) > size or is_cut_length(ahead)
+        broken = broken_off(len(survey.offsets), size if is_cut else survey.stop, is_cut=is_cut)
         problem, count = problem or broken, count + 1
     return problem_of(name, problem, count) if problem else None
 

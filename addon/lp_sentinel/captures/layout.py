@@ -157,7 +157,7 @@ def flow_end(buffer: Buffer, at: int) -> int:
     return at + length.end() + int(length[1]) + 1 if length else -1
 
 
-def is_cut(ahead: bytes) -> bool:
+def is_cut_length(ahead: bytes) -> bool:
     """Whether what stands where a flow should begin is the beginning of its length, and the file's end."""
     return ahead.isdigit() and len(ahead) < LONGEST_LENGTH
 

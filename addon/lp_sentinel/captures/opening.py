@@ -10,15 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from stat import S_ISREG
 
-from lp_sentinel.captures.stream import (
-    CaptureError,
-    Head,
-    Kind,
-    Readable,
-    Stream,
-    open_stream,
-    standard_input,
-)
+from lp_sentinel.captures.stream import CaptureError, Head, Kind, Readable, Stream, open_stream, standard_input
 from lp_sentinel.wording import counted, reason
 
 STANDARD_INPUT = Path("-")
@@ -41,10 +33,7 @@ def find_captures(paths: Iterable[Path | str]) -> list[Path]:
 
 def is_file(path: Path) -> bool:
     """Whether it is a file that any process can open: standard input is none, even where a file has its name."""
-    try:
-        return path != STANDARD_INPUT and path.is_file()
-    except OSError:  # in a folder that may not be searched
-        return False
+    return path != STANDARD_INPUT and os.path.isfile(path)  # noqa: PTH113  (Path's raises where it may not search)
 
 
 @contextmanager
@@ -76,7 +65,7 @@ def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]
         if source == STANDARD_INPUT:
             return standard_input(), "standard input"
         if source.is_dir():
-            os.scandir(source).close()
+            os.scandir(source).close()  # or it may not be looked into
             raise CaptureError(f"{source}: no captures in this folder")
         return closing.enter_context(source.open("rb", buffering=0)), str(source)
     except OSError as error:
@@ -98,14 +87,7 @@ def _found(named: Path | str) -> list[Path]:
     if os.fspath(named) == os.fspath(STANDARD_INPUT):
         return [STANDARD_INPUT]
     path = _file(Path(named))
-    return _within(path) if _is_folder(path) else [path]
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+    return _within(path) if os.path.isdir(path) else [path]  # noqa: PTH112  (likewise)
 
 
 def _file(path: Path) -> Path:

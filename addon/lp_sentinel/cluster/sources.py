@@ -74,7 +74,7 @@ class Source(NamedTuple):
             filesystem, path = _located(self.url)
             about = filesystem.info(path)
             if about["type"] == "directory":
-                filesystem.ls(path)
+                filesystem.ls(path)  # or it may not be looked into
                 raise UnreadableError(f"{self.name}: no captures in this folder")
             size = int(about["size"] or 0)
             return size, size > 0 and holds_flows(_head(filesystem, path))

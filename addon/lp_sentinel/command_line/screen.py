@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from lp_sentinel.check import Judged
-from lp_sentinel.reports.overview import CaptureCounts, row
+from lp_sentinel.reports.overview import CaptureCounts, counts_of
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 
@@ -17,7 +17,7 @@ class Screen:
         """Of ``several`` captures each has a heading, and all are in an overview."""
         self._terminal = Terminal(file)
         self._several = several
-        self._rows: list[CaptureCounts] = []
+        self._counts: list[CaptureCounts] = []
         self._is_told = False
         """Whether something could be read."""
 
@@ -27,14 +27,14 @@ class Screen:
         self._is_told |= is_whole or judged.exchanges > 0
         if self._several:
             self._terminal.heading(judged.capture)
-            self._rows.append(
-                row(judged.capture, judged.exchanges, judged.journeys, judged.findings, is_whole=is_whole)
+            self._counts.append(
+                counts_of(judged.capture, judged.exchanges, judged.journeys, judged.findings, is_whole=is_whole)
             )
         self._terminal.capture(judged.journeys, judged.findings)
 
     def end(self, tally: Tally) -> None:
         """Print what all came to."""
-        if self._rows:
-            self._terminal.overview(self._rows)
+        if self._counts:
+            self._terminal.overview(self._counts)
         if self._is_told:
             self._terminal.summary(tally)

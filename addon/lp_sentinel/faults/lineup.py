@@ -28,9 +28,12 @@ class Lineup:
         self._former: dict[str, Armed] = {}
         """Those of earlier plans that were injected: they have a verdict, too."""
         self._given = plan
-        self.plan = plan
-        """As its files said it last."""
         self._take(plan)
+
+    @property
+    def plan(self) -> Plan:
+        """As its files said it last."""
+        return self._files.plan
 
     def take_over(self, plan: Plan) -> None:
         """Go on with another plan, and no preset besides.
@@ -60,7 +63,7 @@ class Lineup:
         of_plan = {fault.name: _armed(fault, old.get(fault.name)) for fault in plan.faults}
         self._besides = tuple(armed for armed in self._besides if armed.fault.name not in of_plan)
         self.faults = (*of_plan.values(), *self._besides)
-        self.plan, self._files = plan, PlanFiles(plan)
+        self._files = PlanFiles(plan)
         on = ", ".join(f"{armed.row.name} ({armed.row.state})" for armed in self.faults)
         seeds = ", ".join(dict.fromkeys(str(armed.fault.seed) for armed in self.faults))
         self._say(f"fault plan with seed {seeds}: {on}" if on else "fault plan: no faults")

@@ -16,7 +16,7 @@ class PlanFiles:
     """The files that a plan was read from, as they were then."""
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+        self.plan = plan
         self._stamps = _stamps(plan)
         self._looked = 0.0
 
@@ -26,14 +26,14 @@ class PlanFiles:
         Traffic need not be held up by a look each time; ``at_once`` looks even so.
         """
         now = time.monotonic()
-        if not self._plan.files or (now - self._looked < _LOOK_AGAIN and not at_once):
+        if not self.plan.files or (now - self._looked < _LOOK_AGAIN and not at_once):
             return None
         self._looked = now
-        stamps = _stamps(self._plan)
+        stamps = _stamps(self.plan)
         if stamps == self._stamps:
             return None
         self._stamps = stamps
-        return load_plan(self._plan.sources, seed=self._plan.seed)
+        return load_plan(self.plan.sources, seed=self.plan.seed)
 
 
 def _stamps(plan: Plan) -> tuple[tuple[int, int] | None, ...]:

@@ -33,7 +33,7 @@ class CaptureCounts(NamedTuple):
     """It could be read to its end."""
 
 
-def row(
+def counts_of(
     capture: str,
     exchanges: int,
     journeys: Sequence[JourneySummary],

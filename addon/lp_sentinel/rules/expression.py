@@ -128,6 +128,7 @@ class Compiler:
     def function(self, body: ast.expr) -> Function:
         """A function of the facts, what has fired, and the element."""
         element = self._variable[0] if self._variable else "_element"
+        # A copy: constants of what is compiled later are none of its own, and it may be pickled before.
         return Function((*self._facts, FIRED, element), body, dict(self._constants))
 
     # From Python's syntax to proofs and terms
