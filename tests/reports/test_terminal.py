@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from lp_sentinel.faults.verdict import Ending, FaultVerdict
 from lp_sentinel.finding import Finding, JourneySummary, Severity
-from lp_sentinel.reports.overview import row
+from lp_sentinel.reports.overview import counts_of
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from tests.reports.samples import FINDING, HOPS, JOURNEY, finding, hop, journey
@@ -240,7 +240,7 @@ def test_no_columns_are_columns_that_are_not_known(monkeypatch: pytest.MonkeyPat
         terminal.heading("a.flow")
         terminal.journey(JOURNEY, [FINDING])
         terminal.apart([FINDING])
-        terminal.overview([row("a.flow", 1, [JOURNEY], [FINDING], is_whole=True)])
+        terminal.overview([counts_of("a.flow", 1, [JOURNEY], [FINDING], is_whole=True)])
         terminal.summary(Tally())
         return out.getvalue()
 
