@@ -132,7 +132,8 @@ class _Choosing:
     def _take(self, place: int, exchange: Exchange) -> None:
         started = self._survey.before.get(place) if exchange.started is None else exchange.started
         self._is_chosen[place] = True
-        if not self._reach.learn(exchange):
+        # Where logins were recorded and nothing else, there is nothing that they could make relevant.
+        if (self.groups or self._survey.asking) and not self._reach.learn(exchange):
             self._leave_undecided(len(self.places))
         self.places.append(place)
         self.times.append(float("-inf") if started is None else started)
