@@ -127,6 +127,7 @@ def test_captured_text_is_no_markup_of_messages(tmp_path: Path) -> None:
         ("/srv/ü.har", "file:///srv/%C3%BC.har"),
         ("x:y.har", "x%3Ay.har"),
         ("bytes-\udcff.har", "bytes-%FF.har"),
+        ("s3://bucket/a b/100%.flow", "s3://bucket/a%20b/100%25.flow"),
     ],
 )
 def test_a_capture_becomes_a_uri(tmp_path: Path, capture: str, uri: str) -> None:

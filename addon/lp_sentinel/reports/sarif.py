@@ -130,11 +130,13 @@ def _locations(location: Json) -> Json:
 
 
 def _artifact(capture: str | None) -> Json:
-    path = PurePath(capture or "")
     # A name of a file may hold bytes that are not UTF-8: they come as surrogates, and go as the bytes they were.
-    name = re.sub("[\ud800-\udfff]", lambda one: "" if one[0] < "\udc80" else one[0], path.as_posix())
+    name = re.sub("[\ud800-\udfff]", lambda one: "" if one[0] < "\udc80" else one[0], capture or "")
+    if "://" in name:  # a URL, read on a cluster
+        return {"uri": quote(name, safe="/:", errors="surrogateescape")}
+    path = PurePath(name)
     # The colon in the first part of a relative path would make that a scheme.
-    quoted = quote(name, safe="/:" if path.is_absolute() else "/", errors="surrogateescape")
+    quoted = quote(path.as_posix(), safe="/:" if path.is_absolute() else "/", errors="surrogateescape")
     return {"uri": f"file:///{quoted.lstrip('/')}" if path.is_absolute() else quoted}
 
 
