@@ -94,6 +94,21 @@ def test_silence_is_told_only_of_requests_whose_times_are_known(
     assert ("LPA403" in found([*steps[:2], *([between] if times[-1] is None else []), *steps[2:]])) == is_found
 
 
+def _one_login_twice() -> list[tuple[Step, float]]:
+    first, again = Login(1, BROWSERS[0], redeems=True), Login(1, BROWSERS[0], "session", redeems=True)
+    landing, *later = again.steps()
+    on_the_way = Step(BROWSERS[0], "GET", f"https://app{again.app}.example/favicon.ico", 200)
+    return [(step, 1.79e9 + place) for place, step in enumerate([*first.steps(), landing, on_the_way, *later])]
+
+
+@pytest.mark.parametrize("untimed", range(len(_one_login_twice())))
+def test_little_of_what_is_found_hangs_on_the_time_of_one_request(untimed: int) -> None:
+    steps = enumerate(_one_login_twice())
+    rules = found((step, None if place == untimed else at) for place, (step, at) in steps)
+    # For how long a token is still good is told by the times alone.
+    assert rules - {"LPA503"} == {"LPA406", "LPA501", "LPA502", "LPA609"}
+
+
 @pytest.mark.parametrize("fault", list(FINDS))
 @pytest.mark.parametrize("way", WAYS)
 def test_each_fault_on_each_way(way: Way, fault: Fault) -> None:

@@ -117,7 +117,7 @@ def read_landing(
     target: Target,
     via: Via,
     request: RequestFacts,
-    registered: Collection[Endpoint] | None,
+    registered: Collection[Endpoint],
     *,
     own_query: Parameters | None,
     code_landed_before: bool,
@@ -125,7 +125,7 @@ def read_landing(
 ) -> LandingFacts:
     """The facts of a landing (RFC 6749 sections 4.1.2 and 4.1.2.1).
 
-    ``registered`` is ``None`` when the app is not known or registered nothing; ``own_query`` is the query that the
+    ``registered`` is empty when the app is not known or registered nothing; ``own_query`` is the query that the
     redirect URI brought along, ``None`` if that is not known; ``is_state_of_other`` says whether another journey was
     begun with the landing's state.
     """

@@ -65,19 +65,19 @@ def _leading_anywhere(mine: Collection[Journey], clues: Clues, login_hosts: Coll
 
 def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Target) -> None:
     """Note in what the logins differ whose landing this may be, where nothing but the time tells them apart."""
-    is_chained = follows(journey, clues)
+    is_chained, has_its_state = follows(journey, clues), landing.query.get("state") == journey.request.state is not None
     if is_chained:
         journey.unsure = frozenset()
-    elif not (journey.app_endpoints or landing.query.get("state") == journey.request.state is not None):
+    elif not (journey.app_endpoints or has_its_state):
         # It lands where nothing said that it would, so this may be a login of the app there that was not seen.
         journey.unsure |= {"client_id", "redirect_uri"}
-    if not both_stateless(journey, landing):
+    if has_its_state:
         return
     rivals = [
         other
         for other in waiting_for(journeys, clues)
         if (landing.endpoint in other.app_endpoints if journey.app_endpoints else not other.app_endpoints)
-        and both_stateless(other, landing)
+        and both_stateless(other, landing) == both_stateless(journey, landing)
         and (follows(other, clues) or not is_chained)
     ]
     unsure = frozenset(
@@ -162,7 +162,7 @@ def _may_be_new(clues: Clues, sent_here: Collection[Journey], waiting: Collectio
     To load a page again names the page again that had led there.
     """
     own, page = clues.own, endpoint_of(clues.referer)
-    if own.query.has("code", "state") or page is None or own.endpoint is None or page.host == own.endpoint.host:
+    if page is None or own.endpoint is None or page.host == own.endpoint.host:
         return False
     is_loaded_again = any(clues.page == journey.brought_from for journey in sent_here)
     return not is_loaded_again and any(both_stateless(journey, own) for journey in waiting)
@@ -184,8 +184,7 @@ def _strayed(
 
 def _is_due(journey: Journey, clues: Clues) -> bool:
     """Whether a journey of this browser landed by Location, and was not called back yet."""
-    is_sent = journey.landing is not None and journey.landing.via == "location"
-    return is_sent and not journey.callback_seen and journey.browser == clues.browser
+    return not journey.callback_seen and journey.browser == clues.browser
 
 
 def _due(journeys: Journeys, clues: Clues, *, among_others: bool) -> list[Journey]:

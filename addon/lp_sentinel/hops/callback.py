@@ -118,8 +118,5 @@ def _altered(journey: Journey, landing: Landing, query: Parameters) -> tuple[str
     return tuple(
         name
         for name, values in landed.items()
-        # A browser does not send the fragment: what stood there and is absent here was not altered.
-        if query.get(name) not in values
-        and not any(map(is_taken_out, (query.get(name), *values)))
-        and not (name in landing.in_fragment and not query.has(name))
+        if query.get(name) not in values and not any(map(is_taken_out, (query.get(name), *values)))
     )

@@ -10,7 +10,7 @@ from lp_sentinel.journey import Journey
 
 def judge_renewal(docket: Docket, renewal: Renewal) -> None:
     """Judge a journey begun while a token was good, unless it turned out to be part of a loop."""
-    if renewal.begun is None or not renewal.begun.in_loop:
+    if not renewal.begun.in_loop:
         docket.judgement.ask("renewal", renewal.facts, renewal.at, renewal.journey)
 
 

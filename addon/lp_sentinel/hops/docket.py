@@ -24,7 +24,7 @@ class Renewal(NamedTuple):
     """A journey that began while a token was good: judged when it is known whether it is part of a loop."""
 
     due: float
-    begun: Begun | None
+    begun: Begun
     journey: Journey
     facts: dict[str, Facts | None]
     at: JourneyHop

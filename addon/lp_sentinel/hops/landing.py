@@ -26,9 +26,9 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         target,
         via,
         request,
-        registered_endpoints(app) if app and app.redirect_uris else None,
+        registered_endpoints(app),
         own_query=_own_query(request.redirect_uri, app.redirect_uris if app else (), target.endpoint),
-        code_landed_before=earlier is not None and earlier.journey not in (None, journey.id),
+        code_landed_before=earlier is not None and earlier.journey is not None,
         is_state_of_other=any(other is not journey for other in docket.journeys.with_state(state, ())),
     )
     error = known(facts.error)

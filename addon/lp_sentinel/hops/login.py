@@ -8,6 +8,8 @@ from lp_sentinel.attribution.clues import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land
+from lp_sentinel.journey import Journey
+from lp_sentinel.landing import LeadsTo
 from lp_sentinel.taken_out import known
 from lp_sentinel.target import Target
 from lp_sentinel.uri import host_matches
@@ -16,12 +18,19 @@ from lp_sentinel.uri import host_matches
 def judge_login(docket: Docket, exchange: Exchange, clues: Clues, part: Part, redirect: Target | None) -> None:
     """Follow a login a hop further; where it redirects to the app, judge what lands."""
     journey = part.journey
-    if redirect and redirect.endpoint in journey.app_endpoints:
-        attribution.note_rivals(docket.journeys, clues, journey, redirect)
+    leads = _leads(docket, exchange, clues, journey, redirect) if redirect else None
+    landing = redirect if leads == "app" else None
+    if landing:
+        attribution.note_rivals(docket.journeys, clues, journey, landing)
     hop = docket.judgement.hop(exchange, "login", redirect)
     docket.follow(journey, hop, clues.own, redirect, is_guess=part.is_guess)
-    if redirect is None:
-        return
+    journey.login_begun |= leads == "login"
+    if landing:
+        land(docket, journey, exchange, landing, hop)
+        docket.journeys.settle(journey)
+
+
+def _leads(docket: Docket, exchange: Exchange, clues: Clues, journey: Journey, redirect: Target) -> LeadsTo | None:
     own = (exchange.host, exchange.port)
     # Where a script's fetch is redirected to, no browser goes. But a page may sign in by script: what it posts, or the
     # state that comes back, tells.
@@ -30,8 +39,4 @@ def judge_login(docket: Docket, exchange: Exchange, clues: Clues, part: Part, re
     hands_over = (exchange.is_navigation or is_its_own) and (
         own == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
     )
-    leads = docket.leads(journey, redirect, hands_over=hands_over)
-    journey.login_begun |= leads == "login"
-    if leads == "app":
-        land(docket, journey, exchange, redirect, hop)
-        docket.journeys.settle(journey)
+    return docket.leads(journey, redirect, hands_over=hands_over)
