@@ -130,7 +130,7 @@ def test_an_unencoded_redirect_uri_spills_its_query() -> None:
     facts = request("v=1&redirect_uri=https://one.example/cb?tenant=7&lang=en&client_secret=x&clientid=y&state=z&q")
     assert facts.redirect_uri == "https://one.example/cb?tenant=7"
     assert facts.spilled == ("lang", "client_secret", "clientid")
-    assert facts.spilled_unexplained == ("lang",)
+    assert facts.cut_off == ("lang",)
     assert facts.undocumented == ("q",)  # without a value it counts as left out
     assert request("lang=en&redirect_uri=https://one.example/cb?a=1").spilled == ()
     assert request("redirect_uri=https%3A%2F%2Fone.example%2Fcb%3Fa=1&lang=en").undocumented == ("lang",)

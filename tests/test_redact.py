@@ -14,6 +14,11 @@ from lp_sentinel.redact import Redactor, printable
 from lp_sentinel.texts import Joined, Name, RedirectUri, Registered, Rest, Secret, Template, Url, Word
 
 MASK = r"…\(\d+\)#[0-9a-f]{6}"
+HARMLESS = (
+    "v", "version", "response_type", "response_mode", "client_id", "account", "error", "error_description",
+    "error_code", "error_message", "scope", "grant_type", "token_type", "expires_in", "code_challenge_method", "prompt",
+    "display", "max_age", "ui_locales", "lang", "locale", "hl",
+)  # fmt: skip
 AUTHORIZE = "https://va.sentinel.liveperson.net/sentinel/api/account/12345678/authorize"
 
 
@@ -106,6 +111,11 @@ def test_what_is_registered_is_shown_where_a_server_quotes_it() -> None:
         ("/cb?v=1.0;state=abc;lang=en", rf"/cb\?v=1\.0%3Bstate%3D{MASK}%3Blang%3Den"),
         ("/cb?error=access_denied%0Acode=SplxlOBeZQQYbYS6WxSbIA", rf"/cb\?error=access_denied%0Acode%3DSplx{MASK}"),
         ("/cb?client_id=my-app%2526client_secret%253Dabc", rf"/cb\?client_id=my-app%2526client_secret%253D{MASK}"),
+        (
+            f"/cb?{'&'.join(f'{name}=word' for name in HARMLESS)}",
+            f"/cb\\?{'&'.join(f'{name}=word' for name in HARMLESS)}",
+        ),
+        ("/cb?iss=https%3A%2F%2Fa.example&error_uri=%2Fno", r"/cb\?iss=https%3A%2F%2Fa\.example&error_uri=%2Fno"),
         ("/cb?token_type=SplxlOBeZQQYbYS6WxSbIA", rf"/cb\?token_type=Splx{MASK}"),
         ("/cb?SplxlOBeZQQYbYS6WxSbI=x&appInstallId=x", rf"/cb\?Splx{MASK}={MASK}&appInstallId={MASK}"),
         (
@@ -165,6 +175,34 @@ def test_a_redirect_uri_shows_what_is_no_secret(redactor: Redactor, uri: str, sh
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "v", "version", "response_type", "response_mode", "grant_type", "token_type", "expires_in",
+        "code_challenge_method", "prompt", "display", "max_age", "error_description", "error_message",
+    ],
+)  # fmt: skip
+def test_what_looks_drawn_is_no_word(redactor: Redactor, name: str) -> None:
+    code = "SplxlOBeZQQYbYS6WxSbIA"
+    assert redactor.url(f"/cb?{name}={code}") == f"/cb?{name}={redactor.mask(code)}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "code", "state", "nonce", "pass", "pw", "key", "apikey", "sid", "otp", "pin", "auth", "authorization",
+        "verifier", "challenge", "sig", "hint", "token", "secret", "passwd", "password", "passphrase", "passcode",
+        "pwd", "credential", "bearer", "saml", "session", "sessid", "assertion", "signature", "jwt", "csrf", "xsrf",
+        "cookie", "ticket", "authcode", "authorizationcode",
+    ],
+)  # fmt: skip
+def test_a_name_tells_that_its_value_is_secret(redactor: Redactor, name: str) -> None:
+    for spelt in (name, f"my_{name}", name.upper(), f"my{name.capitalize()}"):
+        assert redactor.show(f"my-app;{spelt}=word") == f"my-app;{spelt}={redactor.mask('word')}"
+        uri = redactor.show(RedirectUri(f"https://app.example/cb?{spelt}=word"))
+        assert uri == f"https://app.example/cb?{spelt}={redactor.mask('word')}"
+
+
+@pytest.mark.parametrize(
     ("value", "shown"),
     [
         (Word("authorization_code"), "authorization_code"),
@@ -182,6 +220,8 @@ def test_a_redirect_uri_shows_what_is_no_secret(redactor: Redactor, uri: str, sh
         ),
         (Word("コードSplxlOBeZQQYbYS6WxSbIAは無効です"), rf"コード.*{MASK}"),
         ("75588e18-0213-4e33-8174-883acac7e3c4", "75588e18-0213-4e33-8174-883acac7e3c4"),
+        ("75588e18-0213-4e33-8174-883acac7e3c4;code=abc", rf"75588e18-0213-4e33-8174-883acac7e3c4;code={MASK}"),
+        (Word("SplxlOBeZQQYbYS6WxSbIA;code=abc"), rf"Splx{MASK};code={MASK}"),
         ("No, code 17: see https://docs.example/a=b", r"No, code 17: see https://docs\.example/a=b"),
         ("my-app,client_secret=a,b;c", rf"my-app,client_secret={MASK}"),
         ("my-app & client_secret = abc", rf"my-app & client_secret ={MASK}"),
@@ -257,6 +297,7 @@ def test_a_value_shows_as_plain_json(redactor: Redactor) -> None:
             "names": ("a", Secret("b")),
             "placeholder": Placeholder("state", "{state}"),
             "number": 7,
+            "raw": b"ab",
             "real": float("nan"),
             "no": None,
             "yes": True,
@@ -268,6 +309,7 @@ def test_a_value_shows_as_plain_json(redactor: Redactor) -> None:
         "names": ["a", redactor.mask("b")],
         "placeholder": ["state", "{state}"],
         "number": 7,
+        "raw": "b'ab'",
         "real": "nan",
         "no": None,
         "yes": True,
@@ -281,7 +323,8 @@ def test_much_is_cut_and_said_to_be(redactor: Redactor) -> None:
     assert len(text) < 1000
     items = redactor.show(range(1000))
     assert isinstance(items, list)
-    assert items[-1] == "… (950 more)"
+    assert items == [*range(50), "… (950 more)"]
+    assert redactor.show(range(50)) == [*range(50)]
     assert "(99950 more)" in redactor.url("/cb?" + "&".join(["v=1"] * 100_000))
     assert len(redactor.url("/cb?v=" + "1" * 1_000_000)) < 1000
 
@@ -315,6 +358,7 @@ def test_no_parameter_shows_a_value_that_is_not_known_to_be_harmless(text: str, 
     [
         ("short", 10, "short"),
         ("abcdefghijklmnopqrstuvwxyz", 10, "abcdef…xyz"),
+        ("abcdefghijklmnopqrstuvwxyz", 9, "abcdef…yz"),
         ("red\x1b[31m", 20, "red\\x1b[31m"),
         ("a\u202eb\u200bc\u2028d", 40, "a\\u202eb\\u200bc\\u2028d"),
         ("x" * 1_000_000, 7, "xxxx…xx"),

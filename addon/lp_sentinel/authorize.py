@@ -103,7 +103,7 @@ def read_request(exchange: Exchange, form: PathForm, account: str | None, config
         secrets=secrets,
         with_stray_whitespace=tuple([name for name, value in values.items() if value and _is_stray(value)]),
         spilled=names_or_rests(spilled, exchange.query),
-        spilled_unexplained=names_or_rests([name for name in spilled if name not in explained], exchange.query),
+        cut_off=names_or_rests([name for name in spilled if name not in explained] or spilled, exchange.query),
         undocumented=names_or_rests([name for name in others if name not in told_of], exchange.query),
         taken_out=taken_out,
     )

@@ -91,8 +91,8 @@ class RequestFacts(Struct, frozen=True):
     """Documented parameters whose value begins or ends with white space or holds a control character."""
     spilled: tuple[AName, ...]
     """Undocumented names that follow a ``redirect_uri`` whose ``?`` was not encoded."""
-    spilled_unexplained: tuple[AName, ...]
-    """Those of ``spilled`` that are neither misspelt nor secrets."""
+    cut_off: tuple[AName, ...]
+    """Those of ``spilled`` that are neither misspelt nor secrets; all, if each of them is."""
     undocumented: tuple[AName, ...]
     """Undocumented names that are neither spilled nor misspelt nor secrets."""
     taken_out: tuple[str, ...]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from lp_sentinel.reports import CaptureEnd, ReportError, open_report
+from lp_sentinel.reports import CaptureEnd, ReportError, open_report, open_reports, protect_lines
 from tests.reports.runs import CRITERIA
 from tests.reports.samples import FINDING, JOURNEY, finding
 
@@ -67,6 +68,54 @@ def test_of_a_report_that_was_deleted_it_is_said_that_it_is_lost(tmp_path: Path,
     (tmp_path / name).unlink()
     with pytest.raises(ReportError, match=f"{name}: is lost: the file was deleted while it was written"):
         report.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "reports", "is_refused"),
+    [
+        ("a.jsonl", ["b.json", "a.jsonl"], True),
+        ("sub/../a.jsonl", ["a.JSONL", "a.jsonl"], True),
+        ("a.jsonl", ["b.jsonl", "-"], False),
+        ("a.json", ["a.json"], False),
+        ("-", ["-"], False),
+    ],
+)
+def test_lines_that_are_being_written_are_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, reports: list[str], *, is_refused: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.jsonl").touch()
+    with pytest.raises(ReportError, match="is being written as findings come") if is_refused else nullcontext():
+        protect_lines(path, reports)
+
+
+def test_a_device_holds_nothing_that_could_be_taken_out(tmp_path: Path) -> None:
+    (tmp_path / "report.jsonl").symlink_to("/dev/null")
+    report = open_report(str(tmp_path / "report.jsonl"), lambda: CRITERIA)
+    report.finding(finding())
+    report.close()
+
+
+def test_a_run_that_comes_to_its_end_writes_its_reports_and_one_that_is_broken_off_only_lines(tmp_path: Path) -> None:
+    lines, whole, old, empty = (tmp_path / name for name in ("a.jsonl", "b.json", "old.json", "empty.jsonl"))
+    old.write_text("old")
+
+    def run(*, is_broken_off: bool) -> None:
+        with open_reports([str(path) for path in (lines, whole, old, empty)], CRITERIA) as reports:
+            for report in reports[:3]:
+                report.finding(finding())
+            if is_broken_off:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(is_broken_off=True)
+    assert json.loads(lines.read_text("utf-8"))["rule"] == "LPA310"
+    assert (whole.exists(), old.read_text("utf-8"), empty.exists()) == (False, "old", False)
+    run(is_broken_off=False)
+    for path in (whole, old):
+        assert [one["rule"] for one in json.loads(path.read_text("utf-8"))["findings"]] == ["LPA310"]
+    assert (len(lines.read_text("utf-8").splitlines()), empty.read_text("utf-8")) == (1, "")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,19 @@ def test_a_section_for_each_journey_in_which_something_was_found(tmp_path: Path)
     for one in run.findings:
         assert f"**{one.rule} {one.name}**" in text
     assert "| 🟠 warning | LPA320 | error-without-description | 1 allowed |" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "heading"),
+    [
+        ({}, "### Journey j3 · `code` · account `12345678` · client `my-app`"),
+        ({"injected": True}, "### Journey j3 · `code` · account `12345678` · client `my-app` · injected"),
+        ({"account": None, "client_id": None, "outcome": "login"}, "### Journey j3 · `login`"),
+    ],
+)
+def test_a_journey_says_whose_it_is(tmp_path: Path, changes: dict[str, Any], heading: str) -> None:
+    text = report(tmp_path / "report.md", Run([finding()], [journey(**changes)], CaptureEnd("captures/demo.har", 9)))
+    assert [line for line in text.splitlines() if line.startswith("### ")] == [heading]
 
 
 def test_the_broken_hop_is_marked(tmp_path: Path) -> None:

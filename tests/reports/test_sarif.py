@@ -55,6 +55,7 @@ def test_every_rule_explains_itself(tmp_path: Path) -> None:
     lost = next(rule for rule in rules if rule["id"] == "LPA310")
     assert lost["helpUri"] == "https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2"
     assert lost["defaultConfiguration"] == {"level": "error"}
+    assert lost["properties"]["tags"] == ["oauth", *BOOK.by_id["LPA310"].tags]
 
 
 def test_a_result_points_at_its_rule_capture_and_exchange(tmp_path: Path) -> None:
@@ -140,9 +141,11 @@ def test_a_live_session_has_no_file(tmp_path: Path) -> None:
 
 
 def test_a_capture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    run = sarif(tmp_path, Run([], [], CaptureEnd("broken.har", 3, "cut off in entry 3")))
+    good = Run([], [], CaptureEnd("captures/demo.har", 9))
+    assert sarif(tmp_path, good)["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
+    run = sarif(tmp_path, good, Run([], [], CaptureEnd("broken.har", 3, "cut off in entry 3")))
     assert run["invocations"][0]["executionSuccessful"] is False
-    told = run["invocations"][0]["toolExecutionNotifications"][0]
+    [told] = run["invocations"][0]["toolExecutionNotifications"]
     assert told["message"]["text"] == "cut off in entry 3"
     assert told["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "broken.har"
 

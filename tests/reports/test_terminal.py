@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from lp_sentinel.faults.verdict import Ending, FaultVerdict
 from lp_sentinel.finding import Finding, JourneySummary, Severity
 from lp_sentinel.reports.overview import counts_of
+from lp_sentinel.reports.picture import shortened
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
 from tests.reports.samples import FINDING, HOPS, JOURNEY, finding, hop, journey
@@ -220,6 +221,19 @@ def test_what_was_captured_styles_nothing_and_moves_no_cursor() -> None:
     assert not {"\x07", "\r", "\u202e", "\u200b"} & set(text)
     assert "[bold red]" in text
     assert ":smile:" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "width", "short"),
+    [
+        ("https://app.example/a/cb?code=a", 40, "app.example/a/cb?code=a"),
+        ("http://app.example/a/long/way/to/cb?x=1", 30, "http://app.example/…/cb?x=1"),
+        (f"https://app.example/cb?{'x' * 60}&code=a&state=b&error=c", 50, "app.example/cb?…&code=a&state=b&error=c"),
+        (f"https://app.example/cb?{'x' * 60}&code={'a' * 40}", 30, "app.example/cb?…&cod…aaaaaaaaa"),
+    ],
+)
+def test_of_a_long_url_what_tells_most_is_kept(url: str, width: int, short: str) -> None:
+    assert shortened(url, width) == short
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:

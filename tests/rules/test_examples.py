@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lp_sentinel.documents.document import DocumentError, parse_document
+from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange, header, header_values
+from lp_sentinel.finding import Hop
+from lp_sentinel.project import Project
+from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook, load_rules
 from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import Failure, example_config, example_exchanges, run_examples
@@ -29,6 +33,33 @@ def made(**exchange: object) -> Exchange:
 @pytest.mark.parametrize("rule", BOOK.by_id)
 def test_own_rules_keep_what_their_examples_promise(rule: str) -> None:
     assert [str(failure) for failure in run_examples(BOOK, [rule])] == []
+
+
+HOPS: dict[str, set[Hop]] = {
+    "LPA1": {"authorize"},
+    "LPA2": {"authorize"},
+    "LPA3": {"landing"},
+    "LPA4": {"callback"},
+    "LPA401": {"landing"},
+    "LPA403": {"login"},
+    "LPA404": {"authorize"},
+    "LPA410": {"callback", "token"},
+    "LPA5": {"authorize"},
+    "LPA502": {"landing"},
+    "LPA6": {"token"},
+}
+"""Where along the login it broke, by rule, else by series."""
+
+
+@pytest.mark.parametrize("rule", BOOK.by_id)
+def test_own_rules_say_where_it_broke(rule: str) -> None:
+    found: set[Hop] = set()
+    for example in BOOK.by_id[rule].bad:
+        engine = Engine(Project(example_config(example), BOOK), Redactor())
+        exchanges = sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)
+        verdicts = [*map(engine.feed, exchanges), *engine.close()]
+        found |= {finding.hop for verdict in verdicts for finding in verdict.findings if finding.rule == rule}
+    assert found == (HOPS.get(rule) or HOPS[rule[:4]])
 
 
 @pytest.mark.parametrize(

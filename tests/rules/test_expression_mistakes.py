@@ -28,6 +28,7 @@ def refused(text: str, moment: str = "request", *, of: bool = True) -> tuple[str
         ("landing.code is None", "'landing' is not known at 'request' (known: request, app)", "landing.code is None"),
         ("request.redirect.hots == 'a'", "unknown field 'hots', did you mean 'host'?", "hots == 'a'"),
         ("'é' == request.vv", "unknown field 'vv', did you mean 'v'?", "vv"),
+        (" " * 20 + "'é' == request.vv", "unknown field 'vv', did you mean 'v'?", "vv"),
         ("request.v.x == 'a'", "text has no field 'x'", "x == 'a'"),
         ("request.path_form == 'near-mis'", "unknown value 'near-mis', did you mean 'near-miss'?", "'near-mis'"),
         (
@@ -140,6 +141,7 @@ def test_each_refused(text: str, problem: str) -> None:
         ("a } b", "a lone brace: holes are {expression}, braces are {{ and }}", "} b"),
         ("a {} b", "an expression is missing here", "} b"),
         ("é {request.vv}", "unknown field 'vv', did you mean 'v'?", "vv}"),
+        ("é { request.vv}", "unknown field 'vv', did you mean 'v'?", "vv}"),
         ("a {request.}", "not an expression: invalid syntax", "}"),
     ],
 )
