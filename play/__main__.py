@@ -43,7 +43,6 @@ def main() -> int:
             print(f"play: {error}", file=sys.stderr)  # noqa: T201
             return 2
         process = subprocess.Popen(_proxy(sample, simulator))  # noqa: S603  our own program and arguments
-        _say()
         return _until_ended(process)
 
 
@@ -84,6 +83,7 @@ def _say() -> None:
 
 def _until_ended(process: subprocess.Popen[bytes]) -> int:
     try:
+        _say()
         return process.wait()
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +92,14 @@ def test_serves_http_until_ctrl_c(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", port)) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400"), "a host that is not this machine's"
+
+
+def test_a_second_signal_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    with command(folder=tmp_path) as (_, process):
+        process.terminate()
+        time.sleep(0.2)
+        process.terminate()
+        process.wait(20)
 
 
 def test_serves_https_with_mitmproxys_authority(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from lp_sentinel.config import Config
 from lp_sentinel.simulate.certificate import authority_file, server_context
@@ -28,7 +29,7 @@ def run(
     simulator.is_down = down
     simulator.wsgi.config["TRUSTED_HOSTS"] = ["localhost", ".localhost", address]
     context = server_context(confdir) if tls else None
-    with serving(simulator.wsgi, host=host, port=port, tls=context) as listening:
+    with serving(simulator.wsgi, host=host, port=port, tls=context) as listening, suppress(KeyboardInterrupt):
         name = f"[{address}]" if ":" in address else address if address != "127.0.0.1" else "localhost"
         say(f"Simulated Sentinel, for tests, on this machine only: {'https' if tls else 'http'}://{name}:{listening}")
         for account, apps in simulator.registry.accounts.items():

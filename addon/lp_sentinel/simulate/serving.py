@@ -14,13 +14,14 @@ from typing import Any
 from cheroot.ssl import builtin
 from cheroot.wsgi import Server
 
-from lp_sentinel.wording import visible
+from lp_sentinel.wording import reason, visible
 
 HERE = "127.0.0.1"
 
 _LOCALHOST = "localhost"
 _THREADS = 16
 _QUEUE = 128
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class NotServedError(ValueError):
@@ -54,9 +55,10 @@ class _Server(Server):
     def bind_socket(socket_: socket.socket, bind_addr: Any) -> socket.socket:
         try:
             bound: socket.socket = Server.bind_socket(socket_, bind_addr)  # type: ignore[no-untyped-call]
-        except OSError:
-            socket_.close()  # cheroot forgets it
-            raise
+        except OSError as error:
+            socket_.close()  # cheroot forgets it, and says less of what was wrong
+            address, port = bind_addr[:2]
+            raise NotServedError(f"port {port} of {address} can't be opened: {reason(error)}") from error
         return bound
 
 
@@ -76,10 +78,7 @@ def serving(
     )
     if tls:
         server.ssl_adapter = _TLS(tls)
-    try:
-        server.prepare()
-    except OSError as error:
-        raise NotServedError(f"port {port} of {address} can't be opened; is another program using it?") from error
+    server.prepare()
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:
@@ -91,15 +90,19 @@ def serving(
 
 def end_on_signals() -> None:
     """End on SIGTERM as on Ctrl-C; and on that, too, where a shell started the program with it ignored."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    for number in _ENDING:
+        signal.signal(number, _end)
+
+
+def _end(*_: object) -> None:
+    # A second one would interrupt the ending, and threads that nobody stopped would keep the process for ever.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def wait_until_interrupted() -> None:
-    """Until Ctrl-C."""
+    """Until Ctrl-C, which raises KeyboardInterrupt."""
     reader, writer = socket.socketpair()
     with reader, writer:
-        try:
-            reader.recv(1)
-        except KeyboardInterrupt:
-            return
+        reader.recv(1)
