@@ -197,6 +197,9 @@ class Addon:
         self._simulated.switch(on=False)
         if self._timer:
             self._timer.cancel()
+        if self._session and ctx.master.should_exit.is_set():  # and not reloaded: then their answers will be heard
+            for unanswered in self._session.feed.unanswered():
+                self._ended(unanswered)
         session, self._session = self._session, None
         self._sieve.ended += len(self._sockets)
         if session:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
-from mitmproxy.test import tflow
+from mitmproxy.test import tflow, tutils
 
 from lp_sentinel.config import Config
 from lp_sentinel.faults import Injector, Plan
@@ -68,9 +68,26 @@ def test_it_waits_for_no_client_that_has_gone_but_for_who_replays(is_replay: str
     assert flow.response
 
 
+@pytest.mark.parametrize(
+    ("version", "location", "mark"),
+    [(b"HTTP/1.1", b"Location", b"LP-Authorize-Fault"), (b"HTTP/2.0", b"location", b"lp-authorize-fault")],
+)
+def test_header_names_are_as_the_protocol_has_them(version: bytes, location: bytes, mark: bytes) -> None:
+    """Mitmproxy puts those of HTTP/2 into lower case by itself, but with a line in its log for each answer."""
+    armed = Armed("at: landing, do: {state: removed}")
+    flow = armed.ask(client_id="a", redirect_uri="https://app.example/cb")
+    headers = http.Headers([(location, b"https://app.example/cb?code=c&state=s")])
+    flow.response = tutils.tresp(http_version=version, status_code=302, headers=headers)
+    asyncio.run(armed.injector.response(flow))
+    assert flow.response.headers["location"] == "https://app.example/cb?code=c"
+    assert [name for name, _ in flow.response.headers.fields] == [location, mark]
+
+
 def test_each_reason_why_a_fault_was_not_injected_is_told_once() -> None:
     armed = Armed("at: authorize, do: {error: access_denied}")
     for host in ("one.example", "two.example") * 3:
         armed.ask(client_id="a", redirect_uri=f"https://{host}:port/cb")
         armed.ask(client_id="a")
     assert len(armed.said) == len(set(armed.said)) > 1
+    [verdict] = armed.injector.verdicts()
+    assert verdict.line == f"it: never matched: {armed.said[0].removeprefix('fault it was ')}"

@@ -67,7 +67,7 @@ def verdict(
         watch.observe(exchange(path, started=AT, flow=f"f{count}"), Verdict("j1", at, (), ()))
     for seen, journey, hop in followed:
         watch.observe(seen, Verdict(journey, hop, (), ()))
-    return watch.verdict("it", one.expect)
+    return watch.verdict(one)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_callback_of_a_token_request_ends_after_it(callback_first: bool) -> 
     order = [(its_callback, Verdict("j1", "callback", (), ())), (injected, Verdict("j1", "token", (), ()))]
     for seen, judged in order if callback_first else reversed(order):
         watch.observe(seen, judged)
-    found = watch.verdict("it", one.expect)
+    found = watch.verdict(one)
     assert (found.verdict, found.seen) == ("as expected", "callback 403, 0 token requests")
 
 
@@ -181,7 +181,7 @@ def test_a_loop_after_a_token_request_is_seen_by_its_callback() -> None:
     watch.note_injection(Injection(fault=one, flow="f0", at=AT + 2.5, client_id="my-app", browser=None, code=None))
     for seen, journey, hop in ((exchange(TOKEN, started=AT + 2.5, flow="f0"), "j1", "token"), *again):
         watch.observe(seen, Verdict(journey, hop, (), ()))
-    assert watch.verdict("it", one.expect).verdict == "not as expected", "a callback that was answered before tells too"
+    assert watch.verdict(one).verdict == "not as expected", "a callback that was answered before tells too"
     elsewhere = verdict("loop: no", *again, at="token")
     assert elsewhere.verdict == "not seen", "without its callback nobody knows the browser"
 
@@ -193,7 +193,7 @@ def test_one_bad_end_is_the_faults_verdict() -> None:
 
 
 def test_what_was_never_injected_is_a_warning() -> None:
-    found = Watch(Limits()).verdict("it", fault("preset: slow").expect)
+    found = Watch(Limits()).verdict(fault("name: it, preset: slow"))
     assert (found.verdict, found.severity) == ("never matched", "warning")
     assert found.line == "it: never matched"
     assert fault_record(found) == {

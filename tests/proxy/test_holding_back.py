@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from typing import Any
 
 import pytest
 from mitmproxy import http
@@ -51,6 +53,16 @@ def test_what_started_first_is_judged_first() -> None:
     live.end(second)
     assert live.judged == [f"{AUTHORIZE}{age}" for age in (3, 2, 1)]
     assert not live.session.holds_back
+
+
+@pytest.mark.parametrize("start", [None, "x", math.nan])
+def test_a_request_whose_start_another_addon_spoilt_ends_no_judging(start: Any) -> None:
+    live = Live()
+    spoilt = live.begin(f"{AUTHORIZE}spoilt", 3)
+    spoilt.request.timestamp_start = start
+    live.end(live.begin(f"{AUTHORIZE}2", 2))
+    live.end(live.begin(f"{AUTHORIZE}1", 1))
+    assert live.judged == [f"{AUTHORIZE}{age}" for age in (2, 1)]
 
 
 def test_what_no_login_goes_to_is_not_waited_for() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from lp_sentinel.cli import main
 from tests.ours import CAPTURES, SCRIPT, Proxies, Report, config_for, read_report, saved_flows
 from tests.world.app import App
 from tests.world.behaviour import Behaviour
@@ -90,6 +93,26 @@ def test_a_live_session_and_the_replay_of_its_file_agree(
     live, replayed = read_report(tmp_path / "live.jsonl"), read_report(tmp_path / "replayed.jsonl")
     assert live.rules == rules, live
     assert _comparable(live) == _comparable(replayed)
+
+
+def test_a_login_that_is_unanswered_when_the_session_ends_is_judged_as_saved(proxies: Proxies, tmp_path: Path) -> None:
+    saved, live, checked = tmp_path / "saved.flow", tmp_path / "live.jsonl", tmp_path / "checked.jsonl"
+    proxy = proxies("-s", SCRIPT, options={"lp_report": live, "lp_redact": "off", "save_stream_file": saved})
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        socket.create_connection(("127.0.0.1", proxy.port)) as client,
+    ):
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        query = "v=abc&response_type=code&client_id=my-app&state=af0ifjsldkjFvB2Xq9ZwTg"
+        target = f"http://{host}/sentinel/api/account/12345678/authorize?{query}"
+        client.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        asked, _ = silent.accept()
+        with asked:
+            assert asked.recv(1 << 16).startswith(b"GET ")
+            assert proxy.stop().status == 0
+    assert read_report(live).rules == ["LPA111"]
+    assert CliRunner().invoke(main, ["check", str(saved), "--no-redact", "--report", str(checked)]).exit_code == 1
+    assert _comparable(read_report(live)) == _comparable(read_report(checked))
 
 
 def _comparable(report: Report) -> list[list[tuple[str, str]]]:

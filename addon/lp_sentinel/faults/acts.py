@@ -48,8 +48,10 @@ class Act(NamedTuple):
         if response is None:
             return
         if self.locations is not None:
+            # The name as it was spelt: in HTTP/2 that is in lower case.
+            spelt = next((name for name, _ in response.headers.fields if name.lower() == b"location"), b"Location")
             fields = [field for field in response.headers.fields if field[0].lower() != b"location"]
-            fields += ((b"Location", as_bytes(location)) for location in self.locations)
+            fields += ((spelt, as_bytes(location)) for location in self.locations)
             response.headers = http.Headers(fields)
         if self.status:
             response.status_code = self.status

@@ -40,8 +40,8 @@ class Armed:
         self.injected: Counter[str] = before.injected if before else Counter()
         self.told: Counter[str] = before.told if before and self.is_dry else Counter()
         """How often it was only told of (dry-run): that takes no number of those that were injected."""
-        self.could_not: set[str] = set()
-        """Why matching exchanges were passed by; each reason is told once."""
+        self.could_not: list[str] = []
+        """Why matching exchanges were passed by, fit to be shown; each reason is told once."""
         self._begin()
 
     def _begin(self) -> None:

@@ -82,7 +82,7 @@ class Injector:
 
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How each fault has ended, or stands. One that only was told of (dry-run) or never was on has none."""
-        verdicts = [(armed, self._watch.verdict(armed.fault.name, armed.fault.expect)) for armed in self.lineup.known()]
+        verdicts = [(armed, self._watch.verdict(armed.fault, armed.could_not)) for armed in self.lineup.known()]
         return tuple(one for armed, one in verdicts if one.injected or (armed.is_on and not armed.is_dry))
 
     def observe(self, exchange: Exchange, verdict: Verdict) -> None:
@@ -192,9 +192,10 @@ class Injector:
         try:
             act = work_out(self._known(armed.fault, seen, landing, place))
         except NotPossibleError as reason:
-            if str(reason) not in armed.could_not and len(armed.could_not) < _MOST_REASONS:
-                armed.could_not.add(str(reason))
-                self._say(f"fault {armed.fault.name} was not injected: {printable(str(reason), _LONGEST_STORY)}")
+            why = printable(str(reason), _LONGEST_STORY)
+            if why not in armed.could_not and len(armed.could_not) < _MOST_REASONS:
+                armed.could_not.append(why)
+                self._say(f"fault {armed.fault.name} was not injected: {why}")
             return None
         return _Chosen(armed, act, place, seen) if armed.is_turn(seen.client, place) else None
 

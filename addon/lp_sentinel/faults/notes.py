@@ -27,7 +27,9 @@ def forget(flow: HTTPFlow) -> None:
 
 def name_in(response: Response, fault: Fault, number: int) -> None:
     """Name the fault in a header of the answer."""
-    response.headers[_HEADER] = _named(fault, number)
+    # mitmproxy puts names into lower case for HTTP/2 itself, but logs that each time.
+    name = FAULT_HEADER if response.is_http2 or response.is_http3 else _HEADER
+    response.headers[name] = _named(fault, number)
 
 
 def _named(fault: Fault, number: int) -> str:

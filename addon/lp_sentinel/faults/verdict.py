@@ -28,7 +28,7 @@ class FaultVerdict(NamedTuple):
     """How often it was injected."""
     expected: str
     seen: str
-    """What the app did next; for ``never matched``, nothing."""
+    """What the app did next; for ``never matched`` why it could not be injected, or nothing."""
 
     @property
     def severity(self) -> Severity | None:

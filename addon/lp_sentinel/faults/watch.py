@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Browser, Exchange, elapsed
-from lp_sentinel.faults.plan import Expect
+from lp_sentinel.faults.plan import Fault
 from lp_sentinel.faults.verdict import Ending, FaultVerdict, Injection
 from lp_sentinel.json_object import json_object
 from lp_sentinel.memory import Ageing, digest
@@ -120,19 +121,22 @@ class Watch:
                 injection.authorizes += 1
                 injection.authorizes_soon += elapsed(injection.at, started) <= self.limits.loop_window
 
-    def verdict(self, name: str, expect: Expect) -> FaultVerdict:
-        """How a fault has ended, or stands."""
+    def verdict(self, fault: Fault, could_not: Sequence[str] = ()) -> FaultVerdict:
+        """How a fault has ended, or stands; ``could_not``: why it was not injected where it matched."""
+        name, expected = fault.name, fault.expect.text
         tally = _Tally(self._tallies.get(name))
         for injection in self._watched:
             if injection.fault.name == name:
                 tally.add(injection, self.limits)
         if not tally.judged:
-            return FaultVerdict(name, "never matched", 0, expect.text, "")
+            return FaultVerdict(
+                name, "never matched", 0, expected, f"not injected: {could_not[0]}" if could_not else ""
+            )
         verdict: Ending = (
             "not as expected" if tally.judged[False] else "as expected" if tally.judged[True] else "not seen"
         )
         seen = next(tally.seen[judged] for judged in (False, True, None) if tally.judged[judged])
-        return FaultVerdict(name, verdict, tally.judged.total(), expect.text, seen)
+        return FaultVerdict(name, verdict, tally.judged.total(), expected, seen)
 
 
 class _Tally:

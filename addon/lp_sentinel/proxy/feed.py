@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
+from lp_sentinel.captures.parts import finite
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.exchange import Exchange, as_text
 from lp_sentinel.reach import names_login
@@ -48,10 +49,10 @@ class Feed:
         self._held: list[tuple[float, int, Exchange]] = []
         self._unexplained: set[int] = set()
         """Places of those held of which it is not known yet whether they are steps of a login."""
-        self._awaited: set[str] = set()
+        self._awaited: dict[str, HTTPFlow] = {}
         """Requests under way that belong to a login, by flow id."""
         self._starts: list[tuple[float, str]] = []
-        """When those requests started: a heap, in which those that have ended stay until they come to its top."""
+        """When those started that hold others back: a heap, in which the ended ones stay until they come to its top."""
         self._others = 0
 
     @property
@@ -90,7 +91,7 @@ class Feed:
             self._unexplained.add(exchange.index)
         self._engine.announce(exchange)
         heapq.heappush(self._held, (*_turn(exchange), exchange))
-        self._awaited.discard(flow.id)
+        self._awaited.pop(flow.id, None)
         if not self._is_replay:
             self.release()
         return exchange
@@ -102,8 +103,8 @@ class Feed:
     def release(self) -> None:
         """Judge what no earlier request holds back any more."""
         for flow in filter(_names_login, self.sieve.under_way):
-            self._awaited.add(flow.id)
-            heapq.heappush(self._starts, (flow.request.timestamp_start, flow.id))
+            self._awaited[flow.id] = flow
+            heapq.heappush(self._starts, (_started(flow), flow.id))
         self.sieve.under_way.clear()
         earliest = self._earliest()
         while self._held and self._held[0][0] <= earliest:
@@ -113,9 +114,13 @@ class Feed:
         """When the first of the requests started that are awaited, but not for too long."""
         since, starts = time.time() - PATIENCE, self._starts
         while starts and (starts[0][0] <= since or starts[0][1] not in self._awaited):
-            _, name = heapq.heappop(starts)
-            self._awaited.discard(name)
+            heapq.heappop(starts)
         return starts[0][0] if starts else float("inf")
+
+    def unanswered(self) -> list[HTTPFlow]:
+        """The requests of logins that still wait for their answer, in the order in which they started."""
+        waiting = [*self._awaited.values(), *filter(_names_login, self.sieve.under_way)]
+        return sorted(waiting, key=_started)
 
     def go_live(self) -> None:
         """The file of a replay has been read: judge what it held, and from now on each exchange as it ends."""
@@ -139,6 +144,11 @@ class Feed:
 
 def _turn(exchange: Exchange) -> tuple[float, int]:
     return exchange.started or 0.0, exchange.index
+
+
+def _started(flow: HTTPFlow) -> float:
+    # Another addon may have put anything there.
+    return finite(flow.request.timestamp_start) or 0.0
 
 
 def _names_login(flow: HTTPFlow) -> bool:
