@@ -9,6 +9,8 @@ from lp_sentinel.redact import printable
 _LONGEST = 600
 
 _MARKUP = re.compile(r"[^\w\s.,;:'\"()/?=+%^…-]|_|://|:.*:|(?i:www\.)")
+_PUNCTUATED = re.compile(r"([\"(]*)(.*?)([\"),;.:]*)")
+"""A word, and the punctuation around it."""
 _ILLEGAL_IN_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 
 
@@ -31,8 +33,10 @@ def cell(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    bare = word.rstrip(",;.:")
-    return word if not _MARKUP.search(bare) else code(bare) + word[len(bare) :]
+    before, bare, after = _PUNCTUATED.fullmatch(word).groups()  # type: ignore[union-attr]  (it always matches)
+    while after.startswith(")") and bare.count("(") > bare.count(")"):  # it closes what was opened within
+        bare, after = bare + after[0], after[1:]
+    return before + code(bare) + after if _MARKUP.search(bare) else word
 
 
 def code(text: str) -> str:
