@@ -177,7 +177,7 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
         ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
         ({}, ["--select", "LPB"], "unknown rule 'LPB' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
         ({}, ["--select", "LPB1"], "unknown rule 'LPB1', did you mean 'LPA1'?\n"),
-        ({}, ["--select", "state-lost"], "unknown rule 'state-lost' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
+        ({}, ["--select", "State-Lost"], "'State-Lost' is the name of a rule; here its id is expected, LPA310\n"),
         (
             {"lp-authorize.yaml": "rules:\n  paths: [nope/]\n"},
             [],
@@ -327,9 +327,10 @@ def test_the_examples_of_rule_files_are_tried(run: Run) -> None:
     assert done.exit_code == 0
     assert done.stdout.endswith("0 failures\n")
     Path("mine.yaml").write_text("- id: X1\n")
-    broken = run("test-rules", "mine.yaml")
-    assert broken.exit_code == 2
-    assert "mine.yaml:1:" in broken.stderr
+    Path("lp-authorize.yaml").write_text("rules: {paths: [mine.yaml]}")
+    for broken in (run("test-rules", "mine.yaml", "--config", CONFIG), run("test-rules")):
+        assert broken.exit_code == 2
+        assert "mine.yaml:1:" in broken.stderr
 
 
 def test_the_version_is_told(run: Run) -> None:

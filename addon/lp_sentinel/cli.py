@@ -114,7 +114,7 @@ main.add_command(completion)
     multiple=True,
     callback=_prefixes,
     shell_complete=complete_ids,
-    help="Apply only these rules (ids or prefixes).",
+    help="Apply only these rules: ids or prefixes, with commas between them.",
 )
 @click.option(
     "--ignore",
@@ -122,7 +122,7 @@ main.add_command(completion)
     multiple=True,
     callback=_prefixes,
     shell_complete=complete_ids,
-    help="Skip these rules (ids or prefixes).",
+    help="Skip these rules: ids or prefixes, with commas between them.",
 )
 @click.option("--no-redact", is_flag=True, help="Show codes, states and other secrets as they are.")
 @click.option(
@@ -130,7 +130,7 @@ main.add_command(completion)
     type=click.IntRange(1),
     default=cores,
     metavar="N",
-    help="Processes for large captures; default: one per core.",
+    help="Processes for several captures, or for a large one; default: one per core.",
 )
 @click.option(
     "--cluster",
@@ -235,7 +235,7 @@ def _report(judged: Judged, reports: list[Report], tally: Tally) -> bool:
 )
 @click.option("--markdown", is_flag=True, hidden=True, help="Write the page on the built-in rules.")
 def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
-    """List all rules or those whose ids begin with ID, or show one in full."""
+    """List all rules or those whose ids begin with ID, or show one in full, by its id or name."""
     from lp_sentinel.rules.explain import list_or_explain  # noqa: PLC0415  (not needed to judge)
 
     if markdown:
@@ -252,13 +252,20 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
 
 @main.command("test-rules")
 @click.argument("paths", nargs=-1, metavar="[PATH...]", type=NamedPath(path_type=Path))
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=NamedPath(),
+    help="The project's config, for its own rules; default: lp-authorize.yaml.",
+)
 @click.pass_context
-def test_rules(context: click.Context, paths: tuple[Path, ...]) -> None:
-    """Run the good and bad examples of the built-in rules, and of rule files or folders of them."""
+def test_rules(context: click.Context, paths: tuple[Path, ...], config: str | None) -> None:
+    """Run the good and bad examples of all rules, and of those in other rule files or folders of them."""
     from lp_sentinel.rules.examples import run_examples  # noqa: PLC0415  (not needed to judge)
 
     try:
-        book = load_rules(paths)
+        project = load_project(config)
+        book = load_rules((*project.config.rules.paths, *paths)) if paths else project.book
         failures = run_examples(book)
     except DocumentError as error:
         unusable(str(error))

@@ -29,7 +29,7 @@ class Project(NamedTuple):
         """
         for prefix in (*select, *ignore):
             if not _begins_one(prefix.upper(), self.book):
-                raise ValueError(unknown_rule(prefix, self.book.by_id, may_begin=True))
+                raise ValueError(_unknown(prefix, self.book, may_begin=True))
         rules = self.config.rules
         select, ignore = tuple(map(str.upper, select)), tuple(map(str.upper, ignore))
         chosen = replace(rules, select=select or rules.select, ignore=(*rules.ignore, *ignore))
@@ -66,8 +66,15 @@ def _check_ids(project: Project) -> None:
         return
     for where, text, is_prefix, of_key in _mentioned(project.config):
         if not (_begins_one(text, project.book) if is_prefix else text in project.book.by_id):
-            problem = unknown_rule(text, project.book.by_id, may_begin=is_prefix)
+            problem = _unknown(text, project.book, may_begin=is_prefix)
             raise document.error(("rules", *where), problem, of_key=of_key)
+
+
+def _unknown(text: str, book: RuleBook, *, may_begin: bool) -> str:
+    named = (rule.id for rule in book.by_id.values() if rule.name == text.lower())
+    if rule := next(named, None):
+        return f"{quoted(text)} is the name of a rule; here its id is expected, {rule}"
+    return unknown_rule(text, book.by_id, may_begin=may_begin)
 
 
 def _mentioned(config: Config) -> Iterator[tuple[Where, str, bool, bool]]:

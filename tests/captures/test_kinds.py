@@ -131,14 +131,16 @@ def test_folders_are_searched_by_content(tmp_path: Path) -> None:
         "package.json": b'{"name": "x", "version": "1"}',
         "logging.json": b'{"log": {"level": "info"}}',
         "readme.md": b"12:30 lunch",
-        "empty.har": b"",
+        "empty.flow": b"",
+        "page.HAR": b"<!doctype html>",
         "broken.gz": b"\x1f\x8bxx",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    assert find_captures([tmp_path]) == [tmp_path / name for name in ("a.bin", "b/two.txt", "c.gz")]
+    # It is told of what is called a HAR and is none.
+    assert find_captures([tmp_path]) == [tmp_path / name for name in ("a.bin", "b/two.txt", "c.gz", "page.HAR")]
     assert find_captures([tmp_path / "c.gz", str(tmp_path)]) == [
-        tmp_path / name for name in ("c.gz", "a.bin", "b/two.txt")
+        tmp_path / name for name in ("c.gz", "a.bin", "b/two.txt", "page.HAR")
     ]
 
 

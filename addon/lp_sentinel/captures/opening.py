@@ -25,8 +25,9 @@ def find_captures(paths: Iterable[Path | str]) -> list[Path]:
 
     ``-`` is standard input even where a file has that name, which is ``./-``.
 
-    Hidden files and whatever else stands in a folder is passed over. A named file that is no capture, a folder without
-    any, and what can't be looked into stay in the list: ``open_capture`` says what is wrong with them.
+    Hidden files and whatever else stands in a folder is passed over. A named file that is no capture, one in a folder
+    that is only called a HAR, a folder without any, and what can't be looked into stay in the list: ``open_capture``
+    says what is wrong with them.
     """
     return list(dict.fromkeys(one for named in paths for one in _found(named)))
 
@@ -118,4 +119,4 @@ def _may_be_capture(path: Path) -> bool:
             _, head = open_stream(file)
     except OSError as error:
         return error.errno not in _NOWHERE
-    return head.is_capture
+    return head.is_capture(path.name)

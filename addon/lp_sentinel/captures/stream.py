@@ -105,10 +105,12 @@ class Head(NamedTuple):
     """The JSON begins as a HAR does."""
     packed: bool
 
-    @property
-    def is_capture(self) -> bool:
-        """Whether it is one where nobody said so: JSON must begin as a HAR does."""
-        return self.kind == "flows" or (self.kind == "har" and self.is_log)
+    def is_capture(self, name: str) -> bool:
+        """Whether it is one where nobody said so: JSON must begin as a HAR does, or be called one.
+
+        What is called a HAR and is none was meant to be judged, so it must not go unsaid.
+        """
+        return self.kind == "flows" or (self.kind == "har" and self.is_log) or name.lower().endswith(".har")
 
 
 def open_stream(source: Readable) -> tuple[Stream, Head]:

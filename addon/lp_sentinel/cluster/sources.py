@@ -164,7 +164,7 @@ def _head(filesystem: AbstractFileSystem, path: str) -> bytes:
 
 
 def _within(filesystem: AbstractFileSystem, folder: str) -> dict[str, int]:
-    """The captures in a folder, told by content, and their sizes; hidden files are passed over."""
+    """The captures in a folder, told as those in one on this machine, and their sizes; hidden files are passed over."""
     root = len(folder.rstrip("/"))
     sizes = {
         path: int(about["size"] or 0)
@@ -174,7 +174,7 @@ def _within(filesystem: AbstractFileSystem, folder: str) -> dict[str, int]:
 
     def is_capture(path: str) -> bool:
         _, head = open_stream(BytesIO(_head(filesystem, path) if sizes[path] else b""))
-        return head.is_capture
+        return head.is_capture(path)
 
     with ThreadPoolExecutor(_AT_A_TIME) as readers:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -78,7 +79,8 @@ def read_text(path: Path) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         sound = raw[: error.start].decode("utf-8")
-        problem = f"byte x{raw[error.start]:02X} is not UTF-8"
+        is_utf16 = raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        problem = "this is UTF-16: save it as UTF-8" if is_utf16 else f"byte x{raw[error.start]:02X} is not UTF-8"
         raise error_at(path, sound, len(sound), problem) from error
 
 

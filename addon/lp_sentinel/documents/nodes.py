@@ -94,8 +94,10 @@ def _root(text: str, path: Path) -> Any:
         return yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        at = _index(text, mark) if mark else 0
         problem = visible(", ".join(part for part in (error.context, error.problem) if part))
-        raise error_at(path, text, _index(text, mark) if mark else 0, problem) from None
+        is_tab = text.startswith("\t", at)
+        raise error_at(path, text, at, "YAML is indented by spaces, not by tabs" if is_tab else problem) from None
 
 
 def _check_outline(text: str, path: Path) -> None:
