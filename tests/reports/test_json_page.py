@@ -24,7 +24,7 @@ def keys(heading: str) -> list[str]:
     [
         ("A finding", finding_record(finding())),
         ("A journey", journey_record(journey())),
-        ("An injected fault", fault_record(FaultVerdict("state-lost", "not seen", 0, "", ""))),
+        ("A fault", fault_record(FaultVerdict("state-lost", "not seen", 0, "", ""))),
     ],
 )
 def test_the_page_names_each_key(heading: str, record: dict[str, object]) -> None:
