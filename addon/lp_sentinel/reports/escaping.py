@@ -9,7 +9,7 @@ from lp_sentinel.redact import printable
 _LONGEST = 600
 
 _MARKUP = re.compile(r"[^\w\s.,;:'\"()/?=+%^…-]|_|://|:.*:|(?i:www\.)")
-_PUNCTUATED = re.compile(r"([\"(]*)(.*?)([\"),;.:]*)")
+_PUNCTUATED = re.compile(r"([\"(]*)(.*?)([\"),;.:]*)\Z")
 """A word, and the punctuation around it."""
 _ILLEGAL_IN_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 
@@ -33,10 +33,14 @@ def cell(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    before, bare, after = _PUNCTUATED.fullmatch(word).groups()  # type: ignore[union-attr]  (it always matches)
+    return _PUNCTUATED.sub(_set_as_code, word, count=1)
+
+
+def _set_as_code(found: re.Match[str]) -> str:
+    before, bare, after = found.groups()
     while after.startswith(")") and bare.count("(") > bare.count(")"):  # it closes what was opened within
         bare, after = bare + after[0], after[1:]
-    return before + code(bare) + after if _MARKUP.search(bare) else word
+    return before + code(bare) + after if _MARKUP.search(bare) else found[0]
 
 
 def code(text: str) -> str:
