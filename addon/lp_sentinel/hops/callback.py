@@ -78,8 +78,9 @@ def judge_callback(docket: Docket, exchange: Exchange, clues: Clues, redirect: T
 
 def _is_explained(docket: Docket, clues: Clues) -> bool:
     """Whether something else than a forged request accounts for it: a login, a journey by now forgotten, no landing."""
-    issued = docket.history.issued(clues.own.query.get("code"))
-    if (issued and issued.journey) or is_taken_out(clues.own.query.get("code")):
+    code, state = clues.own.query.get("code"), clues.own.query.get("state")
+    issued = docket.history.issued(code)
+    if (issued and issued.journey) or is_taken_out(code) or is_taken_out(state):
         return True
     referer, endpoint = endpoint_of(clues.referer), clues.own.endpoint
     if is_taken_out(clues.referer) or (referer and host_matches(referer.host, docket.config.login_hosts)):
