@@ -63,16 +63,20 @@ def _leading_anywhere(mine: Collection[Journey], clues: Clues, login_hosts: Coll
     ]
 
 
-def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Target) -> None:
-    """Note in what the logins differ whose landing this may be, where nothing but the time tells them apart."""
-    is_chained, has_its_state = follows(journey, clues), landing.query.get("state") == journey.request.state is not None
-    if is_chained:
+def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Target, *, is_callback: bool) -> None:
+    """Note in what the logins differ whose landing this may be, where nothing but the time tells them apart.
+
+    ``is_callback``: a callback request is all that is seen of it, and no redirect.
+    """
+    if landing.query.get("state") == journey.request.state is not None:
         journey.unsure = frozenset()
-    elif not (journey.app_endpoints or has_its_state):
+        return
+    is_chained = follows(journey, clues)
+    if is_chained and (is_callback or landing.endpoint in journey.app_endpoints):
+        journey.unsure = frozenset()
+    elif is_callback and not is_chained and not journey.app_endpoints:
         # It lands where nothing said that it would, so this may be a login of the app there that was not seen.
         journey.unsure |= {"client_id", "redirect_uri"}
-    if has_its_state:
-        return
     rivals = [
         other
         for other in waiting_for(journeys, clues)

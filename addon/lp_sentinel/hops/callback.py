@@ -94,7 +94,7 @@ def _join(docket: Docket, journey: Journey, exchange: Exchange, clues: Clues, ho
     journey.injected |= docket.history.was_injected(clues.own.query.get("code"))
     altered: tuple[str, ...] = ()
     if journey.landing is None:
-        attribution.note_rivals(docket.journeys, clues, journey, clues.own)
+        attribution.note_rivals(docket.journeys, clues, journey, clues.own, is_callback=True)
         land(docket, journey, exchange, clues.own, hop)
     else:
         altered = _altered(journey, journey.landing, clues.own.query)

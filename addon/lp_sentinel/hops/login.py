@@ -21,7 +21,7 @@ def judge_login(docket: Docket, exchange: Exchange, clues: Clues, part: Part, re
     leads = _leads(docket, exchange, clues, journey, redirect) if redirect else None
     landing = redirect if leads == "app" else None
     if landing:
-        attribution.note_rivals(docket.journeys, clues, journey, landing)
+        attribution.note_rivals(docket.journeys, clues, journey, landing, is_callback=False)
     hop = docket.judgement.hop(exchange, "login", redirect)
     docket.follow(journey, hop, clues.own, redirect, is_guess=part.is_guess)
     journey.login_begun |= leads == "login"
