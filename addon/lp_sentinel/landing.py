@@ -122,12 +122,13 @@ def read_landing(
     own_query: Parameters | None,
     code_landed_before: bool,
     is_state_of_other: bool,
+    is_mixed_up: bool,
 ) -> LandingFacts:
     """The facts of a landing (RFC 6749 sections 4.1.2 and 4.1.2.1).
 
     ``registered`` is empty when the app is not known or registered nothing; ``own_query`` is the query that the
     redirect URI brought along, ``None`` if that is not known; ``is_state_of_other`` says whether another journey was
-    begun with the landing's state.
+    begun with the landing's state, and ``is_mixed_up`` that this one may have landed in its place.
     """
     query, fragment = target.query, target.fragment
     endpoint = target.endpoint
@@ -156,7 +157,7 @@ def read_landing(
         on_registered=on_registered,
         lost_query=_lost(requested, query) if requested and on_requested else (),
         state_is_own_query=own_state is not None and own_state == state,
-        state_change=state_change(request.state, state, is_state_of_other=is_state_of_other),
+        state_change=None if is_mixed_up else state_change(request.state, state, is_state_of_other=is_state_of_other),
         repeated=tuple(name for name in query.repeated() if name in _ONCE),
         in_fragment=tuple(name for name in CALLBACK_NAMES if fragment.has(name)),
         tokens=tokens,

@@ -118,6 +118,9 @@ class Reach:
         page = endpoint_of(referer)
         if page is None or not self.has_host(page.host):
             return False
+        uri = parse_uri(referer or "")
+        if uri and key_of(uri) in self._awaited:
+            return True
         is_front = page.path == "/" and "?" not in (referer or "")
         return page.host in self._rooted if is_front else self._is_login(page.host)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lp_sentinel.attribution.candidates import narrowed, newest, waiting_for
-from lp_sentinel.attribution.clues import Clues, agrees, both_stateless, calls_back, follows, may_come_from
+from lp_sentinel.attribution.clues import (
+    Clues,
+    agrees,
+    both_stateless,
+    calls_back,
+    follows,
+    follows_by_guess,
+    may_come_from,
+)
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.taken_out import known
 from lp_sentinel.target import Target
@@ -71,7 +79,7 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
     if landing.query.get("state") == journey.request.state is not None:
         journey.unsure = frozenset()
         return
-    is_chained = follows(journey, clues)
+    is_chained = follows(journey, clues) and not follows_by_guess(journey, clues)
     if is_chained and (is_callback or landing.endpoint in journey.app_endpoints):
         journey.unsure = frozenset()
     elif is_callback and not is_chained and not journey.app_endpoints:
@@ -81,16 +89,17 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
         other
         for other in waiting_for(journeys, clues)
         if (landing.endpoint in other.app_endpoints if journey.app_endpoints else not other.app_endpoints)
-        and both_stateless(other, landing) == both_stateless(journey, landing)
         and (follows(other, clues) or not is_chained)
     ]
     unsure = frozenset(
         name
-        for name in ("client_id", "redirect_uri")
+        for name in ("client_id", "redirect_uri", "state")
         if any(getattr(other.request, name) != getattr(journey.request, name) for other in rivals)
     )
-    for one in (journey, *rivals):
+    for one in (journey, *rivals) if unsure else ():
         one.unsure |= unsure
+        # What several of them were at tells from now on of none for certain.
+        one.guessed |= one.pages & {page for other in (journey, *rivals) if other is not one for page in other.pages}
 
 
 def _told(

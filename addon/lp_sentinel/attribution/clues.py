@@ -163,6 +163,11 @@ def may_come_from_page(journey: Journey, clues: Clues, lead: Lead) -> bool:
     return _has_been_at(journey, endpoint) or any(endpoint.origin == app.origin for app in journey.app_endpoints)
 
 
+def has_been_there(journey: Journey, clues: Clues) -> bool:
+    """Whether the login has been at the host of the page that sent the request; if that is not told, at its own."""
+    return _has_been_at(journey, endpoint_of(clues.referer) or clues.own.endpoint)
+
+
 def _has_been_at(journey: Journey, endpoint: Endpoint | None) -> bool:
     """Whether the login has been at a host, or was sent there."""
     host = (endpoint.host, endpoint.port) if endpoint else None

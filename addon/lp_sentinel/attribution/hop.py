@@ -13,6 +13,7 @@ from lp_sentinel.attribution.clues import (
     both_stateless,
     follows,
     follows_by_guess,
+    has_been_there,
     is_near,
     lands_another,
     may_come_from_page,
@@ -139,8 +140,8 @@ def _in_chain(
         lead.is_for,
         lambda journey: journey in own and not follows_by_guess(journey, clues),
         lambda journey: (lead.hands_out or lead.request is not None) and both_stateless(journey, redirect),
-        lambda journey: journey in own,
         lead.may_be_asked_by,
+        lambda journey: journey in own,
     )
 
 
@@ -151,11 +152,12 @@ def _near(near: list[Journey], clues: Clues, lead: Lead, redirect: Target | None
         narrowed(
             likely,
             lambda journey: shares_parameter(journey, clues),
+            lambda journey: has_been_there(journey, clues),
             lambda journey: both_stateless(journey, redirect),
             lead.may_be_asked_by,
         ),
         # What is near a place that it was only guessed to have been at is no more certain than that.
-        is_guess=len(likely) > 1 or any(journey.guessed for journey in likely),
+        is_guess=len(likely) > 1 or any(journey.guessed or journey.unsure for journey in likely),
     )
 
 

@@ -22,6 +22,9 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
     app = docket.config.app(request.account, request.client_id)
     code, state = target.query.get("code"), target.query.get("state")
     earlier = history.issued(code)
+    others = [other for other in docket.journeys.with_state(state, ()) if other is not journey]
+    # The one that was begun with it has landed by guess, with what may have been this one's.
+    is_mixed_up = "state" in journey.unsure and any("state" in other.unsure for other in others)
     facts = read_landing(
         target,
         via,
@@ -29,7 +32,8 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         registered_endpoints(app),
         own_query=_own_query(request.redirect_uri, app.redirect_uris if app else (), target.endpoint),
         code_landed_before=earlier is not None and earlier.journey is not None,
-        is_state_of_other=any(other is not journey for other in docket.journeys.with_state(state, ())),
+        is_state_of_other=bool(others),
+        is_mixed_up=is_mixed_up,
     )
     error = known(facts.error)
     carried = {name: target.fragment.get(name) or target.query.get(name) for name in CALLBACK_NAMES}
