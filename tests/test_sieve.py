@@ -47,7 +47,7 @@ def through_the_sieve(given: Sequence[Flow], project: Project) -> tuple[list[Any
             session.response(flow)
     session.close()
     assert session.exchanges == sum(isinstance(flow, http.HTTPFlow) for flow in given)
-    assert not session.sieve.under_way
+    assert not session.sieve.take_begun()
     return _told([*verdicts, *engine.close()]), let_by
 
 

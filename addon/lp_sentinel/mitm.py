@@ -30,7 +30,7 @@ from lp_sentinel.proxy.recent import Recent
 from lp_sentinel.proxy.replayed import Replayed
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.proxy.settings import OPTIONS, Settings, declare, read_settings, unknown_options
-from lp_sentinel.proxy.started import batch_capture, is_running, prints_here, replayed_kind
+from lp_sentinel.proxy.started import batch_capture, is_running, prints_here, replayed_kind, saved_at_the_end
 from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
 from lp_sentinel.reports import Report, ReportError
 from lp_sentinel.reports.base import STANDARD_OUTPUT
@@ -197,9 +197,8 @@ class Addon:
         self._simulated.switch(on=False)
         if self._timer:
             self._timer.cancel()
-        if self._session and ctx.master.should_exit.is_set():  # and not reloaded: then their answers will be heard
-            for unanswered in self._session.feed.unanswered():
-                self._ended(unanswered)
+        if self._session and ctx.master.should_exit.is_set():  # and not reloaded: then there will be answers
+            self._end_rest(self._session)
         session, self._session = self._session, None
         self._sieve.ended += len(self._sockets)
         if session:
@@ -212,6 +211,18 @@ class Addon:
         self._has_failed = fails or bool(self._failures)
         self._replayed.close()
         self._settings, self._recent, self.faults = None, None, LiveFaults()
+
+    def _end_rest(self, session: Session) -> None:
+        """Take what never ended: first what mitmproxy saves now, each in its place there."""
+        for one in saved_at_the_end():
+            if not isinstance(one, http.HTTPFlow):
+                session.feed.count_other()
+            elif one in self._sockets:
+                self.websocket_end(one)
+            else:
+                self._ended(one)
+        for unanswered in session.feed.unanswered():
+            self._ended(unanswered)
 
     def _legacy(self, session: Session | None) -> list[Legacy]:
         if session is None:

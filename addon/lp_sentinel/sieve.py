@@ -59,8 +59,10 @@ class Sieve:
         """What comes may come before what tells of it."""
         self.ended = 0
         """How many flows have."""
-        self.under_way: set[HTTPFlow] = set()
-        """Requests that wait for their answer."""
+        self._begun: set[HTTPFlow] = set()
+        """Requests that wait for their answer since :meth:`take_begun` was called last."""
+        self.waiting: set[HTTPFlow] = set()
+        """Those that have waited for longer."""
         self._relevance = Relevance(config)
         self._clients: set[str | None] = set()
         """Those that were seen to log in last, and before."""
@@ -84,12 +86,19 @@ class Sieve:
     def begin(self, flow: HTTPFlow) -> None:
         """A request has been read."""
         if flow.response is None:
-            self.under_way.add(flow)
+            self._begun.add(flow)
+
+    def take_begun(self) -> set[HTTPFlow]:
+        """The requests that have come to wait for their answer since this was called last."""
+        begun, self._begun = self._begun, set()
+        self.waiting |= begun
+        return begun
 
     def lets_by(self, flow: HTTPFlow) -> bool:
         """A response has been read, or the connection failed. Whether it certainly has nothing to do with a login."""
         self.ended += 1
-        self.under_way.discard(flow)
+        self._begun.discard(flow)
+        self.waiting.discard(flow)
         if self.lets_none_by:
             return False
         request, peer, response = flow.request.data, flow.client_conn.peername, flow.response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,22 +96,29 @@ def test_a_live_session_and_the_replay_of_its_file_agree(
     assert _comparable(live) == _comparable(replayed)
 
 
-def test_a_login_that_is_unanswered_when_the_session_ends_is_judged_as_saved(proxies: Proxies, tmp_path: Path) -> None:
+def test_logins_that_are_unanswered_when_the_session_ends_are_judged_as_saved(proxies: Proxies, tmp_path: Path) -> None:
     saved, live, checked = tmp_path / "saved.flow", tmp_path / "live.jsonl", tmp_path / "checked.jsonl"
     proxy = proxies("-s", SCRIPT, options={"lp_report": live, "lp_redact": "off", "save_stream_file": saved})
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        socket.create_connection(("127.0.0.1", proxy.port)) as client,
-    ):
+    with ExitStack() as closing:
+        silent = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        query = "v=abc&response_type=code&client_id=my-app&state=af0ifjsldkjFvB2Xq9ZwTg"
-        target = f"http://{host}/sentinel/api/account/12345678/authorize?{query}"
-        client.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        asked, _ = silent.accept()
-        with asked:
+        authorize = f"http://{host}/sentinel/api/account/12345678/authorize?response_type=code&client_id=my-app"
+
+        def ask(target: str) -> socket.socket:
+            client = closing.enter_context(socket.create_connection(("127.0.0.1", proxy.port)))
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            asked = closing.enter_context(silent.accept()[0])
             assert asked.recv(1 << 16).startswith(b"GET ")
-            assert proxy.stop().status == 0
-    assert read_report(live).rules == ["LPA111"]
+            return asked
+
+        answer = f"HTTP/1.1 302 Found\r\nLocation: http://{host}/login\r\nContent-Length: 0\r\n\r\n"
+        ask(f"{authorize}&v=1.0&state=af0ifjsldkjFvB2Xq9ZwTg").sendall(answer.encode())
+        for wait in ("/login", "/logo.png", "/style.css"):
+            ask(f"http://{host}{wait}")
+        for version in ("abc", "def", "ghi"):
+            ask(f"{authorize}&v={version}&state={version}0ifjsldkjFvB2Xq9ZwTg")
+        assert proxy.stop().status == 0
+    assert read_report(live).rules.count("LPA111") == 3
     assert CliRunner().invoke(main, ["check", str(saved), "--no-redact", "--report", str(checked)]).exit_code == 1
     assert _comparable(read_report(live)) == _comparable(read_report(checked))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING
 
 from lp_sentinel.captures.flows import exchange_of
@@ -49,10 +50,9 @@ class Feed:
         self._held: list[tuple[float, int, Exchange]] = []
         self._unexplained: set[int] = set()
         """Places of those held of which it is not known yet whether they are steps of a login."""
-        self._awaited: dict[str, HTTPFlow] = {}
-        """Requests under way that belong to a login, by flow id."""
-        self._starts: list[tuple[float, str]] = []
-        """When those started that hold others back: a heap, in which the ended ones stay until they come to its top."""
+        self._awaited: list[tuple[float, int, HTTPFlow]] = []
+        """Requests of logins that hold others back, by start: a heap; those that ended stay until they are its top."""
+        self._numbers = count()
         self._others = 0
 
     @property
@@ -91,7 +91,6 @@ class Feed:
             self._unexplained.add(exchange.index)
         self._engine.announce(exchange)
         heapq.heappush(self._held, (*_turn(exchange), exchange))
-        self._awaited.pop(flow.id, None)
         if not self._is_replay:
             self.release()
         return exchange
@@ -102,25 +101,23 @@ class Feed:
 
     def release(self) -> None:
         """Judge what no earlier request holds back any more."""
-        for flow in filter(_names_login, self.sieve.under_way):
-            self._awaited[flow.id] = flow
-            heapq.heappush(self._starts, (_started(flow), flow.id))
-        self.sieve.under_way.clear()
+        for flow in filter(_names_login, self.sieve.take_begun()):
+            heapq.heappush(self._awaited, (_started(flow), next(self._numbers), flow))
         earliest = self._earliest()
         while self._held and self._held[0][0] <= earliest:
             self._judge()
 
     def _earliest(self) -> float:
         """When the first of the requests started that are awaited, but not for too long."""
-        since, starts = time.time() - PATIENCE, self._starts
-        while starts and (starts[0][0] <= since or starts[0][1] not in self._awaited):
-            heapq.heappop(starts)
-        return starts[0][0] if starts else float("inf")
+        since, awaited = time.time() - PATIENCE, self._awaited
+        while awaited and (awaited[0][0] <= since or awaited[0][2] not in self.sieve.waiting):
+            heapq.heappop(awaited)
+        return awaited[0][0] if awaited else float("inf")
 
     def unanswered(self) -> list[HTTPFlow]:
-        """The requests of logins that still wait for their answer, in the order in which they started."""
-        waiting = [*self._awaited.values(), *filter(_names_login, self.sieve.under_way)]
-        return sorted(waiting, key=_started)
+        """The requests that still wait for their answer, in the order in which they started."""
+        self.sieve.take_begun()
+        return sorted(self.sieve.waiting, key=_started)
 
     def go_live(self) -> None:
         """The file of a replay has been read: judge what it held, and from now on each exchange as it ends."""

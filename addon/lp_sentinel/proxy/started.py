@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from mitmproxy import ctx
+from mitmproxy.flow import Flow
 
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.home import expanded
@@ -29,6 +30,12 @@ def captures_in_use() -> Iterator[Path]:
     # As mitmproxy reads it: a plus adds to the file, and times are filled in.
     names.append(datetime.today().strftime((given.get(_SAVED) or "").removeprefix("+")))  # noqa: DTZ002  (local, too)
     yield from (expanded(name) for name in names if name)
+
+
+def saved_at_the_end() -> list[Flow]:
+    """What mitmproxy saves only as it ends, in that order: requests that nobody answered, connections still open."""
+    save = ctx.master.addons.get("save")  # type: ignore[no-untyped-call]
+    return [*save.active_flows] if save else []
 
 
 def is_running() -> bool:
