@@ -11,11 +11,18 @@ AUTHORIZE = (
 
 
 def asked(
-    host: str, target: str, client: str = "10.0.0.1", location: str | None = None, status: int = 302, **headers: str
+    host: str,
+    target: str,
+    client: str = "10.0.0.1",
+    location: str | None = None,
+    status: int = 302,
+    authority: str = "",
+    **headers: str,
 ) -> http.HTTPFlow:
     flow = tflow.tflow(resp=True)
     flow.client_conn.peername = (client, 50_000)
     flow.request.data.host, flow.request.data.path = host, target.encode()
+    flow.request.data.authority = authority.encode()
     flow.request.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
     assert flow.response
     flow.response.status_code = status if location else 200

@@ -48,6 +48,23 @@ def test_the_worst_that_counts_marks_a_flow(findings: list[Finding], mark: str, 
     assert marked(*findings) == (mark, STORY + comment)
 
 
+def test_a_flow_is_told_as_its_own_hop_was() -> None:
+    flow, marks = tflow.tflow(), Marks()
+    marks.begin(flow)
+    hops = (replace(HOPS[0], flow=flow.id, status=303), *HOPS[1:])
+    marks.tell(flow.id, "authorize", replace(JOURNEY, hops=hops))
+    marks.apply()
+    assert flow.comment.startswith("authorize (j3): 303")
+
+
+def test_a_flow_that_is_of_no_login_is_left_as_it_is() -> None:
+    flow, marks = tflow.tflow(), Marks()
+    marks.begin(flow)
+    marks.judged(flow.id)
+    assert marks.apply() == []
+    assert METADATA not in flow.metadata
+
+
 def test_what_a_person_put_there_stays() -> None:
     assert marked(finding(), marked=":star:") == (":star:", STORY + "LPA310 state-lost")
     assert marked(finding(), comment="look at this") == (":red_circle:", "look at this")

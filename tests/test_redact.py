@@ -97,6 +97,12 @@ def test_what_is_registered_is_shown_where_a_server_quotes_it() -> None:
         ("/cb?state={state}", r"/cb\?state=\{state\}"),
         ("http://[::1", r"http://\[::1"),
         ("/cb?my_state=&dG9rZW4tdG9rZW4=", rf"/cb\?my_state=&dG9r{MASK}"),
+        ("/cb?a1b2c3d4e5=&d41d8cd98f00=", rf"/cb\?{MASK}&d41d{MASK}"),
+        ("/cb?appInstallI=&appInstallId=", rf"/cb\?appInstallI=&appI{MASK}"),
+        (
+            "/cb?access_token&id_token&refresh_token&client_secret&nonce&code&state",
+            r"/cb\?access_token&id_token&refresh_token&client_secret&nonce&code&state",
+        ),
         (
             "https://app.example/reset/SplxlOBeZQQYbYS6WxSbIA/now",
             rf"https://app\.example/reset/Splx{MASK}/now",
@@ -116,6 +122,7 @@ def test_what_is_registered_is_shown_where_a_server_quotes_it() -> None:
             f"/cb\\?{'&'.join(f'{name}=word' for name in HARMLESS)}",
         ),
         ("/cb?iss=https%3A%2F%2Fa.example&error_uri=%2Fno", r"/cb\?iss=https%3A%2F%2Fa\.example&error_uri=%2Fno"),
+        ("/cb?prompt=Ab3dE6gH&display=Ab3dE6g", rf"/cb\?prompt={MASK}&display=Ab3dE6g"),
         ("/cb?token_type=SplxlOBeZQQYbYS6WxSbIA", rf"/cb\?token_type=Splx{MASK}"),
         ("/cb?SplxlOBeZQQYbYS6WxSbI=x&appInstallId=x", rf"/cb\?Splx{MASK}={MASK}&appInstallId={MASK}"),
         (
@@ -124,6 +131,7 @@ def test_what_is_registered_is_shown_where_a_server_quotes_it() -> None:
         ),
         ("0123456789/", rf"{MASK}/"),
         ("/sentinel/api/account/0123456789/token", "/sentinel/api/account/0123456789/token"),
+        ("/account/0123456789/token", "/account/0123456789/token"),
         ("/sentinel/api/Accounts/0123456789/authorise", "/sentinel/api/Accounts/0123456789/authorise"),
         ("/oauth2-callback-v2/index.html", r"/oauth2-callback-v2/index\.html"),
         (
@@ -298,7 +306,8 @@ def test_a_value_shows_as_plain_json(redactor: Redactor) -> None:
             "placeholder": Placeholder("state", "{state}"),
             "number": 7,
             "raw": b"ab",
-            "real": float("nan"),
+            "real": 1.5,
+            "unreal": [float("nan"), float("inf")],
             "no": None,
             "yes": True,
         }
@@ -310,7 +319,8 @@ def test_a_value_shows_as_plain_json(redactor: Redactor) -> None:
         "placeholder": ["state", "{state}"],
         "number": 7,
         "raw": "b'ab'",
-        "real": "nan",
+        "real": 1.5,
+        "unreal": ["nan", "inf"],
         "no": None,
         "yes": True,
     }

@@ -118,11 +118,14 @@ LANDED = asked("va.sentinel.liveperson.net", AUTHORIZE, location="https://app.ex
         ([asked("va.sentinel.liveperson.net", AUTHORIZE, client="10.0.0.2")], LOGIN_PAGE, True),
         ([LANDED], asked("cdn.example", "/x.js", REFERER="https://app.example/page"), False),
         ([LANDED], asked("cdn.example", "/x.js", referer=" https://app.example/page"), False),
+        ([LANDED], asked("cdn.example", "/x.js", referer="https://app.example"), False),
         ([LANDED], asked("cdn.example", "/x.js", referer="https://b.example/?code=c0de", client="10.0.0.2"), False),
         ([LANDED], asked("cdn.example", "/x.js", referer="https://b.example/?code=other", client="10.0.0.2"), True),
         ([LANDED], asked("192.0.2.1", "/x", Host="cdn.example"), True),
         ([LANDED], asked("192.0.2.1", "/x", HOST="app.example"), False),
         ([LANDED], asked("192.0.2.1", "/x", Host="app.example/not-a-host"), False),
+        ([LANDED], asked("192.0.2.1", "/x", authority="app.example"), False),
+        ([LANDED], asked("192.0.2.1", "/x", authority="cdn.example"), True),
     ],
 )
 def test_what_is_let_by(before: Sequence[http.HTTPFlow], flow: http.HTTPFlow, *, is_let_by: bool) -> None:
@@ -143,3 +146,18 @@ def test_another_config_makes_other_hosts_relevant() -> None:
     sieve.change(config_from({"login_hosts": ["login.company.example"]}))
     assert not sieve.lets_by(page)
     assert not sieve.lets_by(asked("app.example", "/")), "what was learnt stays"
+
+
+def test_a_page_is_looked_at_again_when_a_code_has_landed_or_a_host_was_learnt() -> None:
+    sieve = Sieve(KNOWN.config)
+    told = asked("cdn.example", "/x.js", referer="https://b.example/?code=other", client="10.0.0.2")
+    seen = asked("cdn.example", "/x.js", referer="https://new.example/page")
+    sieve.learn(exchange_of(LANDED, 0))
+    assert sieve.lets_by(told)
+    assert sieve.lets_by(seen)
+    login = "va.sentinel.liveperson.net"
+    sieve.learn(exchange_of(asked(login, AUTHORIZE, location="https://app.example/cb?code=other"), 0))
+    assert not sieve.lets_by(told)
+    assert sieve.lets_by(seen)
+    sieve.learn(exchange_of(asked(login, AUTHORIZE, location="https://new.example/cb"), 0))
+    assert not sieve.lets_by(seen)

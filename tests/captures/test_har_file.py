@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lp_sentinel.captures import walk as walk_module
 from lp_sentinel.captures.entries import Entries
-from lp_sentinel.captures.stream import Stream
+from lp_sentinel.captures.parts import split_authority
+from lp_sentinel.captures.stream import CHUNK, Stream
 from tests.captures.hars import JSON, TARGET, har
 from tests.captures.reading import read
 
@@ -54,6 +55,64 @@ def test_bytes_that_are_not_utf8(raw: bytes) -> None:
     found, problem = read(har({**ENTRY, "request": {"url": "https://a.example/?x=Z"}}).replace(b"Z", raw))
     assert found[0].target == "/?x=" + raw.decode("utf-8", "surrogateescape")
     assert problem is None
+
+
+@pytest.mark.parametrize("before", range(0, 40, 3))
+def test_a_number_goes_on_where_more_is_read(before: int) -> None:
+    begin = b'{"log": {"x": '
+    data = begin + b" " * (CHUNK - len(begin) - before) + b"1" * 40 + b', "entries": ['
+    found, problem = read(data + json.dumps(ENTRY).encode() + b"]}}")
+    assert (len(found), problem) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "body"),
+    [
+        (0, None, b""),
+        (0, "0", b""),
+        (None, "0", b""),
+        (-1, "00", b""),
+        (None, None, None),
+        (-1, None, None),
+        (1, "0", None),
+        (0, "1", None),
+        (1, None, None),
+    ],
+)
+def test_no_body_is_one_that_was_taken_out_unless_all_says_that_there_was_none(
+    size: int | None, length: str | None, body: bytes | None
+) -> None:
+    headers = [] if length is None else [{"name": "Content-Length", "value": length}]
+    content = {} if size is None else {"size": size}
+    asked = {"method": "POST", "url": TARGET, "headers": []}
+    [found], _ = read(har({"request": asked, "response": {"status": 200, "headers": headers, "content": content}}))
+    assert found.response_body == body
+
+
+def test_an_answer_without_a_location_has_none_though_no_header_of_the_request_was_recorded() -> None:
+    response = {"status": 302, "headers": [{"name": "Server", "value": "x"}]}
+    [found], _ = read(har({**ENTRY, "response": response}))
+    assert found.response_headers == (("server", "x"),)
+
+
+def test_the_steps_of_an_exchange_are_summed_however_short() -> None:
+    timings = {"blocked": -1, "dns": 0, "send": 0.5, "wait": 2.25}
+    [found], _ = read(har({**ENTRY, "startedDateTime": "1970-01-01T00:00:01Z", "time": 900, "timings": timings}))
+    assert found.answered == pytest.approx(1.00275)
+
+
+@pytest.mark.parametrize(
+    ("authority", "read_as"),
+    [
+        ("a.example:65535", ("a.example", 65535)),
+        ("a.example:65536", None),
+        ("A.example", ("a.example", None)),
+        ("a.example/x", None),
+        ("", None),
+    ],
+)
+def test_an_authority_is_host_and_port(authority: str, read_as: tuple[str, int | None] | None) -> None:
+    assert split_authority(authority) == read_as
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.999])

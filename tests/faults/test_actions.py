@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from lp_sentinel.config import Config
 from lp_sentinel.faults import acts
-from lp_sentinel.faults.answers import answer, edited_token, login_page
+from lp_sentinel.faults.answers import answer, did, edited_token, login_page
 from lp_sentinel.faults.counting import chance, delay_of, is_due
 from lp_sentinel.faults.hops import Hops, Login, Seen
 from lp_sentinel.faults.landings import Known, NotPossibleError, redirect
 from lp_sentinel.faults.raw_url import carried
 from lp_sentinel.faults.reading import load_plan
 from lp_sentinel.uri import endpoint_of
-from tests.faults.making import AUTHORIZE, exchange, fault
+from tests.faults.making import AUTHORIZE, TOKEN, exchange, fault
 
 CB = "https://app.example/cb"
 REAL = f"{CB}?own=1&code=c0de&state=a%2Bb%26c"
@@ -101,6 +101,14 @@ def test_a_state_is_altered_where_it_stands() -> None:
     assert made.locations == (f"{CB}#code=c0de&state=ABC",)
 
 
+@pytest.mark.parametrize(
+    ("location", "made"), [("relative", "/cb?state=abc"), ("malformed", "com.example.app://[/cb?state=abc")]
+)
+def test_a_location_is_spoilt_where_the_app_s_own_scheme_has_no_host(location: str, made: str) -> None:
+    spoilt = redirect(fault(f"at: landing, do: {{location: {location}}}").do, "com.example.app:/cb?state=abc", KNOWN)
+    assert spoilt.locations == (made,)
+
+
 def test_no_location_and_two() -> None:
     assert redirect(fault("at: landing, do: {location: removed}").do, REAL, KNOWN).locations == ()
     assert redirect(fault("at: landing, do: {location: twice}").do, REAL, KNOWN).locations == (REAL, CB)
@@ -170,6 +178,9 @@ def test_a_made_landing_carries_the_state_that_was_sent(state: str) -> None:
         ("status: 204", "authorize", 204, {}, b""),
         ("status: 304, body: html", "token", 304, {}, b""),
         ("status: 500", "token", 500, {"Content-Type": "application/json"}, b'{"error": "Internal server error"}'),
+        ("status: 400, body: json", "token", 400, {}, b'{"error": "Problem with query parameters"}'),
+        ("status: 399, body: json", "token", 399, {}, b'"token_type": "Bearer"'),
+        ("status: 399, body: json", "callback", 399, {}, b"{}"),
         ("status: 200, body: broken-json", "token", 200, {}, b'{"access_token": "lp-authorize-'),
         ("status: 200, body: html", "token", 200, {"Content-Type": "text/html; charset=utf-8"}, b"<h1>200</h1>"),
     ],
@@ -182,6 +193,94 @@ def test_answers(do: str, at: str, status: int, headers: dict[str, str], body: b
     assert dict(made.headers).items() >= ({"Cache-Control": "no-store"} | headers).items()
     assert body in made.body
     assert bool(body) is bool(made.body)
+
+
+@pytest.mark.parametrize(
+    ("do", "words"),
+    [
+        ("status: 204", "status 204"),
+        ("status: 500", "status 500"),
+        ("status: 500, body: html", "status 500 with html"),
+        ("status: 500, body: {text: S3cret}", "status 500"),
+        ("error: a", "400 with error=a"),
+        ("error: a, status: 401", "401 with error=a"),
+        ("description: b", "400 with error_description alone"),
+        ("description: b, status: 401", "401 with error_description alone"),
+        ("description: b, status: 401, body: json", "status 401 with json"),
+    ],
+)
+def test_an_answer_in_words(do: str, words: str) -> None:
+    assert did(fault(f"at: token, do: {{{do}}}").do) == words
+
+
+@pytest.mark.parametrize(
+    ("location", "problem"), [("https://login.example/?a=1", None), (None, "there is no redirect to edit")]
+)
+def test_the_form_of_a_redirect_that_does_not_land_is_changed_too(location: str | None, problem: str | None) -> None:
+    asked = exchange(f"{AUTHORIZE}?client_id=my-app")
+    seen = Hops(Config()).at_request(asked)
+    assert seen
+    real = exchange(asked.target, status=302, response_headers=(("location", location),) if location else ())
+    one = fault("at: authorize, do: {redirect: 307}")
+    if problem:
+        with pytest.raises(NotPossibleError, match=problem):
+            acts.at_response(one, seen, KNOWN, real, None)
+        return
+    act = acts.at_response(one, seen, KNOWN, real, None)
+    assert (act.status, act.locations, act.answer) == (307, (location,), None)
+    with pytest.raises(NotPossibleError, match="this answer does not land"):
+        acts.at_response(fault("at: authorize, do: {state: removed}"), seen, KNOWN, real, None)
+
+
+def test_what_makes_a_landing_makes_none_of_a_redirect_to_elsewhere() -> None:
+    asked = exchange(f"{AUTHORIZE}?client_id=my-app")
+    seen = Hops(Config()).at_request(asked)
+    assert seen
+    real = exchange(asked.target, status=302, response_headers=(("location", "https://login.example/?a=1"),))
+    act = acts.at_response(fault("at: authorize, do: {error: a}, match: {outcome: login}"), seen, KNOWN, real, None)
+    assert act.locations == (f"{CB}?own=1&error=a&state=a%2Bb%26c",)
+    created = exchange(asked.target, status=201, response_headers=(("location", "https://login.example/?a=1"),))
+    with pytest.raises(NotPossibleError, match="there is no redirect to edit"):
+        acts.at_response(fault("at: authorize, do: {redirect: 307}"), seen, KNOWN, created, None)
+
+
+@pytest.mark.parametrize(
+    ("do", "words"),
+    [
+        ("error: a", "error=a"),
+        ("error: a, code: kept", "error=a beside the code"),
+        ("description: b", "error_description alone"),
+        ("code: removed", "code removed"),
+        ("code: earlier", "an earlier login's code"),
+        ("state: removed", "state removed"),
+        ("state: other", "an earlier login's state"),
+        ("add: {iss: x}", "iss added"),
+        ("fragment: true", "the parameters in the fragment"),
+        ("target: other-port", "target other-port, the code replaced by a dummy"),
+        ("target: {path: /x}", "another target"),
+        ("code: removed, location: relative", "code removed, a relative Location"),
+        ("redirect: 303", "status 303"),
+        ("location: twice", "two Locations"),
+        ("location: removed", "no Location"),
+    ],
+)
+def test_a_landing_in_words(do: str, words: str) -> None:
+    assert redirect(fault(f"at: landing, do: {{{do}}}").do, REAL, KNOWN).did == words
+
+
+@pytest.mark.parametrize(
+    ("do", "at", "target"),
+    [
+        ("target: trailing-slash", f"{CB}/", CB),
+        ("target: other-port", "https://app.example:65535/cb", "https://app.example:1024/cb"),
+        ("target: {path: /x}", "https://app.example:8443/cb", "https://app.example:8443/x"),
+        ("target: {path: /x}", "com.example.app://app.example/cb", "com.example.app://app.example/x"),
+        ("target: other-scheme", "https://app.example:8443/cb", "http://app.example:8443/cb"),
+    ],
+)
+def test_of_the_place_only_what_is_said_is_changed(do: str, at: str, target: str) -> None:
+    [location] = redirect(fault(f"at: landing, do: {{{do}}}").do, f"{at}?error=a", KNOWN).locations
+    assert location == f"{target}?error=a"
 
 
 def test_a_login_page_has_a_form() -> None:
@@ -230,6 +329,23 @@ def test_a_real_code_that_is_thrown_away_is_said_to_be_spent(do: str, answered: 
     assert seen
     real = exchange(asked.target, status=answered, response_headers=(("location", REAL),))
     assert acts.at_response(one, seen, KNOWN, real, REAL).spends is spent
+
+
+@pytest.mark.parametrize(
+    ("do", "answered", "spent"),
+    [
+        ("without: [id_token]", 200, False),
+        ("close: true", 200, True),
+        ("status: 500", 200, True),
+        ("close: true", 400, False),
+    ],
+)
+def test_so_is_one_whose_tokens_are_thrown_away(do: str, answered: int, spent: bool) -> None:
+    asked = exchange(TOKEN, method="POST", request_body=b"code=c")
+    seen = Hops(Config()).at_request(asked)
+    assert seen
+    real = exchange(TOKEN, method="POST", status=answered, response_body=b'{"id_token": "i"}')
+    assert acts.at_response(fault(f"at: token, do: {{{do}}}"), seen, KNOWN, real, None).spends is spent
 
 
 @pytest.mark.parametrize(
@@ -293,6 +409,7 @@ def test_where_a_made_landing_goes(registered: tuple[str, ...], requested: str |
     login = Login(account="1", client_id="a", redirect_uri=requested, state=None, sentinel=("s", 443),
                   browser=(None, None), url="https://s/", registered=registered)  # fmt: skip
     assert login.lands_at == lands_at
+    assert login.app_endpoints == {endpoint_of(uri) for uri in (*registered, requested) if uri}
     host = endpoint_of(lands_at or CB)
     assert host
     assert login.may_go_to(host.host, None) is bool(login.app_endpoints)

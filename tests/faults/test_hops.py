@@ -122,6 +122,7 @@ def test_what_is_not_known_does_not_match() -> None:
         (302, f"{CB}?code=c&state=s", True, "code"),
         (303, f"{CB}#code=c", True, "code"),
         (302, f"{CB}?error=c&state=s", True, "error"),
+        (302, f"{CB}?code=&code=c", True, "code"),
         (302, CB, True, "other"),
         (302, "https://new.example/?code=c", True, "code"),
         (302, "https://login.example/", False, "login"),
@@ -152,6 +153,9 @@ def test_earlier_codes_and_states_of_the_same_app() -> None:
     assert hops.earlier(first, f"{CB}?code=c1&state=s1") == (None, None)
     hops.landed(first, f"{CB}?code=c1&state=s1")
     assert hops.earlier(first, f"{CB}?code=c1&state=s1") == (None, None), "its own are no earlier ones"
+    assert hops.earlier(first, f"{CB}?code=c2&state=s2") == ("c1", "s1")
+    for _ in range(2):  # a page that is loaded again lands again
+        hops.landed(first, f"{CB}?code=c2&state=s2")
     assert hops.earlier(first, f"{CB}?code=c2&state=s2") == ("c1", "s1")
     other = hops.at_request(authorize("s3", client_id="other"))
     assert other

@@ -84,6 +84,15 @@ def test_statuses(text: str, ranges: tuple[tuple[int, int], ...]) -> None:
     assert found == Statuses(ranges)
 
 
+@pytest.mark.parametrize(("status", "holds"), [(199, False), (200, True), (299, True), (300, False)])
+def test_a_range_of_statuses_holds_its_ends(status: int, holds: bool) -> None:
+    assert Statuses(((200, 299), (404, 404))).holds(status) is holds
+
+
+def test_an_error_of_a_token_request_has_a_status_of_its_own() -> None:
+    assert fault("at: token, do: {error: slow_down, retry_after: 3}").do.status is None
+
+
 def test_parts_of_a_target() -> None:
     do = fault("at: landing, do: {target: {host: B.example, port: 8443}}").do
     assert do.target == TargetParts(None, "b.example", 8443, None)
@@ -106,7 +115,11 @@ def test_parts_of_a_target() -> None:
         ("at: authorize, do: {close: true, jitter: 1s}", "jitter", "jitter needs a delay to be added to"),
         ("at: authorize, do: {body: html}", "body", "missing key 'status'"),
         ("at: landing, do: {code: kept}", "code", "a code can only be kept beside an error"),
-        ("at: token, do: {error: a, redirect: 303}", "error", "a token request can't be answered with a redirect"),
+        *(
+            (f"at: token, do: {{error: a, {more}}}", "error", "a token request can't be answered with a redirect")
+            for more in ("redirect: 303", "state: removed", "code: kept", "add: {a: b}", "fragment: true",
+                         "target: other-path", "location: twice")
+        ),
         ("at: landing, do: {target: other-pth}", "other-pth", "did you mean 'other-path'?"),
         ("at: landing, do: {target: {prot: 1}}", "prot", "did you mean 'port'?"),
         ('at: landing, do: {target: {host: "*.x"}}', '"*.x"', "expected one host, not a pattern"),
@@ -145,7 +158,7 @@ def test_parts_of_a_target() -> None:
         ("preset: slow, expect: {authorize_again: sent}", "sent", "expected none, or at most N, not 'sent'"),
         ("preset: slow, expect: {loop: maybe}", "maybe", "expected true or false"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_refused_where_it_stands(entry: str, mark: str, problem: str) -> None:
     text = f"faults:\n  - {{name: it, {entry}}}\n"
     with pytest.raises(DocumentError) as caught:
@@ -165,9 +178,11 @@ def test_a_mistake_is_refused_where_it_stands(entry: str, mark: str, problem: st
             3,
             "preset 'state-lost': 'state' makes no sense at token, only at authorize, login, landing",
         ),
+        ("faults:\n- preset: slow\n  do:\n    code: kept", 4, "a code can only be kept beside an error"),
         ("mode: dry", 1, "did you mean 'dry-run'?"),
         ("mode: on", 1, "expected arm, dry-run or off, not true"),
         ("faults:\n- preset: slow\n- preset: slow", 3, "the name 'slow' is taken by an earlier fault"),
+        ("faults:\n- {name: x, preset: slow}\n- preset: slow\n  name: x", 4, "the name 'x' is taken by an earlier"),
         ("redirect_targets: [a.example]\nfaults:\n- {name: x, at: landing, do: {target: {host: b.example}}}", 3,
          "the host 'b.example' is not among redirect_targets"),
         ("faults: [", 1, "did not find expected node content"),
@@ -178,6 +193,20 @@ def test_a_mistake_in_the_plan_around(text: str, line: int, problem: str) -> Non
         plan(text)
     assert caught.value.line == line
     assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("at", "outcome"),
+    [
+        *(("landing", outcome) for outcome in ("code", "error", "other")),
+        *((at, outcome) for at in ("callback", "token") for outcome in ("refused", "other")),
+        *(("authorize", outcome) for outcome in ("code", "error", "login", "refused", "other")),
+    ],
+)
+def test_an_outcome_that_there_can_be(at: str, outcome: str) -> None:
+    one = fault(f"at: {at}, do: {{close: true}}, match: {{outcome: {outcome}}}")
+    assert one.match.outcome == outcome
+    assert one.needs_answer
 
 
 def test_sources_are_files_and_presets_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,9 +234,11 @@ def test_refuses_sources(sources: list[str], problem: str) -> None:
         load_plan(sources)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["none.yaml", "none.YML", "./none", "folder\\none"])
+def test_a_missing_file_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(DocumentError, match="cannot be read: No such file"):
-        load_plan([str(tmp_path / "none.yaml")])
+        load_plan([name])
 
 
 @pytest.mark.parametrize("mode", ["off", '"off"', "arm", "dry-run"])
@@ -236,6 +267,43 @@ def test_numbers_go_on_after_a_dry_run() -> None:
     dry.arm()
     assert [dry.is_turn("a", place) for place in (7, 8, 9)] == [True, True, False]
     assert (dry.row.injected, dry.injected["a"]) == (4, 4)
+
+
+def test_what_somebody_asked_for_goes_on_unless_the_plan_has_another_mode() -> None:
+    entry = "faults:\n  - {name: it, at: authorize, do: {status: 500}}\n"
+    first, same, dry = (plan(f"mode: {mode}\n{entry}")[0] for mode in ("arm", "arm", "dry-run"))
+    armed = Armed(first)
+    assert not Armed(same, armed).is_asked
+    armed.disarm()
+    after = Armed(same, armed)
+    assert (after.row.state, after.is_asked) == ("off", True)
+    assert (Armed(dry, after).row.state, Armed(dry, after).is_asked) == ("dry-run", False)
+    after.arm()
+    assert (after.row.state, after.is_asked) == ("armed", True)
+
+
+def test_a_preset_besides_that_comes_into_the_plan_stands_there_once(tmp_path: Path) -> None:
+    path, said = tmp_path / "mine.yaml", list[str]()
+    path.write_text("faults:\n  - preset: slow\n")
+    lineup = Lineup(load_plan([str(path)], seed=1), said.append)
+    lineup.arm("state-lost")
+    path.write_text("faults:\n  - preset: state-lost\n    times: {first: 1}\n")
+    said.clear()
+    assert [row.name for row in lineup.rows()] == ["state-lost"]
+    assert lineup.faults[0].fault.times == Times(first=1)
+    assert said == [
+        "fault plan with seed 1: state-lost (armed)",
+        "fault slow is no longer armed: it is not in the plan any more",
+    ]
+    assert lineup.asked() == (("state-lost", True),)
+
+
+def test_a_changed_plan_whose_names_are_taken_is_not_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("faults:\n  - preset: state-lost\n")
+    lineup = Lineup(load_plan(["slow", str(path)]), lambda _line: None)
+    path.write_text("faults:\n  - preset: slow\n")
+    assert [row.name for row in lineup.rows()] == ["slow", "state-lost"]
 
 
 def test_what_a_plan_has_no_more_is_off_for_requests_that_wait_for_their_answer() -> None:

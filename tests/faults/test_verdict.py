@@ -93,6 +93,7 @@ def verdict(
         ("token: none", [token(None)], "not as expected", "no callback, 1 token request"),
         ("token: none", [token(None, "undefined")], "not as expected", "no callback, 1 token request"),
         ("token: none", [token(None, "x", "other")], "not seen", "nothing followed"),
+        ("token: none", [token("j1", "x")], "not as expected", "no callback, 1 token request"),
         ("token: none", [callback(), token("j7", "x")], "as expected", "callback 403, 0 token requests"),
         ("token: none", [], "not seen", "nothing followed"),
         ("token: sent", [callback()], "not as expected", "callback 403, 0 token requests"),
@@ -105,6 +106,7 @@ def verdict(
          "callback 302, 0 token requests, authorize again 1x"),
         ("authorize_again: none", [callback(302), authorize(client_id="other")], "as expected",
          "callback 302, 0 token requests"),
+        ("authorize_again: none", [], "not seen", "nothing followed"),
         ("loop: no", [callback(302), authorize(3), authorize(4)], "not as expected",
          "callback 302, 0 token requests, authorize again 2x, a loop"),
         ("loop: no", [callback(302), authorize(3), authorize(60)], "as expected",
@@ -130,6 +132,7 @@ UNSURE = "callback 403, 0 token requests, 1 more that may be another login's"
         (token_as(b'{"code": "c"}'), "not as expected", "as expected", "callback 403, 1 token request"),
         (token_as(b'{"code": null, "client_id": "my-app"}'), "not as expected", "as expected",
          "callback 403, 1 token request"),
+        (token_as(b'{"code": "undefined", "client_id": 5}'), "not seen", "not seen", UNSURE),
         (token_as(b"client_id=other"), "as expected", "not as expected", "callback 403, 0 token requests"),
         (token_as(b'{"grant_type": "refresh_token"}'), "as expected", "not as expected",
          "callback 403, 0 token requests"),
@@ -139,6 +142,7 @@ UNSURE = "callback 403, 0 token requests, 1 more that may be another login's"
         (token_as(b'{"code": "undefined"}'), "not seen", "not seen", UNSURE),
         (token_as(b"", "?code=undefined"), "not seen", "not seen", UNSURE),
         (token_as(None), "not seen", "not seen", UNSURE),
+        (token_as(None, "?client_id=my-app"), "not seen", "not seen", UNSURE),
         (token_as(b'["my-app"]'), "not seen", "not seen", UNSURE),
         (token_as(None, "?client_id=other"), "as expected", "not as expected", "callback 403, 0 token requests"),
         (token_as(None, path=TOKEN.replace("12345678", "9")), "as expected", "not as expected",
@@ -218,8 +222,40 @@ def test_a_code_that_comes_again_is_the_later_faults() -> None:
     assert [injection.tokens for injection in watch._watched] == [0, 1]  # noqa: SLF001
 
 
-@pytest.mark.parametrize(("target", "callbacks"), [("/cb", [200]), ("/cb?own=1", [200]), ("/other", [])])
-def test_a_callback_without_parameters_is_one_all_the_same(target: str, callbacks: list[int]) -> None:
+def test_a_callback_counts_from_when_it_ends_or_if_it_never_does_from_when_it_began() -> None:
+    def called(started: float, answered: float | None) -> tuple[Exchange, str | None, Hop]:
+        status = 403 if answered else None
+        one = exchange("/cb?error=a", host="app.example", status=status, started=started, answered=answered, flow="f2")
+        return one, "j1", "callback"
+
+    assert verdict("token: none", called(AT - 1, AT + 1)).seen == "callback 403, 0 token requests"
+    assert verdict("token: none", called(AT + 1, None)).seen == "callback no answer, 0 token requests"
+    assert verdict("token: none", called(AT - 2, AT - 1)).seen == "nothing followed"
+
+
+def test_a_callback_that_got_the_fault_does_not_follow_from_it() -> None:
+    assert verdict("token: none", at="callback").seen == "nothing followed"
+    assert verdict("token: none", callback(403), at="callback").seen == "callback 403, 0 token requests"
+
+
+def test_what_is_of_no_journey_does_not_follow_from_a_fault_that_is_not_judged_yet() -> None:
+    one, watch = fault("at: authorize, do: {status: 500}, expect: {token: none}"), Watch(Limits())
+    watch.note_injection(Injection(fault=one, flow="f0", at=AT, client_id="my-app", browser=BROWSER, code=digest("c")))
+    for seen, journey, hop in (callback(403, None, "code=x"), token(None, "x", "other")):
+        watch.observe(seen, Verdict(journey, hop, (), ()))
+    assert watch.verdict(one).seen == "nothing followed"
+
+
+@pytest.mark.parametrize(
+    ("target", "agent", "callbacks"),
+    [
+        ("/cb", "Visitor", [200]),
+        ("/cb?own=1", "Visitor", [200]),
+        ("/other", "Visitor", []),
+        ("/cb", "Somebody else", []),
+    ],
+)
+def test_a_callback_without_parameters_is_one_all_the_same(target: str, agent: str, callbacks: list[int]) -> None:
     at = Endpoint("https", "app.example", 443, "/cb")
     injection = Injection(
         fault=fault("preset: code-in-fragment"),
@@ -232,6 +268,8 @@ def test_a_callback_without_parameters_is_one_all_the_same(target: str, callback
     )
     watch = Watch(Limits())
     watch.note_injection(injection)
-    came = exchange(target, host="app.example", status=200, started=AT + 1, flow="f2")
-    watch.observe(came, Verdict(None, None, (), ()))
-    assert injection.callbacks == callbacks
+    for started in (AT - 1, AT + 1):
+        headers = (("user-agent", agent),)
+        came = exchange(target, host="app.example", status=200, started=started, flow="f2", request_headers=headers)
+        watch.observe(came, Verdict(None, None, (), ()))
+        assert injection.callbacks == (callbacks if started > AT else [])

@@ -68,6 +68,14 @@ def test_what_went_no_further_is_shown_at_once(outcome: str) -> None:
     assert Session().happens(replace(BEGUN, outcome=outcome, open=False)) == [f"{HEADER}{outcome} ✓"]
 
 
+@pytest.mark.parametrize("outcome", ["code", "error:access_denied"])
+def test_what_has_landed_is_shown_after_a_quiet_moment_though_nobody_called_back(outcome: str) -> None:
+    session = Session()
+    assert session.happens(replace(LANDED, outcome=outcome)) == []
+    assert session.passes(QUIET) == [f"{HEADER}{outcome} ✓"]
+    assert session.passes(60) == []
+
+
 def test_what_was_found_is_shown_after_a_quiet_moment() -> None:
     session = Session()
     assert session.happens(BEGUN, FINDING) == []

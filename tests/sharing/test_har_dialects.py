@@ -34,6 +34,7 @@ def posted(**request: Any) -> dict[str, Any]:
         posted(postData={**STORED, "text": "REMOVED", "params": "REMOVED"}),
         posted(postData={"mimeType": FORM["value"], "text": {"code": "SplxlOBeZQQYbYS6WxSbIA"}}),
         posted(postData=BODY),
+        posted(postData={"mimeType": "image/png", "text": "SplxlOBeZQQYbYS6WxSbIA"}),
         posted(headers={"Content-Type": FORM["value"]}, postData={"text": BODY}),
         posted(queryString={"v": "2.0"}, method=["POST"]),
         {

@@ -87,6 +87,14 @@ def test_members_that_are_known_to_be_harmless_stay(tmp_path: Path) -> None:
         assert left_out in said
 
 
+def test_of_a_body_that_is_no_text_nothing_stays_and_that_is_said(tmp_path: Path) -> None:
+    image = {"mimeType": "image/png", "text": SECRET}
+    entry = {**ENTRY, "request": {**ENTRY["request"], "postData": image}}
+    log, said = redacted(tmp_path, entry)
+    assert log["entries"][0]["request"]["postData"] == {"mimeType": "image/png", "text": ""}
+    assert "left out: bodies (1)" in said
+
+
 def test_pages_are_made_anew(tmp_path: Path) -> None:
     later = {**ENTRY, "startedDateTime": "2026-11-23T10:00:07.000Z"}
     log, said = redacted(tmp_path, ENTRY, later, {**later, "pageref": "other"}, later)

@@ -13,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.flow import Flow
-from mitmproxy.http import HTTPFlow
+from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.io import FlowWriter
 
 from lp_sentinel.captures.opening import open_capture
 from lp_sentinel.cli import main
 from lp_sentinel.config import Config, config_from
+from lp_sentinel.exchange import FAULT_KEY
 from lp_sentinel.reports.formats import FORMATS
 from lp_sentinel.sharing.redacting import SharingError, redact_capture, redact_flows
 from tests.ours import SCRIPT, saved_flows
@@ -138,6 +139,37 @@ def test_browsers_stay_apart_and_loopback_stays(tmp_path: Path) -> None:
     assert [address[0] for address in seen if address] == ["10.0.0.1", "10.0.0.2", "127.0.0.1"]
 
 
+def test_what_stands_beside_a_message_is_replaced_or_left_out(tmp_path: Path) -> None:
+    flow = flows()[0]
+    assert isinstance(flow, HTTPFlow)
+    assert flow.response is not None
+    flow.response.trailers = Headers([(b"X-State", SECRETS[0].encode()), (b"Server", b"word")])
+    flow.metadata |= {FAULT_KEY: "it; n=1: the code replaced", SECRETS[1]: "1"}
+    redacted = redact_flows([flow], tmp_path / "shared", CONFIG)
+    assert found_in((tmp_path / "shared").read_bytes()) == []
+    [shared] = saved_flows(tmp_path / "shared")
+    assert shared.response is not None
+    assert shared.response.trailers is not None
+    assert shared.response.trailers["server"] == "word"
+    assert shared.metadata == {FAULT_KEY: True}
+    assert "left out: comments (1)" in redacted.lines
+
+
+def test_what_was_not_there_is_not_said_to_be_left_out(tmp_path: Path) -> None:
+    flow = flows()[0]
+    flow.comment = ""
+    assert not any("left out" in line for line in redact_flows([flow], tmp_path / "shared", CONFIG).lines)
+
+
+def test_an_account_of_the_config_stays_wherever_it_stands(tmp_path: Path) -> None:
+    flow = flows()[0]
+    assert isinstance(flow, HTTPFlow)
+    flow.request.path = "/status"
+    flow.request.headers["X-Brand"] = "12345678"
+    redact_flows([flow], tmp_path / "shared", CONFIG)
+    assert saved_flows(tmp_path / "shared")[0].request.headers["x-brand"] == "12345678"
+
+
 def test_nothing_is_overwritten(capture: Path, tmp_path: Path) -> None:
     target = tmp_path / "there"
     target.write_text("precious")
@@ -192,6 +224,14 @@ def test_what_is_no_capture(tmp_path: Path, content: bytes, says: str) -> None:
     result = CliRunner().invoke(main, ["redact", str(tmp_path / "in"), str(tmp_path / "out")])
     assert result.exit_code == 2
     assert says in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_a_capture_that_cannot_be_read_at_all_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text('{"log": {"entries": [1]}}')
+    result = CliRunner().invoke(main, ["redact", str(tmp_path / "in"), str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "in: entry 0 cannot be read (ValueError) and is left out" in result.output
     assert not (tmp_path / "out").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -136,6 +137,16 @@ def test_known_secrets_are_found_within_others_and_in_text() -> None:
     assert stand_ins.text("no such code: xSplxlOBeZQQYx.", "test", is_open=True) == f"no such code: x{one}x."
 
 
+def test_a_known_secret_is_found_where_an_open_text_begins_and_ends() -> None:
+    stand_ins = StandIns()
+    stand_ins.secret("ab/cd/ef", "test")
+    stand_ins.seal()
+    one = stand_ins.secret("ab/cd/ef", "test")
+    assert one != "ab/cd/ef"
+    for text in ("{} is no such code", "no such code: {}"):
+        assert stand_ins.text(text.format("ab/cd/ef"), "test", is_open=True) == text.format(one)
+
+
 def test_an_everyday_word_is_looked_for_as_a_word_only() -> None:
     stand_ins = StandIns()
     stand_ins.secret("reports", "test", Weight.WORD)
@@ -152,6 +163,14 @@ def test_a_secret_is_not_spared_since_it_is_also_used_as_a_client_id() -> None:
     stand_ins.seal()
     assert stand_ins.secret("registered", "test") == "registered"
     assert stand_ins.secret("misused1", "test") != "misused1"
+
+
+def test_a_client_id_is_spared_though_it_is_also_a_state() -> None:
+    stand_ins = StandIns()
+    stand_ins.spare("my-app")
+    stand_ins.secret("my-app", "test", is_state=True)
+    stand_ins.seal()
+    assert stand_ins.secret("my-app", "test", is_state=True) == "my-app"
 
 
 @pytest.mark.parametrize(
@@ -172,6 +191,7 @@ def test_a_secret_that_was_joined_to_what_is_none(begin: str, secret: str) -> No
     shown = urls.pairs(begin + secret, "test")
     assert shown.startswith(begin)
     assert secret not in shown
+    assert len(shown) == len(begin) + len(secret)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +217,39 @@ def test_a_secret_in_a_path(begin: str, secret: str) -> None:
     assert shown.startswith(begin)
     assert secret not in shown
     assert "hunt3r2" not in shown
+
+
+@pytest.mark.parametrize("raw", ["x=hunter", "x=%2Fhunter", "x=%2F%2Fhunter", "x=hunter%3A%2F", "x=a/hunter?"])
+def test_what_stands_behind_any_name_is_replaced_unless_it_is_a_url(raw: str) -> None:
+    stand_ins = StandIns()
+    urls = Urls(stand_ins)
+    urls.pairs(raw, "test")
+    stand_ins.seal()
+    shown = urls.pairs(raw, "test")
+    assert shown.startswith("x=")
+    assert "hunter" not in shown
+
+
+@pytest.mark.parametrize(("value", "is_found"), [("reports", False), ("SplxlOBeZQQY", True)])
+def test_what_looks_like_a_token_is_looked_for_within_words_too(value: str, *, is_found: bool) -> None:
+    stand_ins = StandIns()
+    Urls(stand_ins).pairs(f"x={value}", "test")
+    stand_ins.seal()
+    assert (f"my{value}" not in stand_ins.text(f"my{value}: none", "test", is_open=True)) == is_found
+
+
+def test_what_a_redirect_uri_has_of_its_own_stays_wherever_it_stands() -> None:
+    stand_ins = StandIns()
+    urls = Urls(stand_ins)
+    raw = "redirect_uri=https%3A%2F%2Fapp.example%2Fcb%3Ftenant%3Dacmecorp&x=acmecorp"
+    urls.pairs(raw, "test")
+    stand_ins.seal()
+    assert urls.pairs(raw, "test") == raw
+
+
+def test_letter_case_stays_from_a_to_z() -> None:
+    [shown] = stood_in("AZazAZ09")
+    assert re.fullmatch("[A-Z]{2}[a-z]{2}[A-Z]{2}[0-9]{2}", shown)
 
 
 @pytest.mark.parametrize(

@@ -238,8 +238,9 @@ def _located(do: Do, url: RawUrl, did: list[str]) -> Redirect:
     location = url.base + url.parameters
     if do.location is None:
         return Redirect((location,), ", ".join(did), location)
-    scheme, _, rest = url.base.partition("://")
-    host, _, path = rest.partition("/")
+    scheme, _, rest = url.base.partition(":")
+    # An app's own scheme may have no host: com.example.app:/callback.
+    host, _, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest.lstrip("/"))
     did.append({"twice": "two Locations", "removed": "no Location"}.get(do.location, f"a {do.location} Location"))
     match do.location:
         case "removed":
