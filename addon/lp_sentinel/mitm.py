@@ -219,7 +219,7 @@ class Addon:
                 session.feed.count_other()
             elif one in self._sockets:
                 self.websocket_end(one)
-            else:
+            elif one.response is None:  # else it is of a login that was answered by a WebSocket, and has been judged
                 self._ended(one)
         for unanswered in session.feed.unanswered():
             self._ended(unanswered)

@@ -44,6 +44,7 @@ def test_a_section_for_each_journey_in_which_something_was_found(tmp_path: Path)
         ('the "client_secret" (client_credentials).', 'the "`client_secret`" (`client_credentials`).'),
         ("f(a_b), Splx…(22)#a1f3c2;", "`f(a_b)`, `Splx…(22)#a1f3c2`;"),
         ("(f(a_b))", "(`f(a_b)`)"),
+        (":smile: it says:", "`:smile:` it says:"),
     ],
 )
 def test_punctuation_around_what_is_set_as_code_stays_outside(text: str, shown: str) -> None:

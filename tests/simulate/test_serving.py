@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -92,6 +92,21 @@ def test_serves_http_until_ctrl_c(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", port)) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400"), "a host that is not this machine's"
+
+
+@pytest.mark.parametrize("ends", [[signal.SIGTERM], [signal.SIGINT] * 3])
+def test_a_signal_while_it_starts_ends_it(tmp_path: Path, ends: list[signal.Signals]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = [str(COMMAND), "simulate", "--port", str(port), "--confdir", str(tmp_path)]
+    process = subprocess.Popen(started, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL)
+    while True:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            break
+    for end in ends:
+        process.send_signal(end)
+        time.sleep(0.2)
+    assert process.wait(20) in (0, 130)
 
 
 def test_a_second_signal_does_not_keep_it_from_ending(tmp_path: Path) -> None:

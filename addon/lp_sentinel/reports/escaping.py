@@ -38,7 +38,8 @@ def _word(word: str) -> str:
 
 def _set_as_code(found: re.Match[str]) -> str:
     before, bare, after = found.groups()
-    while after.startswith(")") and bare.count("(") > bare.count(")"):  # it closes what was opened within
+    # It closes what was opened within: a bracket, or a name of an emoji.
+    while (after.startswith(")") and bare.count("(") > bare.count(")")) or (after.startswith(":") and ":" in bare):
         bare, after = bare + after[0], after[1:]
     return before + code(bare) + after if _MARKUP.search(bare) else found[0]
 

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from cheroot.ssl import builtin
@@ -78,14 +78,27 @@ def serving(
     )
     if tls:
         server.ssl_adapter = _TLS(tls)
-    server.prepare()
     thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
-    try:
+    with ExitStack() as ending:
+        with _undisturbed():
+            server.prepare()
+            thread.start()
+            ending.callback(thread.join)
+            ending.callback(server.stop)
         yield server.bind_addr[1]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let signals that end the program wait: threads of which nobody knows yet would keep it from ending."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
     finally:
-        server.stop()
-        thread.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_on_signals() -> None:
