@@ -198,7 +198,7 @@ class Addon:
         if self._timer:
             self._timer.cancel()
         if self._session and ctx.master.should_exit.is_set():  # and not reloaded: then there will be answers
-            self._end_rest(self._session)
+            self._failures.guard(partial(self._end_rest, self._session))
         session, self._session = self._session, None
         self._sieve.ended += len(self._sockets)
         if session:

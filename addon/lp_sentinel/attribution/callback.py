@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from lp_sentinel.attribution.candidates import narrowed, newest, waiting_for
@@ -16,7 +17,7 @@ from lp_sentinel.attribution.clues import (
 )
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.taken_out import known
-from lp_sentinel.target import Target
+from lp_sentinel.target import Key, Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
 
 
@@ -96,10 +97,15 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
         for name in ("client_id", "redirect_uri", "state")
         if any(getattr(other.request, name) != getattr(journey.request, name) for other in rivals)
     )
-    for one in (journey, *rivals) if unsure else ():
+    if not unsure:
+        return
+    alike, visits = {journey, *rivals}, Counter[Key]()
+    for one in alike:
         one.unsure |= unsure
+        visits.update(one.pages)
+    for one in alike:
         # What several of them were at tells from now on of none for certain.
-        one.guessed |= one.pages & {page for other in (journey, *rivals) if other is not one for page in other.pages}
+        one.guessed.update(page for page in one.pages if visits[page] > 1)
 
 
 def _told(
