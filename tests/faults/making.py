@@ -6,11 +6,23 @@ from pathlib import Path
 
 from lp_sentinel.documents.document import parse_document
 from lp_sentinel.exchange import Exchange
+from lp_sentinel.faults.landings import Known
 from lp_sentinel.faults.plan import Fault
 from lp_sentinel.faults.reading import read_plan, schema
 
 AUTHORIZE = "/sentinel/api/account/12345678/authorize"
 TOKEN = "/sentinel/api/account/12345678/token"
+CB = "https://app.example/cb"
+REAL = f"{CB}?own=1&code=c0de&state=a%2Bb%26c"
+KNOWN = Known(
+    redirect_uri=f"{CB}?own=1",
+    state="a+b&c",
+    registered=(CB, "https://app.example/cb2"),
+    earlier_code="c1",
+    other_state="s1",
+    made_up=lambda what: f"MADE-{what}",
+    may_go_to=lambda host: host in ("app.example", "localhost"),
+)
 
 
 def plan(text: str) -> tuple[Fault, ...]:
