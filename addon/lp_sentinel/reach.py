@@ -114,15 +114,13 @@ class Reach:
             return True
         if redirect and redirect.uri.endpoint in self._endpoints:
             return True
-        referer = header(exchange.request_headers, "referer")
-        page = endpoint_of(referer)
-        if page is None or not self.has_host(page.host):
+        page = parse_uri(header(exchange.request_headers, "referer") or "")
+        if page is None or not self.has_host(page.endpoint.host):
             return False
-        uri = parse_uri(referer or "")
-        if uri and key_of(uri) in self._awaited:
+        if key_of(page) in self._awaited:
             return True
-        is_front = page.path == "/" and "?" not in (referer or "")
-        return page.host in self._rooted if is_front else self._is_login(page.host)
+        is_front = page.endpoint.path == "/" and page.query is None
+        return page.endpoint.host in self._rooted if is_front else self._is_login(page.endpoint.host)
 
     def _learn_redirect(self, redirect: _Redirect) -> None:
         uri = redirect.uri
