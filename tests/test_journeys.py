@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 
@@ -15,10 +16,11 @@ from lp_sentinel.config import RuleChoices
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
+from lp_sentinel.journey import Journey
 from lp_sentinel.project import Project
 from lp_sentinel.redact import Redactor
 from lp_sentinel.rules import RuleBook, load_rules
-from tests.logins import CONFIG, FINDS, LOGIN, WAYS, Fault, Login, Step, Way
+from tests.logins import APPS, CONFIG, FINDS, LOGIN, WAYS, Fault, Login, Step, Way
 
 BOOK: RuleBook = load_rules()
 BROWSERS = [("10.0.0.1", "Firefox"), ("10.0.0.1", "Chrome"), ("10.0.0.2", "Firefox")]
@@ -176,6 +178,22 @@ def test_of_logins_judged_out_of_order_no_more_are_a_loop() -> None:
     steps = [(Step(("10.0.0.1", "Firefox"), "GET", asked, 302, f"{LOGIN}/"), at) for at in (11.0, 0.0, 31.0)]
     found = [engine.feed(step.at(place, at)).findings for place, (step, at) in enumerate(steps)]
     assert "LPA404" not in {finding.rule for findings in found for finding in findings}
+
+
+def test_of_logins_in_a_loop_none_is_kept_that_is_over() -> None:
+    """A load test's logins all come from one browser, and thousands of them within ``loop_window``."""
+
+    def journeys() -> int:
+        gc.collect()
+        return sum(isinstance(one, Journey) for one in gc.get_objects())
+
+    session, before = Session(), journeys()
+    for number in range(3_000):
+        for step in Login(APPS * number, BROWSERS[0], "session", redeems=number == 0).steps():
+            session.feed(step)
+        session.now += 0.001
+    assert {finding.rule for finding in session.findings} == {"LPA404"}
+    assert journeys() - before < 2_600
 
 
 def test_a_state_that_no_html_holds() -> None:

@@ -206,7 +206,11 @@ class History:
         begun.in_loop = run.is_loop
         for member in run.begun if run.is_loop and not was_loop else ():
             member.in_loop = True
-        return Repetition(begun, len(run.begun) if run.is_loop and not was_loop else None)
+        loop = len(run.begun) if run.is_loop and not was_loop else None
+        # The newest tell whether it goes on; all of them would be as many as a browser can ask for within the window.
+        while len(run.begun) > self.limits.loop_requests:
+            run.begun.popleft()
+        return Repetition(begun, loop)
 
     def note_continuation(self, journey: Journey, at: float) -> Repetition:
         """Note that a journey is continued; so often may be a loop."""
@@ -217,12 +221,15 @@ class History:
             times.popleft()
         insort(times, at)
         was_loop, journey.is_loop = journey.is_loop, len(times) >= self.limits.loop_requests
+        loop = len(times)
+        while len(times) > self.limits.loop_requests:  # as above
+            times.popleft()
         if not journey.is_loop or was_loop:
             return Repetition()
         run = self._runs.get(self._app_key(journey.browser, journey))
         for member in run.begun if run else ():
             member.in_loop |= member.journey == journey.number
-        return Repetition(loop=len(times))
+        return Repetition(loop=loop)
 
     # Tokens
 
