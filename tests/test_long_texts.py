@@ -142,6 +142,22 @@ def test_more_words_than_there_are_stand_ins() -> None:
     assert len({*redacted(short[:60]).split()}) == 60, "each has its own as long as there are enough"
 
 
+def test_of_long_texts_none_is_kept() -> None:
+    stand_ins = StandIns()
+    stand_ins.seal()
+    words = [f"word{number}" for number in range(100)]
+
+    def redact(number: int) -> int:
+        return len(stand_ins.text(" ".join(words[number:] + words * 200), "text"))
+
+    redact(0)  # by now each word has its stand-in
+    tracemalloc.start()
+    size = sum(map(redact, range(1, 11)))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < size / 10
+
+
 def test_a_path_of_many_users() -> None:
     redactor = Redactor()
     assert took(lambda: redactor.url("app:" + "/a@" * 200_000)) < 24 * took(

@@ -15,8 +15,10 @@ from hashlib import blake2b
 
 from lp_sentinel.drawn import is_drawn
 from lp_sentinel.landing import ERROR_CODES
+from lp_sentinel.memory import Ageing
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.taken_out import is_taken_out
+from lp_sentinel.uri import CACHED_LENGTH
 
 _INDEXED = 6
 """Characters: shorter secrets are replaced where they are expected, and not looked for elsewhere."""
@@ -38,6 +40,8 @@ _WORD = re.compile(r"[0-9A-Za-z_\-\x80-\U0010ffff]+")
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _SHORTEST_TOKEN, _SHORTEST_NUMBER, _SHORTEST_MIXED, _LONGEST_WORD = 8, 10, 20, 32
 _FEWEST_DIGITS = 2
+_MOST_DONE = 10_000
+"""Texts of which it is kept what became of them."""
 
 _VOCABULARY = {
     "undefined", "null", "none", "nan", "[object object]", "true", "false", "code", "token", "bearer", "basic",
@@ -75,7 +79,7 @@ class StandIns:
         self._taken: set[str] = set()
         self._crowded: set[str] = set()
         """Forms of short texts of which all stand-ins but a few are taken: to look for one of these takes long."""
-        self._done: dict[tuple[str, str, bool], str] = {}
+        self._done: Ageing[tuple[str, str, bool], str] = Ageing(_MOST_DONE)
         self.is_sealed = False
         self.replaced: defaultdict[str, set[str]] = defaultdict(set)
         """By kind of place: which secrets were replaced there."""
@@ -150,7 +154,8 @@ class StandIns:
         if done is None:
             spelling = spell(raw)
             done = spelling.respell(self._text(spelling.plain, kind, is_open=is_open))
-            self._done[raw, kind, is_open] = done
+            if len(raw) <= CACHED_LENGTH:  # what comes again and again is short, such as a header
+                self._done[raw, kind, is_open] = done
         return done
 
     def _text(self, plain: str, kind: str, *, is_open: bool) -> str:
