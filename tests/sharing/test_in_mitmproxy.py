@@ -35,3 +35,5 @@ async def _redact(given: object, target: Path) -> None:
         context.master.commands.call("lp.redact", given, str(target))
         with pytest.raises(exceptions.CommandError, match="already exists"):
             context.master.commands.call("lp.redact", given, str(target))
+        with pytest.raises(exceptions.CommandError, match="cannot be written: File name too long"):
+            context.master.commands.call("lp.redact", given, str(target.with_name("x" * 300)))
