@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -161,3 +163,15 @@ def test_a_page_is_looked_at_again_when_a_code_has_landed_or_a_host_was_learnt()
     assert sieve.lets_by(seen)
     sieve.learn(exchange_of(asked(login, AUTHORIZE, location="https://new.example/cb"), 0))
     assert not sieve.lets_by(seen)
+
+
+def test_of_long_referers_none_is_kept() -> None:
+    sieve = Sieve(KNOWN.config)
+    sieve.learn(exchange_of(LANDED, 0))
+    tracemalloc.start()
+    for number in range(100):
+        assert sieve.lets_by(asked("cdn.example", "/x.js", referer=f"https://b.example/{number:x<50000}"))
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 500_000

@@ -9,6 +9,7 @@ from lp_sentinel.captures.parts import plain_host, split_authority
 from lp_sentinel.exchange import as_text
 from lp_sentinel.reach import leads_back, names_login
 from lp_sentinel.relevance import Learnt, Relevance
+from lp_sentinel.uri import CACHED_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,7 +184,9 @@ def _most_clients(config: Config) -> int:
     return max(_MOST_KNOWN, config.limits.open_journeys)
 
 
-def _note[T](known: set[T], one: T) -> None:
+def _note[T: str | bytes](known: set[T], one: T) -> None:
+    if len(one) > CACHED_LENGTH:
+        return
     if len(known) >= _MOST_KNOWN:
         known.clear()
     known.add(one)
