@@ -20,7 +20,7 @@ from lp_sentinel.mitm import Addon
 from lp_sentinel.proxy.settings import OPTIONS, read_settings
 from lp_sentinel.simulate import inside
 from lp_sentinel.simulate.inside import Simulated
-from lp_sentinel.simulate.registry import APPS, USER
+from lp_sentinel.simulate.registry import APPS, USER, registry_of
 from lp_sentinel.simulate.sentinel import Simulator
 from tests.ours import SCRIPT
 from tests.world.names import at_home
@@ -157,6 +157,13 @@ def test_while_the_simulator_is_made_other_traffic_passes(monkeypatch: pytest.Mo
     assert [flow.response and flow.response.status_code for flow in flows] == [200] * 3
     assert len(made) == 1
     assert passed > 3
+
+
+@pytest.mark.parametrize(("query", "status"), [(b"\xff", 400), ("é".encode(), 302)])
+def test_bytes_that_a_query_may_not_have(query: bytes, status: int) -> None:
+    simulator, request = Simulator(registry_of(Config())), tflow.tflow().request
+    request.data.path = f"{ASKED}&x=".encode() + query
+    assert inside.answer(simulator.wsgi, request).status_code == status
 
 
 def test_refuses_a_value_that_is_none(proxies: Callable[..., Mitmdump]) -> None:

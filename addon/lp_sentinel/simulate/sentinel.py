@@ -68,6 +68,7 @@ class Simulator:
         for place, (path, view, method) in enumerate(routes):
             app.add_url_rule(path, str(place), view, methods=[method] if method else every)
         app.register_error_handler(HTTPException, lambda error: problem(error.code, error.description))
+        app.register_error_handler(UnicodeDecodeError, lambda _: problem(400))  # a query with bytes that are not UTF-8
         app.register_error_handler(Exception, self._fail)
         app.after_request(_marked)
         return app
