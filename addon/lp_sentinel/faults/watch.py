@@ -151,7 +151,8 @@ class _Tally:
     def add(self, injection: Injection, limits: Limits) -> None:
         judged = injection.judge(limits)
         self.judged[judged] += 1
-        self.seen.setdefault(judged, injection.seen(limits))
+        if judged not in self.seen:
+            self.seen[judged] = injection.seen(limits)
 
 
 class _Callback(NamedTuple):
