@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from mitmproxy.test import tflow
 from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.faults.armed import Armed
 from lp_sentinel.faults.lineup import Lineup
-from lp_sentinel.faults.plan import HOPS, Bounds, Statuses, TargetParts, Times
+from lp_sentinel.faults.plan import HOPS, Bounds, Plan, Statuses, TargetParts, Times
 from lp_sentinel.faults.reading import PlanError, load_plan, preset_index
 from tests.faults.making import fault, plan
 
@@ -304,6 +305,24 @@ def test_a_changed_plan_whose_names_are_taken_is_not_taken_over(tmp_path: Path) 
     lineup = Lineup(load_plan(["slow", str(path)]), lambda _line: None)
     path.write_text("faults:\n  - preset: slow\n")
     assert [row.name for row in lineup.rows()] == ["slow", "state-lost"]
+
+
+def test_what_is_written_while_a_plan_is_read_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("faults:\n  - preset: slow\n")
+    lineup = Lineup(load_plan([str(path)]), lambda _line: None)
+    path.write_text("faults: []\n")
+
+    def read(sources: Sequence[str], *, seed: int) -> Plan:
+        """As an editor does that saves twice: its own formatter comes after it."""
+        found = load_plan(sources, seed=seed)
+        path.write_text("faults:\n  - preset: state-lost\n")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lp_sentinel.faults.reload.load_plan", read)
+        assert lineup.rows() == ()
+    assert [row.name for row in lineup.rows()] == ["state-lost"]
 
 
 def test_what_a_plan_has_no_more_is_off_for_requests_that_wait_for_their_answer() -> None:

@@ -28,6 +28,7 @@ class Lineup:
         self._former: dict[str, Armed] = {}
         """Those of earlier plans that were injected: they have a verdict, too."""
         self._given = plan
+        self._files = PlanFiles(plan)
         self._take(plan)
 
     @property
@@ -42,6 +43,7 @@ class Lineup:
         """
         if plan is not self._given:
             self._given, self._besides = plan, ()
+            self._files = PlanFiles(plan)
             self._take(plan)
 
     def look_at_files(self, *, at_once: bool = False) -> None:
@@ -63,7 +65,6 @@ class Lineup:
         of_plan = {fault.name: _armed(fault, old.get(fault.name)) for fault in plan.faults}
         self._besides = tuple(armed for armed in self._besides if armed.fault.name not in of_plan)
         self.faults = (*of_plan.values(), *self._besides)
-        self._files = PlanFiles(plan)
         on = ", ".join(f"{armed.row.name} ({armed.row.state})" for armed in self.faults)
         seeds = ", ".join(dict.fromkeys(str(armed.fault.seed) for armed in self.faults))
         self._say(f"fault plan with seed {seeds}: {on}" if on else "fault plan: no faults")

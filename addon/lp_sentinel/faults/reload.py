@@ -13,7 +13,7 @@ _LOOK_AGAIN = 1.0
 
 
 class PlanFiles:
-    """The files that a plan was read from, as they were then."""
+    """The files that a plan was read from, as they were before that: what is written meanwhile is a change, too."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -33,7 +33,8 @@ class PlanFiles:
         if stamps == self._stamps:
             return None
         self._stamps = stamps
-        return load_plan(self.plan.sources, seed=self.plan.seed)
+        self.plan = load_plan(self.plan.sources, seed=self.plan.seed)
+        return self.plan
 
 
 def _stamps(plan: Plan) -> tuple[tuple[int, int] | None, ...]:
