@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from lp_sentinel.config import RuleChoices
+from lp_sentinel.config import Limits, RuleChoices
 from lp_sentinel.engine import Engine
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneySummary
@@ -194,6 +194,20 @@ def test_of_logins_in_a_loop_none_is_kept_that_is_over() -> None:
         session.now += 0.001
     assert {finding.rule for finding in session.findings} == {"LPA404"}
     assert journeys() - before < 2_600
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "outcome"),
+    [(400, None, "refused:400"), (302, "https://app0.example/cb?error=e", "error:e"), (302, f"{LOGIN}/", "unknown")],
+)
+def test_only_a_login_that_may_still_land_is_given_up_to_make_room(
+    status: int, location: str | None, outcome: str
+) -> None:
+    project = Project(replace(CONFIG, limits=Limits(open_journeys=1)), BOOK)
+    engine, asked = Engine(project, Redactor()), f"{Login(0, ('', '')).sentinel}/authorize?client_id=app-0"
+    steps = [Step((f"10.0.0.{number}", "Firefox"), "GET", asked, status, location) for number in range(2)]
+    closed = [one for place, step in enumerate(steps) for one in engine.feed(step.at(place, 1.79e9)).closed]
+    assert [(one.journey, one.outcome) for one in closed] == [("j1", outcome)]
 
 
 def test_a_state_that_no_html_holds() -> None:

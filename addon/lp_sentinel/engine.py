@@ -137,7 +137,7 @@ class Engine:
             judge_renewal(docket, docket.renewals.popleft())
 
     def _close(self, journey: Journey, *, had_to_make_room: bool = False) -> None:
-        given_up = had_to_make_room and journey.landing is None
+        given_up = had_to_make_room and journey.waits
         if not given_up:
             judge_closed(self._docket, journey)
         self._closed.append(summary(self._docket, journey, given_up=given_up))

@@ -32,7 +32,7 @@ def judge_closed(docket: Docket, journey: Journey) -> None:
 
 
 def summary(docket: Docket, journey: Journey, *, given_up: bool = False) -> JourneySummary:
-    """A journey as it stands; ``given_up``: it had to make room before anything landed."""
+    """A journey as it stands; ``given_up``: it had to make room while something might still land."""
     return JourneySummary(
         journey=journey.id,
         capture=docket.judgement.capture,
