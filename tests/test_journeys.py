@@ -210,6 +210,20 @@ def test_only_a_login_that_may_still_land_is_given_up_to_make_room(
     assert [(one.journey, one.outcome) for one in closed] == [("j1", outcome)]
 
 
+def test_nothing_is_found_on_a_login_that_has_made_room() -> None:
+    """It began while a token was good, which is judged when ``loop_window`` is over."""
+    session = Session()
+    session.engine = Engine(Project(replace(CONFIG, limits=Limits(open_journeys=1)), BOOK), Redactor())
+    logins = [Login(0, BROWSERS[0], "session", redeems=True), Login(APPS, BROWSERS[0]), Login(1, BROWSERS[2])]
+    for step in (step for login in logins for step in login.steps()):
+        session.feed(step)
+        session.now += 1
+    session.now += 60
+    session.feed(next(iter(Login(2, BROWSERS[2]).steps())))
+    assert session.findings == []
+    assert [(journey.journey, journey.findings) for journey in session.closed] == [("j1", 0), ("j2", 0)]
+
+
 def test_a_state_that_no_html_holds() -> None:
     """Python reads no number of so many digits."""
     engine, number = Engine(Project(CONFIG, BOOK), Redactor(on=False)), f"%26%23{'1' * 5_000};"

@@ -118,8 +118,9 @@ class Engine:
     def close(self) -> Iterator[Verdict]:
         """The capture has ended: judge what was deferred, then each login of which more was kept."""
         docket = self._docket
-        while docket.renewals:
-            judge_renewal(docket, docket.renewals.popleft())
+        for renewal in docket.renewals.values():
+            judge_renewal(docket, renewal)
+        docket.renewals.clear()
         yield self._verdict(None, None)
         for journey in sorted(docket.journeys, key=lambda journey: journey.number):
             self._close(docket.journeys.remove(journey))
@@ -133,11 +134,12 @@ class Engine:
     def _pass_time(self) -> None:
         """Judge what the time alone decides."""
         docket = self._docket
-        while docket.renewals and elapsed(docket.renewals[0].due, docket.now) > 0:
-            judge_renewal(docket, docket.renewals.popleft())
+        while (first := next(iter(docket.renewals.values()), None)) and elapsed(first.due, docket.now) > 0:
+            judge_renewal(docket, docket.renewals.pop(first.journey.id))
 
     def _close(self, journey: Journey, *, had_to_make_room: bool = False) -> None:
         given_up = had_to_make_room and journey.waits
+        self._docket.renewals.pop(journey.id, None)  # its summary counts what was found on it: nothing may come later
         if not given_up:
             judge_closed(self._docket, journey)
         self._closed.append(summary(self._docket, journey, given_up=given_up))

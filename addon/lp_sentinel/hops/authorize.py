@@ -108,6 +108,5 @@ def _judge_beginning(
     docket.judgement.ask("begun", facts | {"begun": fact}, hop, journey)
     left = history.token_left(journey.browser, journey, at) if is_timed and not continued else None
     if left is not None and repetition.begun and not repetition.begun.in_loop:
-        docket.renewals.append(
-            Renewal(at + window, repetition.begun, journey, facts | {"renewal": RenewalFacts(left)}, hop)
-        )
+        renewal = facts | {"renewal": RenewalFacts(left)}
+        docket.renewals[journey.id] = Renewal(at + window, repetition.begun, journey, renewal, hop)

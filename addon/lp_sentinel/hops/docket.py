@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,7 +38,8 @@ class Docket:
     judgement: Judgement
     journeys: Journeys = field(init=False)
     history: History = field(init=False)
-    renewals: deque[Renewal] = field(default_factory=deque)
+    renewals: OrderedDict[str, Renewal] = field(default_factory=OrderedDict)
+    """By journey."""
     registered: frozenset[Endpoint] = field(init=False)
     """The endpoints of every redirect URI in the config."""
     now: float = 0.0
