@@ -149,7 +149,7 @@ class Journey(Struct, kw_only=True, eq=False):
             if not is_guess:
                 self.guessed -= places
             elif len(self.guessed) < 2 * _MOST_PLACES:
-                self.guessed |= places - self.pages
+                self.guessed |= places  # the other one may be at a page by now where only this one has been
         self.injected |= hop.injected
         if len(self.hops) < _SHOWN_HOPS:
             self.hops.append(hop)

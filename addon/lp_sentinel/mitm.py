@@ -219,7 +219,7 @@ class Addon:
                 session.feed.count_other()
             elif one in self._sockets:
                 self.websocket_end(one)
-            elif one.response is None:  # else it is of a login that was answered by a WebSocket, and has been judged
+            elif one.response is None and one.live:  # else it has been judged: a WebSocket's login, what was loaded
                 self._ended(one)
         for unanswered in session.feed.unanswered():
             self._ended(unanswered)

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from mitmproxy import io
 
+from lp_sentinel.cli import main
+from tests.asked import AUTHORIZE, asked
+from tests.captures.making import written
 from tests.ours import CAPTURES, SCRIPT, read_report, saved_flows
 from tests.world.proxy import MITMDUMP, Ended, Options, arguments_of, environment, replay, run_mitmdump
 
@@ -53,6 +57,26 @@ def test_a_replay_comes_to_the_findings_of_check(tmp_path: Path) -> None:
     expected, expected_journeys = read_report(checked)
     keys = ("rule", "index", "flow", "journey", "hop", "status", "capture")
     assert sorted(_only(found, keys)) == sorted(_only(expected, keys))
+    assert journeys == expected_journeys
+
+
+def test_what_a_replay_holds_without_an_answer_is_judged_once_though_it_is_saved_again(tmp_path: Path) -> None:
+    """What mitmproxy saves at its end is judged then in a live session."""
+    capture, report, checked = tmp_path / "in.flow", tmp_path / "replayed.jsonl", tmp_path / "checked.jsonl"
+    landed = "/cb?code=SplxlOBeZQQYbYS6WxSbIA"
+    held = (
+        asked("va.sentinel.liveperson.net", AUTHORIZE),
+        asked("va.sentinel.liveperson.net", AUTHORIZE, location=f"https://app.example{landed}"),
+        asked("app.example", landed),
+    )
+    held[0].response = held[2].response = None
+    capture.write_bytes(written(*held))
+    ended = replayed(capture, lp_report=report, lp_fail_on="never", save_stream_file=tmp_path / "out.flow")
+    assert ended.status == 0, ended
+    command = ["check", str(capture), "--config", str(CONFIG), "--report", str(checked), "--fail-on", "never"]
+    assert CliRunner().invoke(main, command).exit_code == 0
+    (found, journeys), (expected, expected_journeys) = read_report(report), read_report(checked)
+    assert [one["rule"] for one in found] == [one["rule"] for one in expected]
     assert journeys == expected_journeys
 
 

@@ -9,10 +9,12 @@ from lp_sentinel.attribution.candidates import narrowed, newest, waiting_for
 from lp_sentinel.attribution.clues import (
     Clues,
     agrees,
+    agrees_wholly,
     both_stateless,
     calls_back,
     follows,
     follows_by_guess,
+    is_alike_in_state,
     may_come_from,
 )
 from lp_sentinel.journey import Journey, Journeys
@@ -51,7 +53,7 @@ def of_callback(
         narrowed(
             waiting,
             lambda journey: follows(journey, clues),
-            lambda journey: both_stateless(journey, own),
+            lambda journey: is_alike_in_state(journey, own),
             lambda journey: endpoint_of(journey.request.redirect_uri) == own.endpoint,
         )
     )
@@ -77,7 +79,9 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
 
     ``is_callback``: a callback request is all that is seen of it, and no redirect.
     """
-    if landing.query.get("state") == journey.request.state is not None:
+    state = landing.query.get("state")
+    has_its_state = state == journey.request.state is not None
+    if has_its_state and not any(other is not journey for other in journeys.with_state(state, ())):
         journey.unsure = frozenset()
         return
     is_chained = follows(journey, clues) and not follows_by_guess(journey, clues)
@@ -91,6 +95,7 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
         for other in waiting_for(journeys, clues)
         if (landing.endpoint in other.app_endpoints if journey.app_endpoints else not other.app_endpoints)
         and (follows(other, clues) or not is_chained)
+        and (other.request.state == state or not has_its_state)
     ]
     unsure = frozenset(
         name
@@ -215,5 +220,8 @@ def _due(journeys: Journeys, clues: Clues, *, among_others: bool) -> list[Journe
     if own.endpoint is None:
         return []
     due = journeys.due_at(clues.browser, (own.endpoint.host, own.endpoint.port))
-    agreeing = [journey for journey in due if calls_back(journey, own) and agrees(journey, own)]
+    agreeing = narrowed(
+        [journey for journey in due if calls_back(journey, own) and agrees(journey, own)],
+        lambda journey: agrees_wholly(journey, own),
+    )
     return [journey for journey in agreeing if both_stateless(journey, own)] if among_others else agreeing

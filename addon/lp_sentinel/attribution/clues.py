@@ -49,15 +49,16 @@ class Lead:
     def __init__(self, redirect: Target | None) -> None:
         self.endpoint = redirect.endpoint if redirect else None
         self._query = redirect.query if redirect else Parameters()
+        self._fragment = redirect.fragment if redirect else Parameters()
 
     @cached_property
     def state(self) -> str | None:
-        return self._query.get("state")
+        return self._query.get("state") or self._fragment.get("state")
 
     @cached_property
     def hands_out(self) -> bool:
         """It carries what apps are called back with."""
-        return self._query.has("code", "error")
+        return self._query.has("code", "error") or self._fragment.has("code", "error")
 
     @cached_property
     def request(self) -> tuple[str | None, ...] | None:
@@ -95,12 +96,17 @@ def follows(journey: Journey, clues: Clues) -> bool:
     return bool(journey.awaited.get(clues.own.key)) or (clues.page is not None and clues.page in journey.pages)
 
 
+def links(journey: Journey, clues: Clues) -> set[Key]:
+    """What of the journey's chain the request follows: its own place, the page that sent it, or both."""
+    found = {clues.own.key} if journey.awaited.get(clues.own.key) else set()
+    if clues.page in journey.pages:
+        found.add(clues.page)
+    return found
+
+
 def follows_by_guess(journey: Journey, clues: Clues) -> bool:
     """Of a request that follows: whether it is only a guess that what it follows is of this journey."""
-    links = {clues.own.key} if journey.awaited.get(clues.own.key) else set()
-    if clues.page in journey.pages:
-        links.add(clues.page)
-    return links <= journey.guessed
+    return links(journey, clues) <= journey.guessed
 
 
 def shares_parameter(journey: Journey, clues: Clues) -> bool:
@@ -191,6 +197,16 @@ def agrees(journey: Journey, own: Target) -> bool:
     return are_unknown or any(one == other for one, other in compared)
 
 
+def agrees_wholly(journey: Journey, own: Target) -> bool:
+    """Whether code, state and error are all as they landed."""
+    landing, carried = journey.landing, own.query
+    return landing is not None and (landing.code, landing.state, landing.error) == (
+        carried.get("code"),
+        carried.get("state"),
+        carried.get("error"),
+    )
+
+
 def may_come_from(journey: Journey, clues: Clues, login_hosts: Collection[str]) -> bool:
     """Whether the Referer allows that the login sent the browser: absent, or of Sentinel, a login or the app itself."""
     referer = endpoint_of(clues.referer)
@@ -205,4 +221,11 @@ def may_come_from(journey: Journey, clues: Clues, login_hosts: Collection[str]) 
 
 def both_stateless(journey: Journey, target: Target | None) -> bool:
     """Whether nothing came with a state, and the journey never had one."""
-    return journey.request.state is None and target is not None and not target.query.has("state")
+    return journey.request.state is None and is_alike_in_state(journey, target)
+
+
+def is_alike_in_state(journey: Journey, target: Target | None) -> bool:
+    """Whether some state came if the journey had one, and none if it never had."""
+    if target is None:
+        return False
+    return (target.query.has("state") or target.fragment.has("state")) == (journey.request.state is not None)

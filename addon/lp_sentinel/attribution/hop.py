@@ -10,12 +10,13 @@ from lp_sentinel.attribution.candidates import narrowed, newest, waiting_for
 from lp_sentinel.attribution.clues import (
     Clues,
     Lead,
-    both_stateless,
     follows,
     follows_by_guess,
     has_been_there,
+    is_alike_in_state,
     is_near,
     lands_another,
+    links,
     may_come_from_page,
     shares_parameter,
 )
@@ -67,7 +68,7 @@ def of_hop(
     lead = Lead(redirect)
     mine = waiting_for(journeys, clues, lead)
     chained = [journey for journey in mine if follows(journey, clues)]
-    states = {clues.own.query.get("state"), redirect.query.get("state") if redirect else None}
+    states = {clues.own.query.get("state"), lead.state}
     stated = [journey for state in states for journey in journeys.with_state(state, mine)]
     if not (mine or stated):
         return None
@@ -107,9 +108,11 @@ def _with_its_state(waiting: list[Journey], chained: list[Journey], clues: Clues
     is_theirs = any(journey.browser == clues.browser and lead.is_for(journey) for journey in waiting)
     return narrowed(
         waiting if is_theirs or not own else own,
-        lambda journey: follows(journey, clues),
+        lambda journey: follows(journey, clues) and not follows_by_guess(journey, clues),
         lambda journey: journey.browser == clues.browser,
         lead.is_for,
+        lead.may_be_asked_by,
+        lambda journey: follows(journey, clues),
     )
 
 
@@ -135,11 +138,13 @@ def _in_chain(
     """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
     own = set(chained)
     others = [journey for journey in mine if journey not in own and lead.is_for(journey)]
+    # A page that is certainly of one of them may be so of another, too, of which it came to be only a guess.
+    certain = {link for journey in chained for link in links(journey, clues) - journey.guessed}
     return narrowed(
         [*chained, *others],
         lead.is_for,
-        lambda journey: journey in own and not follows_by_guess(journey, clues),
-        lambda journey: (lead.hands_out or lead.request is not None) and both_stateless(journey, redirect),
+        lambda journey: not certain.isdisjoint(links(journey, clues)),
+        lambda journey: (lead.hands_out or lead.request is not None) and is_alike_in_state(journey, redirect),
         lead.may_be_asked_by,
         lambda journey: journey in own,
     )
@@ -152,8 +157,8 @@ def _near(near: list[Journey], clues: Clues, lead: Lead, redirect: Target | None
         narrowed(
             likely,
             lambda journey: shares_parameter(journey, clues),
+            lambda journey: is_alike_in_state(journey, redirect),
             lambda journey: has_been_there(journey, clues),
-            lambda journey: both_stateless(journey, redirect),
             lead.may_be_asked_by,
         ),
         # What is near a place that it was only guessed to have been at is no more certain than that.
