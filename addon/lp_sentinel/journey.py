@@ -129,6 +129,11 @@ class Journey(Struct, kw_only=True, eq=False):
         return self.landing is None and not self.refused
 
     @property
+    def may_have_landed_for_another(self) -> bool:
+        """Whether what landed may be another login's: it was a guess, and did not come with this one's state."""
+        return self.landing is not None and "state" in self.unsure and self.landing.state != self.request.state
+
+    @property
     def outcome(self) -> str:
         """As interfaces name it; ``error:`` is followed by captured text."""
         if self.landing:

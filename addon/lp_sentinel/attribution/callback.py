@@ -125,7 +125,7 @@ def _told(
     The first of these that tells of any decides:
 
     1. its whole URL, to which this browser was sent (:func:`_sent_here`);
-    2. code and state, both as they landed;
+    2. code and state, both as they landed, or an error with its state;
     3. the state, which logins wait for (:func:`_awaiting_its_state`);
     4. the code alone;
     5. the state alone, which logins were begun with that have landed (:func:`_landed_with_its_state`).
@@ -135,7 +135,12 @@ def _told(
     if sent_here := _sent_here(journeys, clues, waiting, chained):
         return sent_here
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
-    if as_landed := [journey for journey in same_code if journey.landing and journey.landing.state == state]:
+    as_landed = [journey for journey in same_code if journey.landing and journey.landing.state == state] or [
+        journey
+        for journey in journeys.landed_with("state", state)
+        if calls_back(journey, own) and agrees_wholly(journey, own) and _is_due(journey, clues)
+    ]
+    if as_landed:
         return as_landed
     awaiting = _awaiting_its_state(journeys.with_state(state, mine), clues, waiting)
     return awaiting or same_code or _landed_with_its_state(journeys, clues, state, chained)

@@ -21,7 +21,7 @@ from lp_sentinel.attribution.clues import (
     shares_parameter,
 )
 from lp_sentinel.journey import Journey, Journeys
-from lp_sentinel.target import Target
+from lp_sentinel.target import Key, Target
 from lp_sentinel.uri import Endpoint
 
 
@@ -80,7 +80,7 @@ def of_hop(
     if waiting:
         return _part(_with_its_state(waiting, chained, clues, lead))
     is_guess = len(narrowed(chained, lead.is_for)) > 1 or all(follows_by_guess(journey, clues) for journey in chained)
-    if landed := [journey for journey in stated if journey.landing]:
+    if landed := [journey for journey in stated if journey.landing and not journey.may_have_landed_for_another]:
         alone = [journey for journey in mine if len(mine) == 1 and is_near(journey, clues, login_hosts)]
         return _part(_with_an_earlier_state(landed, chained, alone, clues, lead), is_guess=is_guess)
     if chained:
@@ -105,10 +105,11 @@ def _with_its_state(waiting: list[Journey], chained: list[Journey], clues: Clues
     landing, with the state of a login that is another browser's or another app's.
     """
     own = [journey for journey in chained if lead.hands_out and lead.is_for(journey)]
+    certain = _certain([*waiting, *chained], clues)
     is_theirs = any(journey.browser == clues.browser and lead.is_for(journey) for journey in waiting)
     return narrowed(
         waiting if is_theirs or not own else own,
-        lambda journey: follows(journey, clues) and not follows_by_guess(journey, clues),
+        lambda journey: not certain.isdisjoint(links(journey, clues)),
         lambda journey: journey.browser == clues.browser,
         lead.is_for,
         lead.may_be_asked_by,
@@ -138,8 +139,7 @@ def _in_chain(
     """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
     own = set(chained)
     others = [journey for journey in mine if journey not in own and lead.is_for(journey)]
-    # A page that is certainly of one of them may be so of another, too, of which it came to be only a guess.
-    certain = {link for journey in chained for link in links(journey, clues) - journey.guessed}
+    certain = _certain(chained, clues)
     return narrowed(
         [*chained, *others],
         lead.is_for,
@@ -148,6 +148,11 @@ def _in_chain(
         lead.may_be_asked_by,
         lambda journey: journey in own,
     )
+
+
+def _certain(journeys: Collection[Journey], clues: Clues) -> set[Key]:
+    """What the request follows that is certainly of one of these: of another it may just have come to be a guess."""
+    return {link for journey in journeys for link in links(journey, clues) - journey.guessed}
 
 
 def _near(near: list[Journey], clues: Clues, lead: Lead, redirect: Target | None) -> Part | None:
