@@ -54,9 +54,14 @@ def of_callback(
             waiting,
             lambda journey: follows(journey, clues),
             lambda journey: is_alike_in_state(journey, own),
-            lambda journey: endpoint_of(journey.request.redirect_uri) == own.endpoint,
+            lambda journey: _asked_for(journey, own),
         )
     )
+
+
+def _asked_for(journey: Journey, own: Target) -> bool:
+    """Whether the login asked to be called back here."""
+    return endpoint_of(journey.request.redirect_uri) == own.endpoint
 
 
 def _leading_anywhere(mine: Collection[Journey], clues: Clues, login_hosts: Collection[str]) -> list[Journey]:
@@ -168,6 +173,7 @@ def _awaiting_its_state(stated: Collection[Journey], clues: Clues, waiting: Coll
         lambda journey: not journey.refused,
         lambda journey: own.endpoint in journey.app_endpoints,
         lambda journey: follows(journey, clues),
+        lambda journey: _asked_for(journey, own),
     )
 
 
