@@ -51,7 +51,7 @@ def test_an_authorize_exchange_alone() -> None:
     assert row(text, "error") == "error in order invalid_request why there is no code"
     assert "✗ LPA310 state-lost (error)\n    seen      state was sent" in text
     assert "    fix       " in text
-    assert "    see       lp-authorize, RFC 6749 4.1.2" in text
+    assert "    see       LivePerson, Login Service API: the authorize request; RFC 6749 4.1.2" in text
     assert STATE not in text
     assert STATE in shown(session_of(lp_redact="off"), flow)
 

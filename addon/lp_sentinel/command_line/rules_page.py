@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.escaping import cell
 from lp_sentinel.reports.escaping import markdown as escaped
+from lp_sentinel.reports.markdown import linked
 from lp_sentinel.rules import Rule, RuleBook
-from lp_sentinel.rules.explain import by_series, example_finding, example_lines, spelled_out
+from lp_sentinel.rules.explain import by_series, example_finding, example_lines
 
 _HEAD = """\
 # The rules
@@ -52,15 +52,10 @@ def _section(rule: Rule) -> Iterator[str]:
     if found := example_finding(rule):
         yield f"Found: {escaped(found)}\n"
     yield f"**What to do instead.** {escaped(rule.fix)}\n"
-    cited = "; ".join(_cited(cite) for cite in rule.cite) or "good practice; no document requires it"
+    cited = linked(rule.cite) or "good practice; no document requires it"
     yield f"**Documented in** {cited}.\n"
     if rule.yields_to:
         yield f"Not reported where one of these says it better: {', '.join(sorted(rule.yields_to))}.\n"
-
-
-def _cited(cite: str) -> str:
-    address = link(cite)
-    return f"[{escaped(cite)}]({address})" if address else escaped(spelled_out(cite))
 
 
 def _anchor(rule: Rule) -> str:

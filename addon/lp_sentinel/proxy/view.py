@@ -20,6 +20,7 @@ from lp_sentinel.proxy.session import Session
 from lp_sentinel.redact import Redactor, printable
 from lp_sentinel.reports.signs import SIGNS
 from lp_sentinel.reports.words import answer_of
+from lp_sentinel.rules.citations import spelled_out
 from lp_sentinel.target import redirect_target
 from lp_sentinel.texts import Url
 from lp_sentinel.uri import parse_parameters
@@ -221,7 +222,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
             ("expected", one.expected),
             ("why", one.why),
             ("fix", one.fix),
-            ("see", ", ".join(one.cite)),
+            ("see", "; ".join(map(spelled_out, one.cite))),
         ):
             if text:
                 yield from _wrapped(label, text)

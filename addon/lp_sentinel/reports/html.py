@@ -28,11 +28,11 @@ from lp_sentinel.finding import (
     worst_first,
 )
 from lp_sentinel.redact import printable
-from lp_sentinel.reports.citations import link
 from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, overall, places_by
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
 from lp_sentinel.rules import RuleBook
+from lp_sentinel.rules.citations import link, spelled_out
 from lp_sentinel.version import tool_version
 from lp_sentinel.wording import counted, visible
 
@@ -121,7 +121,7 @@ def environment() -> Environment:
     )
     style, script = part("report.css"), part("report.js")
     made.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}  # noqa: S704  (our own)
-    made.globals |= {"signs": _SIGNS, "link": link, "counted": counted, "width": WIDTH}
+    made.globals |= {"signs": _SIGNS, "link": link, "spelled_out": spelled_out, "counted": counted, "width": WIDTH}
     made.filters |= {"parameters": parameters, "bare": bare, "plain": plain, "clock": rfc3339}
     return made
 

@@ -12,6 +12,7 @@ from lp_sentinel.reports.collected import CaptureResult, Results, places_by
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import one_line, xml
 from lp_sentinel.reports.words import where
+from lp_sentinel.rules.citations import spelled_out
 from lp_sentinel.version import TOOL
 from lp_sentinel.wording import counted, visible
 
@@ -107,7 +108,7 @@ def _text(finding: Finding) -> str:
     answer = f" -> {finding.status}" if finding.status is not None else ""
     lines = [f"{finding.rule} {finding.name} ({kind}): {one_line(finding.message)}"]
     lines += [f"where: {where(finding)}: {one_line(finding.method)} {one_line(finding.url)}{answer}"]
-    cited = ", ".join(finding.cite)
+    cited = "; ".join(map(spelled_out, finding.cite))
     parts = (("expected", finding.expected), ("why", finding.why), ("fix", finding.fix), ("see", cited))
     return "\n".join([*lines, *(f"{label}: {one_line(text)}" for label, text in parts if text)])
 

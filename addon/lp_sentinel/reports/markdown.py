@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lp_sentinel.finding import WORST_FIRST, Finding, JourneyHop, JourneySummary, Severity, worst_first
-from lp_sentinel.reports.citations import linked
 from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, overall, places_by, verdict
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import cell, code
 from lp_sentinel.reports.escaping import markdown as escaped
 from lp_sentinel.reports.words import answer_of
+from lp_sentinel.rules.citations import link, spelled_out
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
@@ -38,6 +38,13 @@ def write(results: Results, _criteria: Criteria) -> Iterator[str]:
                 left_out += 1
     if left_out:
         yield f"\n{counted(left_out, 'more section')} did not fit here: a report of another format has them.\n"
+
+
+def linked(cites: Iterable[str]) -> str:
+    """Citations, each with a link to where it can be read, if that is known."""
+    return "; ".join(
+        f"[{escaped(cite)}]({address})" if (address := link(cite)) else escaped(spelled_out(cite)) for cite in cites
+    )
 
 
 def _counts(results: Results) -> Iterator[str]:

@@ -9,12 +9,13 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from lp_sentinel.finding import Finding, JourneyHop, Severity
-from lp_sentinel.reports.citations import link, linked
 from lp_sentinel.reports.collected import CaptureResult, Results
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.escaping import markdown as escaped
+from lp_sentinel.reports.markdown import linked
 from lp_sentinel.reports.records import as_json, fault_record
 from lp_sentinel.rules import Rule
+from lp_sentinel.rules.citations import link, spelled_out
 from lp_sentinel.version import TOOL, tool_version
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -61,7 +62,7 @@ def fingerprint(finding: Finding) -> str:
 
 
 def _rule(rule: Rule) -> Json:
-    cited = "; ".join(rule.cite)
+    cited = "; ".join(map(spelled_out, rule.cite))
     told = {"text": f"{rule.why}\n\nFix: {rule.fix}" + (f"\n\nSee {cited}" if cited else "")}
     told["markdown"] = f"{escaped(rule.why)}\n\n**Fix:** {escaped(rule.fix)}"
     told["markdown"] += f"\n\nSee {linked(rule.cite)}" if cited else ""

@@ -1,13 +1,23 @@
-"""Where a citation can be read."""
+"""What a rule is based on: the pages of LivePerson and the sections of RFCs that it cites."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from lp_sentinel.reports.escaping import markdown
-
+_PAGES = {
+    "lp-authorize": "LivePerson, Login Service API: the authorize request",
+    "lp-domain": "LivePerson, Domain API",
+    "lp-install": "LivePerson, installing an app",
+    "lp-overview": "LivePerson, Login Service API: overview",
+    "lp-refresh": "LivePerson, Login Service API: the refresh request",
+    "lp-token": "LivePerson, Login Service API: the token request",
+}
 _RFC = re.compile(r"RFC (?P<number>[0-9]{1,5})(?: (?P<appendix>app\. )?(?P<section>[0-9A-Z]+(?:\.[0-9]+)*))?")
+
+
+def spelled_out(cite: str) -> str:
+    """The name of the page that a short one stands for, for readers to whom ``lp-authorize`` is this program."""
+    return _PAGES.get(cite, cite)
 
 
 def link(cite: str) -> str | None:
@@ -19,8 +29,3 @@ def link(cite: str) -> str | None:
     if found["section"] is None:
         return page
     return f"{page}#{'appendix' if found['appendix'] else 'section'}-{found['section']}"
-
-
-def linked(cites: Iterable[str]) -> str:
-    """Citations in Markdown, each with a link to where it can be read, if that is known."""
-    return ", ".join(f"[{markdown(cite)}]({link(cite)})" if link(cite) else markdown(cite) for cite in cites)

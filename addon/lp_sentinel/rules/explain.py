@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from lp_sentinel.config import RuleChoices
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.rules import Rule, RuleBook
+from lp_sentinel.rules.citations import spelled_out
 from lp_sentinel.rules.examples import example_exchanges
 from lp_sentinel.wording import unknown_rule, visible
 
@@ -24,16 +25,6 @@ SERIES = {
 }
 """By the beginning of the ids."""
 _OTHERS = "Rules of this project"
-
-_DOCUMENTS = {
-    "lp-authorize": "LivePerson, Login Service API: the authorize request",
-    "lp-domain": "LivePerson, Domain API",
-    "lp-install": "LivePerson, installing an app",
-    "lp-overview": "LivePerson, Login Service API: overview",
-    "lp-refresh": "LivePerson, Login Service API: the refresh request",
-    "lp-token": "LivePerson, Login Service API: the token request",
-}
-"""What the short names in citations stand for."""
 
 _SHOWN_HEADERS = ("referer", "content-type", "authorization", "sec-fetch-mode", "sec-fetch-dest", "x-requested-with")
 _WIDTH = 80
@@ -108,11 +99,17 @@ def _lines(rule: Rule, severity: str) -> Iterator[str]:
     yield from _paragraphs("What to do instead", rule.fix)
     yield ""
     yield "Documented in:"
-    yield from (f"  {spelled_out(cite)}" for cite in rule.cite or ("(good practice; no document requires it)",))
+    yield from (f"  {_cited(cite)}" for cite in rule.cite or ("(good practice; no document requires it)",))
     if rule.yields_to:
         yield ""
         others = ", ".join(sorted(rule.yields_to))
         yield from _wrapped(f"Not reported where one of these says it better: {others}")
+
+
+def _cited(cite: str) -> str:
+    """With the short name, which stands in the heads of findings."""
+    page = spelled_out(cite)
+    return cite if page == cite else f"{page} ({cite})"
 
 
 def _paragraphs(title: str, text: str) -> Iterator[str]:
@@ -120,11 +117,6 @@ def _paragraphs(title: str, text: str) -> Iterator[str]:
     yield f"{title}:"
     for paragraph in text.split("\n\n"):
         yield from _wrapped(paragraph, "  ")
-
-
-def spelled_out(cite: str) -> str:
-    """A citation with the document's name in full."""
-    return f"{_DOCUMENTS[cite]} ({cite})" if cite in _DOCUMENTS else cite
 
 
 def example_finding(rule: Rule) -> str | None:
