@@ -75,8 +75,8 @@ def _say() -> None:
         "",
         f"  the app       http://localhost:{APP_PORT}/   open it, and log in",
         f"  Sentinel      http://localhost:{SENTINEL_PORT}/   simulated",
-        f"  the proxy     localhost:{PROXY_PORT}            in front of both; its findings appear here",
-        "  the live page http://lp.authorize/       for a browser that goes through the proxy",
+        f"  the proxy     127.0.0.1:{PROXY_PORT}            in front of both; its findings appear here",
+        "  the live page http://lp.authorize/       for a browser that uses that proxy, but not for localhost",
     ]
     print("\n".join([*lines, "", "Ctrl-C ends it.", ""]), flush=True)  # noqa: T201
 
