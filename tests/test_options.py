@@ -75,6 +75,8 @@ def configured(folder: Path, config: dict[str, Any], *arguments: str | Path) -> 
         ("lp_show", None, "expected one text, not nothing"),
         ("lp_show", ["info"], "expected one text, not ['info']"),
         ("lp_redact", False, "expected one text, not False"),
+        ("lp_simulate", [], "has no value (on, off)"),
+        ("lp_config", [], "has no value"),
     ],
 )
 def test_an_option_of_another_type_in_config_yaml_stops_the_start(

@@ -67,6 +67,7 @@ def test_what_was_redirected_to_a_file_by_powershell(encoding: str) -> None:
         (b"", "is empty"),
         (gzip.compress(b"", mtime=0), "is empty when unpacked"),
         (b"hello", "is neither a flow file nor a HAR file"),
+        (b"PK\x03\x04\x14\x00", "is a ZIP: unpack it first"),
         (b"12:30 is when we meet", "is neither a flow file nor a HAR file"),
         (b"\x00\xff" * 100, "is neither a flow file nor a HAR file"),
         (b"[1, 2]", "is neither a flow file nor a HAR file"),

@@ -218,7 +218,9 @@ def test_what_is_written_to_stays_what_it_is(capture: Path, tmp_path: Path) -> N
     assert {one.name for one in tmp_path.iterdir()} == {capture.name, "link", "new", "pipe", "plain", "there"}
 
 
-@pytest.mark.parametrize(("content", "says"), [(b"", "is empty"), (b"hello", "neither a flow file nor a HAR")])
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"", "is empty"), (b"hello", "neither a flow file nor a HAR"), (b"PK\x03\x04", "is a ZIP")]
+)
 def test_what_is_no_capture(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "in").write_bytes(content)
     result = CliRunner().invoke(main, ["redact", str(tmp_path / "in"), str(tmp_path / "out")])

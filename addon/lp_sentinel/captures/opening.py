@@ -15,6 +15,7 @@ from lp_sentinel.wording import counted, reason
 
 STANDARD_INPUT = Path("-")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/")
+_ZIP = b"PK\x03\x04"
 """How one begins as a path, in which the second slash is lost."""
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """What is said of a link that leads nowhere, and of a file that has gone meanwhile."""
@@ -47,7 +48,7 @@ def open_capture(source: Path | Readable) -> Iterator[tuple[Stream, Kind | None]
         file, name = _opened(source, closing)
         stream, head = open_stream(file)
         if head.kind is None:
-            stream.fail(_no_capture(stream, head))
+            stream.fail(no_capture(stream, head))
         yield stream, head.kind
     if stream.problem is not None:
         raise CaptureError(problem_of(name, stream.problem, stream.problems))
@@ -76,12 +77,13 @@ def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]
         raise CaptureError(f"{source}: cannot be read: {reason(error)}") from error
 
 
-def _no_capture(stream: Stream, head: Head) -> str:
+def no_capture(stream: Stream, head: Head) -> str:
+    """Why what begins like this is none."""
     if stream.cut is not None:
         return f"cannot be read: {stream.cut}"
-    if not stream.peek(1):
+    if not (begin := stream.peek(len(_ZIP))):
         return "is empty when unpacked" if head.packed else "is empty"
-    return "is neither a flow file nor a HAR file"
+    return "is a ZIP: unpack it first" if begin.startswith(_ZIP) else "is neither a flow file nor a HAR file"
 
 
 def _found(named: Path | str) -> list[Path]:

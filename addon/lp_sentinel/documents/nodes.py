@@ -96,8 +96,11 @@ def _root(text: str, path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         at = _index(text, mark) if mark else 0
         problem = visible(", ".join(part for part in (error.context, error.problem) if part))
-        is_tab = text.startswith("\t", at)
-        raise error_at(path, text, at, "YAML is indented by spaces, not by tabs" if is_tab else problem) from None
+        if text.startswith("\t", at):
+            problem = "YAML is indented by spaces, not by tabs"
+        elif text.startswith("*", at - 1):  # a pattern of hosts, which YAML takes for an alias
+            problem = "in YAML a text that begins with * must stand in quotes"
+        raise error_at(path, text, at, problem) from None
 
 
 def _check_outline(text: str, path: Path) -> None:

@@ -92,6 +92,10 @@ def _check_given(option: Option, given: Any) -> None:
     else:
         is_right = isinstance(given, str) or (given is not values and len(values) == 1)
     if not is_right:
+        if values == []:
+            raise ValueError(
+                f"{option.name}: has no value" + (f" ({', '.join(option.choices)})" if option.choices else "")
+            )
         expected = "a list of texts" if option.is_list else "one text"
         raise ValueError(f"{option.name}: expected {expected}, not {'nothing' if values is None else repr(values)}")
 

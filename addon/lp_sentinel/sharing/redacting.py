@@ -19,6 +19,7 @@ from mitmproxy.io import FlowWriter
 
 from lp_sentinel.captures.entries import Entries
 from lp_sentinel.captures.flows import load_flow, records
+from lp_sentinel.captures.opening import no_capture
 from lp_sentinel.captures.stream import Stream, open_stream
 from lp_sentinel.config import Config
 from lp_sentinel.overwriting import ITSELF, is_one_of
@@ -131,7 +132,7 @@ def _kind(source: Path) -> str:
     with source.open("rb") as file:
         stream, head = open_stream(file)
         if head.kind is None:
-            raise SharingError(f"{source}: is {'neither a flow file nor a HAR file' if stream.peek(1) else 'empty'}")
+            raise SharingError(f"{source}: {no_capture(stream, head)}")
         return head.kind
 
 
