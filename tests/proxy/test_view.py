@@ -41,7 +41,7 @@ def test_an_authorize_exchange_alone() -> None:
     )
     text = shown(session_of(), flow)
     assert text.startswith("authorize: answered 302; ")
-    assert row(text, "account") == "account unknown 12345678 the LivePerson account, in the path"
+    assert row(text, "account") == "account unknown 12345678 the LivePerson account"
     assert row(text, "response_type") == "response_type wrong (LPA114) token what is asked for: a code"
     assert row(text, "v") == "v in order 1.0 the API's version"
     assert row(text, "state").startswith("state in order af0i…(22)#")

@@ -62,6 +62,14 @@ def test_says_what_is_wrong_with_the_config(tmp_path: Path) -> None:
     assert (ended.exit_code, "unknown key 'nme', did you mean 'name'?" in ended.output) == (2, True)
 
 
+def test_where_no_certificate_can_be_made_it_is_said_for_which_folder(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    ended = CliRunner().invoke(main, ["simulate", "--tls", "--confdir", str(taken)])
+    problem = f"no certificate can be made with --confdir {taken}: "
+    assert (ended.exit_code, problem in ended.output) == (2, True), ended.output
+
+
 @contextmanager
 def command(*arguments: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The running command, and where it says that it is."""

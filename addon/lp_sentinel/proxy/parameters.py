@@ -14,7 +14,7 @@ from lp_sentinel.json_object import json_object
 from lp_sentinel.redact import Redactor, printable
 
 MEANINGS: Mapping[str, str] = {
-    "account": "the LivePerson account, in the path",
+    "account": "the LivePerson account",
     "v": "the API's version",
     "response_type": "what is asked for: a code",
     "client_id": "which app asks",
