@@ -25,7 +25,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class NotServedError(ValueError):
-    """It can't be served there: the address is not this machine's own, the port is taken, no certificate can be made."""
+    """It can't be served there: not this machine's own address, a port that is taken, no certificate to be made."""
 
 
 def loopback(host: str) -> str:
