@@ -130,8 +130,8 @@ class Journey(Struct, kw_only=True, eq=False):
 
     @property
     def may_have_landed_for_another(self) -> bool:
-        """Whether what landed may be another login's: it was a guess, and did not come with this one's state."""
-        return self.landing is not None and "state" in self.unsure and self.landing.state != self.request.state
+        """Whether it is a guess that what landed is this login's, and not that of one with another state."""
+        return self.landing is not None and "state" in self.unsure
 
     @property
     def outcome(self) -> str:

@@ -219,7 +219,7 @@ class Addon:
                 session.feed.count_other()
             elif one in self._sockets:
                 self.websocket_end(one)
-            elif one.response is None and one.live:  # else it has been judged: a WebSocket's login, what was loaded
+            elif one.response is None and (one.live or self._sieve.waits_for(one)):  # else it has been judged
                 self._ended(one)
         for unanswered in session.feed.unanswered():
             self._ended(unanswered)

@@ -95,6 +95,10 @@ class Sieve:
         self.waiting |= begun
         return begun
 
+    def waits_for(self, flow: HTTPFlow) -> bool:
+        """Whether a request has not come to its end."""
+        return flow in self._begun or flow in self.waiting
+
     def lets_by(self, flow: HTTPFlow) -> bool:
         """A response has been read, or the connection failed. Whether it certainly has nothing to do with a login."""
         self.ended += 1

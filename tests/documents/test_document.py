@@ -62,6 +62,8 @@ def test_data(text: str, data: object) -> None:
         ("a: [", "1:5: while parsing a flow node, did not find expected node content\n  a: [\n      ^"),
         ("a: *b", "1:4: found undefined alias\n  a: *b\n     ^"),
         ("\t- a", "1:1: YAML is indented by spaces, not by tabs\n  \\t- a\n  ^"),
+        ("a: *-x.com", "1:7: in YAML a text that begins with * must stand in quotes\n  a: *-x.com\n        ^"),
+        ("a: [x*", "1:7: while parsing a flow sequence, did not find expected ',' or ']'\n  a: [x*\n        ^"),
         ("a: [*.x]", "1:6: in YAML a text that begins with * must stand in quotes\n  a: [*.x]\n       ^"),
         ("a: 1\n\x1b[31m: 2", "2:1: the character U+001B is not allowed\n  \\x1b[31m: 2\n  ^"),
         ("a: \ud800", "1:4: the character U+D800 is not allowed\n  a: \\ud800\n     ^"),

@@ -9,7 +9,6 @@ from lp_sentinel.attribution.candidates import narrowed, newest, waiting_for
 from lp_sentinel.attribution.clues import (
     Clues,
     agrees,
-    agrees_wholly,
     both_stateless,
     calls_back,
     follows,
@@ -86,7 +85,10 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
     """
     state = landing.query.get("state")
     has_its_state = state == journey.request.state is not None
-    if has_its_state and not any(other is not journey for other in journeys.with_state(state, ())):
+    if has_its_state and not any(
+        other is not journey and (other.unsure or (other.waits and other.browser == journey.browser))
+        for other in journeys.with_state(state, ())
+    ):
         journey.unsure = frozenset()
         return
     is_chained = follows(journey, clues) and not follows_by_guess(journey, clues)
@@ -130,7 +132,7 @@ def _told(
     The first of these that tells of any decides:
 
     1. its whole URL, to which this browser was sent (:func:`_sent_here`);
-    2. code and state, both as they landed, or an error with its state;
+    2. code and state, both as they landed, or the state of an error that landed in the fragment;
     3. the state, which logins wait for (:func:`_awaiting_its_state`);
     4. the code alone;
     5. the state alone, which logins were begun with that have landed (:func:`_landed_with_its_state`).
@@ -140,12 +142,8 @@ def _told(
     if sent_here := _sent_here(journeys, clues, waiting, chained):
         return sent_here
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
-    as_landed = [journey for journey in same_code if journey.landing and journey.landing.state == state] or [
-        journey
-        for journey in journeys.landed_with("state", state)
-        if calls_back(journey, own) and agrees_wholly(journey, own) and _is_due(journey, clues)
-    ]
-    if as_landed:
+    as_landed = [journey for journey in same_code if journey.landing and journey.landing.state == state]
+    if as_landed := as_landed or _moved_from_fragment(journeys, clues):
         return as_landed
     awaiting = _awaiting_its_state(journeys.with_state(state, mine), clues, waiting)
     return awaiting or same_code or _landed_with_its_state(journeys, clues, state, chained)
@@ -161,6 +159,18 @@ def _sent_here(
     return due or ([] if chained or _may_be_new(clues, sent_here, waiting) else sent_here)
 
 
+def _moved_from_fragment(journeys: Journeys, clues: Clues) -> list[Journey]:
+    """Journeys of this browser of which an error landed in the fragment, which the app's page brings in the query."""
+    own, page = clues.own, endpoint_of(clues.referer)
+    if own.query.has("code") or (page and own.endpoint and page.host != own.endpoint.host):
+        return []
+    return [
+        journey
+        for journey in journeys.landed_with("state", own.query.get("state"))
+        if journey.landing and journey.landing.in_fragment and calls_back(journey, own) and _is_due(journey, clues)
+    ]
+
+
 def _awaiting_its_state(stated: Collection[Journey], clues: Clues, waiting: Collection[Journey]) -> list[Journey]:
     """Those of the journeys that were begun with the request's state (``stated``) that have not landed."""
     own = clues.own
@@ -173,6 +183,7 @@ def _awaiting_its_state(stated: Collection[Journey], clues: Clues, waiting: Coll
         lambda journey: not journey.refused,
         lambda journey: own.endpoint in journey.app_endpoints,
         lambda journey: follows(journey, clues),
+        lambda journey: journey.browser == clues.browser,
         lambda journey: _asked_for(journey, own),
     )
 
@@ -233,6 +244,6 @@ def _due(journeys: Journeys, clues: Clues, *, among_others: bool) -> list[Journe
     due = journeys.due_at(clues.browser, (own.endpoint.host, own.endpoint.port))
     agreeing = narrowed(
         [journey for journey in due if calls_back(journey, own) and agrees(journey, own)],
-        lambda journey: agrees_wholly(journey, own),
+        lambda journey: journey.landing is not None and journey.landing.state == own.query.get("state"),
     )
     return [journey for journey in agreeing if both_stateless(journey, own)] if among_others else agreeing

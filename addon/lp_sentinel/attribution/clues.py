@@ -85,6 +85,10 @@ class Lead:
             and self.state in (None, requested.state)
         )
 
+    def is_alike_in_state(self, journey: Journey) -> bool:
+        """Whether some state goes with it to an app, or back to Sentinel, if the journey has one, and else none."""
+        return (self.hands_out or self.request is not None) and (self.state is None) == (journey.request.state is None)
+
     def may_be_asked_by(self, journey: Journey) -> bool:
         """Whether it leads to the redirect URI that the journey asked for, or to its app where it asked for none."""
         requested = journey.request.redirect_uri
@@ -197,16 +201,6 @@ def agrees(journey: Journey, own: Target) -> bool:
     return are_unknown or any(one == other for one, other in compared)
 
 
-def agrees_wholly(journey: Journey, own: Target) -> bool:
-    """Whether code, state and error are all as they landed."""
-    landing, carried = journey.landing, own.query
-    return landing is not None and (landing.code, landing.state, landing.error) == (
-        carried.get("code"),
-        carried.get("state"),
-        carried.get("error"),
-    )
-
-
 def may_come_from(journey: Journey, clues: Clues, login_hosts: Collection[str]) -> bool:
     """Whether the Referer allows that the login sent the browser: absent, or of Sentinel, a login or the app itself."""
     referer = endpoint_of(clues.referer)
@@ -219,13 +213,11 @@ def may_come_from(journey: Journey, clues: Clues, login_hosts: Collection[str]) 
     )
 
 
-def both_stateless(journey: Journey, target: Target | None) -> bool:
-    """Whether nothing came with a state, and the journey never had one."""
-    return journey.request.state is None and is_alike_in_state(journey, target)
-
-
-def is_alike_in_state(journey: Journey, target: Target | None) -> bool:
+def is_alike_in_state(journey: Journey, own: Target) -> bool:
     """Whether some state came if the journey had one, and none if it never had."""
-    if target is None:
-        return False
-    return (target.query.has("state") or target.fragment.has("state")) == (journey.request.state is not None)
+    return own.query.has("state") == (journey.request.state is not None)
+
+
+def both_stateless(journey: Journey, own: Target) -> bool:
+    """Whether nothing came with a state, and the journey never had one."""
+    return journey.request.state is None and is_alike_in_state(journey, own)

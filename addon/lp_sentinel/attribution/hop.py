@@ -13,7 +13,6 @@ from lp_sentinel.attribution.clues import (
     follows,
     follows_by_guess,
     has_been_there,
-    is_alike_in_state,
     is_near,
     lands_another,
     links,
@@ -84,7 +83,7 @@ def of_hop(
         alone = [journey for journey in mine if len(mine) == 1 and is_near(journey, clues, login_hosts)]
         return _part(_with_an_earlier_state(landed, chained, alone, clues, lead), is_guess=is_guess)
     if chained:
-        likely = _in_chain(chained, mine, clues, lead, redirect) if is_guess else narrowed(chained, lead.is_for)
+        likely = _in_chain(chained, mine, clues, lead) if is_guess else narrowed(chained, lead.is_for)
         return _part(likely, is_guess=is_guess)
     if not (clues.submits or redirect):
         return None  # nor is a page of which no more is known
@@ -95,7 +94,7 @@ def of_hop(
         and (lead.is_for(journey) or may_come_from_page(journey, clues, lead))
         and not lands_another(journey, clues, lead, login_hosts, registered)
     ]
-    return _near(near, clues, lead, redirect)
+    return _near(near, clues, lead)
 
 
 def _with_its_state(waiting: list[Journey], chained: list[Journey], clues: Clues, lead: Lead) -> list[Journey]:
@@ -105,7 +104,7 @@ def _with_its_state(waiting: list[Journey], chained: list[Journey], clues: Clues
     landing, with the state of a login that is another browser's or another app's.
     """
     own = [journey for journey in chained if lead.hands_out and lead.is_for(journey)]
-    certain = _certain([*waiting, *chained], clues)
+    certain = _certain(chained, clues)
     is_theirs = any(journey.browser == clues.browser and lead.is_for(journey) for journey in waiting)
     return narrowed(
         waiting if is_theirs or not own else own,
@@ -113,7 +112,8 @@ def _with_its_state(waiting: list[Journey], chained: list[Journey], clues: Clues
         lambda journey: journey.browser == clues.browser,
         lead.is_for,
         lead.may_be_asked_by,
-        lambda journey: follows(journey, clues),
+        lambda journey: shares_parameter(journey, clues),
+        lambda journey: has_been_there(journey, clues),
     )
 
 
@@ -133,9 +133,7 @@ def _with_an_earlier_state(
     return [journey for journey in alone if lead.may_be_asked_by(journey)]
 
 
-def _in_chain(
-    chained: list[Journey], mine: Collection[Journey], clues: Clues, lead: Lead, redirect: Target | None
-) -> list[Journey]:
+def _in_chain(chained: list[Journey], mine: Collection[Journey], clues: Clues, lead: Lead) -> list[Journey]:
     """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
     own = set(chained)
     others = [journey for journey in mine if journey not in own and lead.is_for(journey)]
@@ -144,7 +142,7 @@ def _in_chain(
         [*chained, *others],
         lead.is_for,
         lambda journey: not certain.isdisjoint(links(journey, clues)),
-        lambda journey: (lead.hands_out or lead.request is not None) and is_alike_in_state(journey, redirect),
+        lead.is_alike_in_state,
         lead.may_be_asked_by,
         lambda journey: journey in own,
     )
@@ -155,14 +153,14 @@ def _certain(journeys: Collection[Journey], clues: Clues) -> set[Key]:
     return {link for journey in journeys for link in links(journey, clues) - journey.guessed}
 
 
-def _near(near: list[Journey], clues: Clues, lead: Lead, redirect: Target | None) -> Part | None:
+def _near(near: list[Journey], clues: Clues, lead: Lead) -> Part | None:
     """The likeliest of the journeys that a request is near."""
     likely = narrowed(near, lead.is_for)
     return _part(
         narrowed(
             likely,
             lambda journey: shares_parameter(journey, clues),
-            lambda journey: is_alike_in_state(journey, redirect),
+            lead.is_alike_in_state,
             lambda journey: has_been_there(journey, clues),
             lead.may_be_asked_by,
         ),

@@ -14,8 +14,8 @@ from lp_sentinel.captures.stream import CaptureError, Head, Kind, Readable, Stre
 from lp_sentinel.wording import counted, reason
 
 STANDARD_INPUT = Path("-")
-_URL = re.compile(r"([a-z][a-z0-9+.-]+:)/")
 _ZIP = b"PK\x03\x04"
+_URL = re.compile(r"([a-z][a-z0-9+.-]+:)/")
 """How one begins as a path, in which the second slash is lost."""
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """What is said of a link that leads nowhere, and of a file that has gone meanwhile."""

@@ -98,7 +98,7 @@ def _root(text: str, path: Path) -> Any:
         problem = visible(", ".join(part for part in (error.context, error.problem) if part))
         if text.startswith("\t", at):
             problem = "YAML is indented by spaces, not by tabs"
-        elif text.startswith("*", at - 1):  # a pattern of hosts, which YAML takes for an alias
+        elif error.context == "while scanning an alias":  # a pattern of hosts, which YAML takes for an alias
             problem = "in YAML a text that begins with * must stand in quotes"
         raise error_at(path, text, at, problem) from None
 

@@ -13,7 +13,7 @@ _LOOK_AGAIN = 1.0
 
 
 class PlanFiles:
-    """The files that a plan was read from, as they were before that: what is written meanwhile is a change, too."""
+    """The files that a plan was read from. What is written while they are read again is a change, too."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

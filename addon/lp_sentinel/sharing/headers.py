@@ -25,6 +25,7 @@ _OPEN = frozenset((
 ))  # fmt: skip
 """Known to be harmless."""
 _URLS = frozenset(("location", "referer", "content-location"))
+_KNOWN = _OPEN | _URLS | {"cookie", "set-cookie", "authorization", "proxy-authorization"}
 _ATTRIBUTES = frozenset((
     "domain", "expires", "httponly", "max-age", "partitioned", "path", "priority", "samesite", "secure",
 ))  # fmt: skip
@@ -47,6 +48,8 @@ class HeaderValues:
         )
 
     def _name(self, name: str) -> str:
+        if name.lower() in _KNOWN:
+            return name
         is_name = _HEADER_NAME.fullmatch(name)
         return self._stand_ins.text(name, "header names", is_open=bool(is_name))
 

@@ -45,10 +45,9 @@ _MOST_DONE = 10_000
 
 _VOCABULARY = {
     "undefined", "null", "none", "nan", "[object object]", "true", "false", "code", "token", "bearer", "basic",
-    "authorization_code", "refresh_token", "sentinel", "account", "authorize",
-    "iso-8859-1", "iso-8859-15", "windows-1252", *ERROR_CODES,
+    "authorization_code", "refresh_token", "iso-8859-1", "iso-8859-15", "windows-1252", *ERROR_CODES,
 }  # fmt: skip
-"""Values that are nobody's secret: nothing, in the words of programs, and the words of the protocol and its paths."""
+"""Values that are nobody's secret: nothing, in the words of programs, and the words of the protocol."""
 
 
 class Weight(IntEnum):

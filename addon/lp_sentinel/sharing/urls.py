@@ -25,6 +25,8 @@ from lp_sentinel.uri import ENCODED_QUERY, scheme_of
 
 _DEEPEST = 3
 """A URL in a URL in a URL; what lies deeper is replaced as a whole."""
+_OF_SENTINEL = frozenset({"sentinel", "account", "authorize", "token"})
+"""Segments of its paths: there they say nothing, even if a secret is called so."""
 
 
 class _Forms(NamedTuple):
@@ -132,6 +134,8 @@ class Urls:
         return self.value(name, raw, "path segments", depth)
 
     def _segment(self, raw: str) -> str:
+        if raw in _OF_SENTINEL:
+            return raw
         if has_joined_secret(raw):
             return self._harmless(raw, "path segments")
         if looks_like_token(spell(raw).plain):
