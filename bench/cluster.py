@@ -117,7 +117,7 @@ def _judged(cluster: _Here, path: Path) -> list[Judged]:
 def table(realistic: Constants, logins: Constants) -> Iterator[str]:
     """The constants as Markdown, those of a realistic archive and of one with logins only."""
     rows: list[tuple[str, str, Callable[[Constants], str]]] = [
-        ("*e* reading and extracting", "bytes", lambda one: f"{1 / one.extracting:.2f} GB/s a core"),
+        ("*e* reading and extracting", "bytes", lambda one: f"{1 / one.extracting:.2g} GB/s a core"),
         ("*k* kept by workers while a capture is under way", "bytes", lambda one: f"{one.kept:.2%}"),
         ("*x* exchanges that the engine must see", "logins (5 each)", lambda one: f"{one.exchanges:,.0f} a GB"),
         ("*c* putting together and choosing, one worker a capture", "exchanges", lambda one: _ms(one.choosing)),

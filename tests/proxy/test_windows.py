@@ -240,7 +240,7 @@ def test_the_console(consoles: Callable[..., Console]) -> None:
         "wrong (LPA310)  (absent)",
         "> 4. login     GET http://sentinel.localhost:5001/sentinel/session",
         "✗ LPA310 state-lost (error)",
-        "see       lp-authorize, RFC 6749 4.1.2",
+        "see       LivePerson, Login Service API: the authorize request; RFC 6749 4.1.2",
         "LP authorize",
     )
     console.type("lp.report -")
