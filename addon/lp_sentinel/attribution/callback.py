@@ -143,8 +143,8 @@ def _told(
         return sent_here
     same_code = [journey for journey in journeys.landed_with("code", code) if calls_back(journey, own)]
     as_landed = [journey for journey in same_code if journey.landing and journey.landing.state == state]
-    if as_landed := as_landed or _moved_from_fragment(journeys, clues):
-        return as_landed
+    if told := as_landed or _moved_from_fragment(journeys, clues):
+        return told
     awaiting = _awaiting_its_state(journeys.with_state(state, mine), clues, waiting)
     return awaiting or same_code or _landed_with_its_state(journeys, clues, state, chained)
 

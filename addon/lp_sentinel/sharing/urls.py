@@ -18,15 +18,13 @@ from lp_sentinel.names import (
     is_readable,
     joined_secrets,
 )
-from lp_sentinel.paths import authorize_path, token_path
+from lp_sentinel.paths import WORDS, authorize_path, token_path
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 from lp_sentinel.uri import ENCODED_QUERY, scheme_of
 
 _DEEPEST = 3
 """A URL in a URL in a URL; what lies deeper is replaced as a whole."""
-_OF_SENTINEL = frozenset({"sentinel", "account", "authorize", "token"})
-"""Segments of its paths: there they say nothing, even if a secret is called so."""
 
 
 class _Forms(NamedTuple):
@@ -134,8 +132,8 @@ class Urls:
         return self.value(name, raw, "path segments", depth)
 
     def _segment(self, raw: str) -> str:
-        if raw in _OF_SENTINEL:
-            return raw
+        if raw.lower() in WORDS:
+            return raw  # there it says nothing, even if a secret is called so
         if has_joined_secret(raw):
             return self._harmless(raw, "path segments")
         if looks_like_token(spell(raw).plain):
