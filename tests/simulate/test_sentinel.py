@@ -122,6 +122,13 @@ def test_authenticates_by_http_basic(browser: FlaskClient) -> None:
     assert browser.post(f"{API}/token?v=2.0", data=form, auth=(ONE.client_id, secret)).status_code == 200
 
 
+@pytest.mark.parametrize("credentials", ["é", "/////w==", "eHg=x", ""])
+def test_refuses_http_basic_that_nobody_can_read(browser: FlaskClient, credentials: str) -> None:
+    form = {"grant_type": "authorization_code", "code": code_of(browser)}
+    answer = browser.post(f"{API}/token?v=2.0", data=form, headers={"Authorization": f"Basic {credentials}"})
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_client")
+
+
 def test_the_redirect_uri_must_be_that_of_the_authorize_request(browser: FlaskClient) -> None:
     uri = ONE.redirect_uris[0]
     query = f"{QUERY}&redirect_uri={uri}"

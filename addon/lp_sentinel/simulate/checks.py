@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Collection
 
@@ -76,13 +77,14 @@ def check_token(
     method: str,
     asked: MultiDict[str, str],
     form: MultiDict[str, str],
+    authorization: str,
     versions: Collection[str],
     *,
     is_known: bool,
 ) -> None:
     """Raises OAuth2Error if a token or revoke request is not as documented (RFC 6749 sections 2.3.1, 3.2).
 
-    ``is_known``: the account is.
+    ``authorization`` is the header of that name, ``is_known`` whether the account is.
     """
     if method != "POST":
         raise InvalidRequestError(f"{method} is not documented, only POST is")
@@ -96,6 +98,17 @@ def check_token(
         raise InvalidRequestError("the body must be application/x-www-form-urlencoded")
     if any(len(values) > 1 for _, values in form.lists()):
         raise InvalidRequestError("a parameter is repeated")
+    if not _is_readable(authorization):
+        raise InvalidClientError("nobody can read the credentials of HTTP Basic")
+
+
+def _is_readable(authorization: str) -> bool:
+    """Whether it is something else than HTTP Basic, or base64 of text: Authlib fails on what is not."""
+    scheme, _, credentials = authorization.partition(" ")
+    try:
+        return scheme.lower() != "basic" or bool(base64.b64decode(credentials).decode())
+    except ValueError:
+        return False
 
 
 def is_version(value: str, versions: Collection[str]) -> bool:

@@ -182,12 +182,13 @@ class Simulator:
     def _granted(
         self, account: str, versions: frozenset[str], grant: Callable[[], Any], *, may_spell_v1: bool = False
     ) -> flask.Response:
-        asked = flask.request.args
+        request, asked = flask.request, flask.request.args
         if may_spell_v1 and asked.to_dict(flat=False) == {"v1.0": [""]}:
             asked = _V1  # LivePerson's page on revoking has it so
         try:
             is_known = account in self.registry.accounts
-            check_token(flask.request.method, asked, flask.request.form, versions, is_known=is_known)
+            authorization = request.headers.get("Authorization", "")
+            check_token(request.method, asked, request.form, authorization, versions, is_known=is_known)
         except OAuth2Error as error:
             refused: flask.Response = self._oauth.handle_error_response(None, error)
             return refused
