@@ -179,7 +179,7 @@ ACCOUNT = "accounts:\n  12:\n    apps:\n"
         ("sentinel_hosts: a.example", "1:17: expected a list, not the text 'a.example'\n"),
         (
             "rules: {severity: {LPA130: fatal}}",
-            "1:28: expected one of error, warning, info, not 'fatal'\n",
+            "1:28: expected error, warning or info (rules.ignore turns a rule off), not 'fatal'\n",
         ),
         (
             "rules: {severity: {13: error}}",

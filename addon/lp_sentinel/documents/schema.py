@@ -85,16 +85,17 @@ def _at(value: Any, where: Iterable[str | int]) -> Any:
 def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
     keyword = str(error.schema_path[-1])
     wanted = schema[keyword]
+    hint = _did_you_mean(found, wanted) if keyword == "enum" else ""
     if "errorMessage" in schema and keyword != "type":
         # The keyword by which editors, too, find the message for a person.
-        return f"{schema['errorMessage']}, not {_shown(found)}"
+        return f"{schema['errorMessage']}, not {_shown(found)}{hint}"
     match keyword:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else [kind for kind in wanted if kind != "null"]
             return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}, not {_kind(found)}"
         case "enum":
-            said = f"{quoted(found)}{_did_you_mean(found, wanted)}" if isinstance(found, str) else _kind(found)
-            return f"expected one of {', '.join(map(str, wanted))}, not {said}"
+            said = quoted(found) if isinstance(found, str) else _kind(found)
+            return f"expected one of {', '.join(map(str, wanted))}, not {said}{hint}"
         case "minLength" | "minItems" | "minProperties" if wanted == 1:
             return "must not be empty"
         case "maxLength":
@@ -104,8 +105,8 @@ def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
     return visible(error.message)[: 2 * WIDEST]
 
 
-def _did_you_mean(word: str, known: Iterable[object]) -> str:
-    near = nearest(word, [name for name in known if isinstance(name, str)])
+def _did_you_mean(found: object, known: Iterable[object]) -> str:
+    near = nearest(found, [name for name in known if isinstance(name, str)]) if isinstance(found, str) else None
     return f", did you mean {quoted(near)}?" if near else ""
 
 
