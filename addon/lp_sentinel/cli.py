@@ -17,7 +17,6 @@ from lp_sentinel.check import Judged, judge_all, size_of
 from lp_sentinel.command_line.completion import complete_cluster, complete_ids, complete_rule, completion
 from lp_sentinel.command_line.progress import tracked
 from lp_sentinel.command_line.shell import FAILED, UNUSABLE, CommandGroup, NamedPath, unusable
-from lp_sentinel.documents.document import DocumentError
 from lp_sentinel.finding import WORST_FIRST, Severity
 from lp_sentinel.judgement import utc_today
 from lp_sentinel.nowhere import send_nowhere
@@ -159,7 +158,7 @@ def check(context: click.Context, /, captures: tuple[str, ...], **given: Any) ->
             protect_captures(options.reports, work.captures)
             reports = closing.enter_context(open_reports(options.reports, Criteria(project, fail_on)))
             tally, is_sound = _judge(work, project, reports, options)
-    except (DocumentError, ReportError, WorkerError, ValueError) as error:
+    except (ReportError, WorkerError, ValueError) as error:
         unusable(str(error))
     fails = fail_on is not None and tally.at_least(fail_on) > 0
     context.exit(UNUSABLE if not is_sound else FAILED if fails else 0)
@@ -267,7 +266,7 @@ def test_rules(context: click.Context, paths: tuple[Path, ...], config: str | No
         project = load_project(config)
         book = load_rules((*project.config.rules.paths, *paths)) if paths else project.book
         failures = run_examples(book)
-    except DocumentError as error:
+    except ValueError as error:
         unusable(str(error))
     for failure in failures:
         click.echo(str(failure))

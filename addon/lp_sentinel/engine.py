@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from lp_sentinel import attribution
-from lp_sentinel.attribution.clues import Clues, read_clues
+from lp_sentinel.attribution import Clues, read_clues
 from lp_sentinel.exchange import REDIRECTS, Exchange, elapsed
 from lp_sentinel.finding import Finding, Hop, JourneySummary
 from lp_sentinel.hops.authorize import judge_authorize
@@ -76,7 +76,7 @@ class Engine:
         journey, hop = self._place(exchange, clues, redirect, calls_back=calls_back)
         # Whatever the status: a script may go where an answer that is no redirect points.
         if location and location.query.has(*CALLBACK_NAMES):
-            docket.history.redirect(location, in_journey=journey is not None)
+            docket.history.note_redirect(location, in_journey=journey is not None)
         if clues.referer and "?" in clues.referer and not exchange.from_cache:
             judge_leak(docket, exchange, clues.referer, redirect)
         if journey:
@@ -113,7 +113,7 @@ class Engine:
         The callback request starts before the token request that it causes, so it is judged first.
         """
         if exchange.injected and token_path(exchange.path):
-            self._docket.history.inject(read_token_request(exchange).get("code"))
+            self._docket.history.note_injected(read_token_request(exchange).get("code"))
 
     def close(self) -> Iterator[Verdict]:
         """The capture has ended: judge what was deferred, then each login of which more was kept."""

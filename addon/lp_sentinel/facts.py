@@ -193,7 +193,7 @@ class CallbackFacts(Struct, frozen=True):
     in_journey: bool
     """It belongs to a journey that was seen."""
     explained: bool
-    """It is the ``Location`` of an earlier response, or may come from a login host: no sign of a forged request."""
+    """It is the ``Location`` of an earlier response, or may come from a login or Sentinel: not forged, it seems."""
     altered: tuple[str, ...]
     """Those of ``code``, ``state``, ``error`` that differ from the landing's ``Location``."""
     repeats_code: bool
@@ -236,8 +236,8 @@ class BegunFacts(Struct, frozen=True):
 class RenewalFacts(Struct, frozen=True):
     """A journey that a browser began although it has signed in to the same app before."""
 
-    token_left: float | None
-    """Seconds that the access token from the earlier journey was still good for; ``None``: not known."""
+    token_left: float
+    """Seconds that the access token from the earlier journey was still good for."""
 
 
 class ClosedFacts(Struct, frozen=True):

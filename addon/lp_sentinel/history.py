@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from operator import attrgetter
-from typing import Literal
 
 from msgspec import Struct, field
 
@@ -81,7 +80,8 @@ class History:
         self._called_back: Ageing[Digest, bool] = Ageing()
         self._redeemed: Ageing[Digest, bool] = Ageing()
         self._injected: Ageing[Digest, bool] = Ageing()
-        self._redirected: Ageing[Key, Literal["journey", "elsewhere"]] = Ageing()
+        self._redirected: Ageing[Key, bool] = Ageing()
+        """Whether what redirected there belongs to a journey."""
         self._endpoints: Ageing[Endpoint, bool] = Ageing()
         self._runs: Ageing[Digest, _Run] = Ageing()
         self._tokens: Ageing[Digest, _Token] = Ageing()
@@ -116,21 +116,21 @@ class History:
 
     # Codes
 
-    def issued(self, code: str | None) -> LandedCode | None:
+    def landed_code(self, code: str | None) -> LandedCode | None:
         """The journey in which this code landed."""
         return self._codes.get(digest(code)) if code else None
 
-    def issue(self, code: str, issued: LandedCode) -> None:
+    def note_landed_code(self, code: str, landed: LandedCode) -> None:
         if is_taken_out(code):
             self._has_unknown_codes = True
         else:
-            self._codes[digest(code)] = issued
+            self._codes[digest(code)] = landed
 
     @property
     def has_codes(self) -> bool:
         return bool(self._codes)
 
-    def inject(self, code: str | None) -> None:
+    def note_injected(self, code: str | None) -> None:
         """Note that the answer to this code's redemption was injected."""
         if code:
             self._injected[digest(code)] = True
@@ -154,12 +154,12 @@ class History:
 
     # Redirects and endpoints
 
-    def redirect(self, target: Target, *, in_journey: bool) -> None:
+    def note_redirect(self, target: Target, *, in_journey: bool) -> None:
         """Note where a response redirected to that does, or does not, belong to a journey."""
-        self._redirected[target.key] = "journey" if in_journey else "elsewhere"
+        self._redirected[target.key] = in_journey
 
-    def redirected(self, target: Target) -> Literal["journey", "elsewhere"] | None:
-        """Whether a response redirected there that belongs to a journey, or to none; ``None``: none did."""
+    def redirected_in_journey(self, target: Target) -> bool | None:
+        """Whether the response that redirected there belongs to a journey; ``None``: none did."""
         return self._redirected.get(target.key)
 
     def expect_callback(self, endpoint: Endpoint | None, *, landed: bool) -> None:
@@ -233,7 +233,7 @@ class History:
 
     # Tokens
 
-    def grant(self, journey: Journey, since: float, seconds: float) -> None:
+    def note_token(self, journey: Journey, since: float, seconds: float) -> None:
         """Note for how long the access token is good that a journey ended in."""
         key, token = self._app_key(journey.browser, journey), _Token(since, since + seconds)
         earlier = self._tokens.get(key)

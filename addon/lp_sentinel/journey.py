@@ -18,9 +18,7 @@ from lp_sentinel.memory import Digest
 from lp_sentinel.rules import Fired
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.target import Key, Target
-from lp_sentinel.uri import Endpoint
-
-type HostPort = tuple[str, int | None]
+from lp_sentinel.uri import Endpoint, HostPort
 
 _MOST_FINISHED = 2_500
 """Landed journeys that are kept; of those before them only their codes and states are remembered."""
@@ -162,18 +160,18 @@ class Journey(Struct, kw_only=True, eq=False):
             self.pages.add(own.key)
             self.carried.update(map(hash, own.query.pairs[:_MOST_CARRIED]))
             if own.endpoint:
-                self.hosts.add((own.endpoint.host, own.endpoint.port))
+                self.hosts.add(own.endpoint.host_port)
         if redirect and len(self.awaited) < _MOST_PLACES:
             self.pages.add(redirect.key)
             self.carried.update(map(hash, redirect.query.pairs[:_MOST_CARRIED]))
             if redirect.endpoint:
-                self.sent_to.add((redirect.endpoint.host, redirect.endpoint.port))
+                self.sent_to.add(redirect.endpoint.host_port)
             self.awaited[redirect.key] = self.awaited.get(redirect.key, 0) + 1
 
 
 def _due_key(journey: Journey) -> tuple[Browser, HostPort] | None:
     endpoint = journey.landing.endpoint if journey.landing else None
-    return (journey.browser, (endpoint.host, endpoint.port)) if endpoint else None
+    return (journey.browser, endpoint.host_port) if endpoint else None
 
 
 def _landed_keys(landing: Landing | None) -> list[tuple[str, str | Key | None]]:
@@ -235,8 +233,7 @@ class Journeys:
 
         Where nothing landed that a callback request could carry, the landing's own URL is what was due.
         """
-        host = (own.endpoint.host, own.endpoint.port) if own.endpoint else ("", None)
-        for journey in [*self._due.get((browser, host), {}).values()]:
+        for journey in [*self.due_at(browser, own.endpoint.host_port)] if own.endpoint else ():
             landing = journey.landing
             if landing is None or (landing.at is not None and at is not None and at < landing.at):
                 continue

@@ -15,6 +15,7 @@ from lp_sentinel.target import Target
 from lp_sentinel.texts import Url, secret
 from lp_sentinel.uri import (
     Endpoint,
+    HostPort,
     Parameters,
     Uri,
     form_decode,
@@ -28,6 +29,8 @@ from lp_sentinel.uri_facts import endpoint_facts
 type LeadsTo = Literal["app", "login", "elsewhere"]
 type Via = Literal["location", "callback"]
 
+CALLBACK_NAMES = ("code", "error", "state")
+"""What apps are called back with: a callback request carries one of these."""
 ERROR_CODES = frozenset(
     {
         # RFC 6749 section 4.1.2.1
@@ -55,14 +58,12 @@ _DOCUMENTED = frozenset({*_ONCE, "iss"})
 _TOKENS = ("access_token", "id_token", "refresh_token")
 _BESIDE_TOKENS = frozenset({*_TOKENS, "token_type", "expires_in", "scope"})
 _DESCRIPTIONS = ("error_description", "error_code", "error_message")
-CALLBACK_NAMES = ("code", "error", "state")
-"""What apps are called back with: a callback request carries one of these."""
 
 
 def leads_to(
     target: Target,
     *,
-    sentinel: tuple[str, int | None],
+    sentinel: HostPort,
     app_endpoints: Collection[Endpoint],
     login_hosts: Collection[str],
     hands_over: bool = True,
@@ -78,12 +79,9 @@ def leads_to(
         return "elsewhere"
     if endpoint in app_endpoints:
         return "app"
-    own = (endpoint.host, endpoint.port) == sentinel
-    login = host_matches(endpoint.host, login_hosts)
-    carries = target.query.has("code", "error") or target.fragment.has("code", "error")
-    if hands_over and carries and not own and not login:
-        return "app"
-    return "login" if own or login else "elsewhere"
+    if endpoint.host_port == sentinel or host_matches(endpoint.host, login_hosts):
+        return "login"
+    return "app" if hands_over and target.hands_out else "elsewhere"
 
 
 def read_answer(exchange: Exchange, target: Target | None, leads: LeadsTo | None, request: RequestFacts) -> AnswerFacts:

@@ -31,7 +31,7 @@ from lp_sentinel.proxy.replayed import Replayed
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.proxy.settings import OPTIONS, Settings, declare, read_settings, unknown_options
 from lp_sentinel.proxy.started import batch_capture, is_running, prints_here, replayed_kind, saved_at_the_end
-from lp_sentinel.proxy.view import LoginView, add, remove, show_anew
+from lp_sentinel.proxy.view import LoginView, add_view, remove_view, show_anew
 from lp_sentinel.reports import Report, ReportError
 from lp_sentinel.reports.base import STANDARD_OUTPUT
 from lp_sentinel.sieve import Sieve
@@ -91,7 +91,7 @@ class Addon:
             self._refuse(str(error))
         self._is_start = not is_running()
         ctx.master.commands.collect_commands(Commands(self.active, self.settings, lambda: self.faults))  # type: ignore[no-untyped-call]
-        add(self._view)
+        add_view(self._view)
 
     def configure(self, updated: set[str]) -> None:
         changed = updated & {option.name for option in OPTIONS}
@@ -193,7 +193,7 @@ class Addon:
         _logger.error("lp-authorize: %s", problem)
 
     def done(self) -> None:
-        remove(self._view)
+        remove_view(self._view)
         self._simulated.switch(on=False)
         if self._timer:
             self._timer.cancel()

@@ -110,10 +110,19 @@ def is_readable(name: str, value: str) -> bool:
 
 def has_joined_secret(text: str) -> bool:
     """Whether a value that says that it is secret is joined to a text."""
-    return next(joined_secrets(text), None) is not None
+    return next(_joined_secrets(text), None) is not None
 
 
-def joined_secrets(text: str) -> Iterator[tuple[int, int]]:
+def around_secrets(text: str) -> Iterator[tuple[str, str]]:
+    """A text in pairs of what is no secret and the one that is joined to it, which may be empty and at the end is."""
+    at = 0
+    for begin, end in _joined_secrets(text):
+        yield text[at:begin], text[begin:end]
+        at = end
+    yield text[at:], ""
+
+
+def _joined_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Where values begin and end in a text, behind names that say that they are secret: ``1.0;state=…``."""
     for found, following in pairwise((*_JOINED_NAME.finditer(text), None)):
         if found and holds_secret(found["name"]):

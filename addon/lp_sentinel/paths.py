@@ -27,8 +27,8 @@ class TokenPath(NamedTuple):
 _AUTHORIZE_PATH = re.compile(r"/sentinel/api/account/([^/]*)/authorize")
 _TOKEN_PATH = re.compile(r"/sentinel/api/account/([^/]*)/token")
 _AUTHORIZE_WORDS = frozenset({"authorize", "authorise", "authorization", "authorisation", "auth"})
-WORDS = _AUTHORIZE_WORDS | {"sentinel", "account", "accounts", "token"}
-"""Segments, in lower case, by which a path is told."""
+SEGMENTS = _AUTHORIZE_WORDS | {"sentinel", "account", "accounts", "token"}
+"""Those by which a path is told, in lower case."""
 
 
 def authorize_path(path: str) -> AuthorizePath | None:

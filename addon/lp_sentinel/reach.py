@@ -75,9 +75,9 @@ class Reach:
         """How many codes have landed."""
         return len(self._codes)
 
-    def has_code(self, referer: str) -> bool:
+    def tells_code(self, page: str) -> bool:
         """Whether a page's address has a landed code in its query."""
-        query = referer.partition("?")[2].partition("#")[0]
+        query = page.partition("?")[2].partition("#")[0]
         return any(hash(value) in self._codes for _, value in parse_parameters(query).pairs)
 
     def learn(self, exchange: Exchange) -> bool:

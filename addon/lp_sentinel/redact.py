@@ -16,11 +16,11 @@ from lp_sentinel.names import (
     HARMLESS,
     URLS,
     WORDS,
+    around_secrets,
     encoded_too,
     is_name,
     is_name_alone,
     is_readable,
-    joined_secrets,
 )
 from lp_sentinel.uri import CACHED_LENGTH, ENCODED_QUERY, form_decode
 from lp_sentinel.wording import visible
@@ -152,14 +152,10 @@ class Redactor:
             return text
         if len(text) > _LONGEST_JOINED:
             return self.mask(text)
-        pieces: list[str] = []
-        end = 0
-        for begin, stop in joined_secrets(text):
-            before = text[end:begin]
-            pieces += self._words(before) if is_word else before, self.mask(text[begin:stop]) if begin < stop else ""
-            end = stop
-        behind = text[end:]
-        return "".join((*pieces, self._words(behind) if is_word else behind))
+        return "".join(
+            (self._words(plain) if is_word else plain) + (self.mask(secret) if secret else "")
+            for plain, secret in around_secrets(text)
+        )
 
     def _words(self, text: str) -> str:
         return "".join(word if self._is_written(word) else self.mask(word) for word in _NOT_WORDS.split(text))

@@ -41,6 +41,16 @@ class Target(Struct, frozen=True, gc=False):
     query: Parameters
     fragment: Parameters
 
+    @property
+    def state(self) -> str | None:
+        """Wherever it stands: what lands in the fragment has it there."""
+        return self.query.get("state") or self.fragment.get("state")
+
+    @property
+    def hands_out(self) -> bool:
+        """Whether it carries a code or an error, wherever these stand."""
+        return self.query.has("code", "error") or self.fragment.has("code", "error")
+
 
 def read_target(url: str) -> Target:
     """A URL and what it carries in query and fragment."""

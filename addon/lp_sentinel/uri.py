@@ -41,6 +41,10 @@ _NOT_IN_QUERY = re.compile(r"[^!#-&(-;=?-~]+")
 _LOOPBACK_IP = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\]")
 
 
+type HostPort = tuple[str, int | None]
+"""Host and port."""
+
+
 class Endpoint(Struct, frozen=True, gc=False):
     """Where a URI leads, without its query: what RFC 6749 section 3.1.2.3 compares, normalised by RFC 3986 6.2.
 
@@ -56,6 +60,11 @@ class Endpoint(Struct, frozen=True, gc=False):
     def origin(self) -> tuple[str, str, int | None]:
         """Scheme, host and port (RFC 6454)."""
         return self.scheme, self.host, self.port
+
+    @property
+    def host_port(self) -> HostPort:
+        """Host and port."""
+        return self.host, self.port
 
 
 class Uri(Struct, frozen=True, gc=False):

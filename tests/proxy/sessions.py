@@ -20,7 +20,16 @@ def session_of(*, replay: Kind | None = None, config: Path | None = None, **opti
     given = {option.name: option.default for option in OPTIONS} | {"lp_show": "none", "lp_config": str(config or "")}
     capture = "demo" if replay else None
     settings = read_settings(SimpleNamespace(**given | options), None)
-    return Session(settings, [], replay=replay, capture=capture, guard=lambda act: act())
+    return Session(
+        settings,
+        [],
+        replay=replay,
+        capture=capture,
+        refresh=lambda _flows: None,
+        observe=lambda _exchange, _verdict: None,
+        faults=tuple,
+        guard=lambda act: act(),
+    )
 
 
 def flow_of(target: str, location: str | None = None, status: int = 302, **request: Any) -> http.HTTPFlow:

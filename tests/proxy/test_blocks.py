@@ -49,7 +49,7 @@ class Session:
 
 HEADER = "j3 · account 12345678 · my-app · "
 LATER = "j3 goes on · account 12345678 · my-app · "
-LOST = "✗ LPA310 state-lost  landing · lp-authorize, RFC 6749 4.1.2"
+LOST = "✗ LPA310 state-lost  landing · LivePerson, RFC 6749 4.1.2"
 
 
 def test_a_login_in_order_is_shown_when_it_has_called_back() -> None:

@@ -15,7 +15,6 @@ import requests
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -59,15 +58,8 @@ class Live:
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
-        self.driver = browser.driver
+        self.driver, self.all, self.one = browser.driver, browser.all, browser.one
         browser.open(PAGE)
-
-    def all(self, selector: str) -> list[WebElement]:
-        return [one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
-
-    def one(self, selector: str) -> WebElement:
-        [found] = self.all(selector)
-        return found
 
     def click(self, selector: str) -> None:
         """Click the first one that is shown, once it holds still."""

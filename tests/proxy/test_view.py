@@ -14,7 +14,7 @@ from mitmproxy.test import tflow
 
 from lp_sentinel.captures.stream import Kind
 from lp_sentinel.proxy.session import Session
-from lp_sentinel.proxy.view import NAME, LoginView, add, remove
+from lp_sentinel.proxy.view import NAME, LoginView, add_view, remove_view
 from tests.ours import CAPTURES, saved_flows
 from tests.proxy.sessions import AUTHORIZE, flow_of, session_of
 
@@ -152,14 +152,14 @@ def test_whatever_was_captured(query: bytes, location: bytes, body: bytes) -> No
 @pytest.fixture
 def registered() -> Iterator[LoginView]:
     view = LoginView(lambda: None)
-    add(view)
+    add_view(view)
     yield view
-    remove(view)
+    remove_view(view)
 
 
 def test_it_can_be_taken_out_again(registered: LoginView) -> None:
     assert contentviews.registry[NAME] is registered
-    remove(LoginView(lambda: None))
+    remove_view(LoginView(lambda: None))
     assert NAME.lower() in contentviews.registry, "that was another one"
-    remove(registered)
+    remove_view(registered)
     assert NAME.lower() not in contentviews.registry

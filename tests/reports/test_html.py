@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -34,18 +33,10 @@ class Page:
     def __init__(self, browser: Browser, path: Path, *runs: Run) -> None:
         self.path = path
         self.text = report(path, *runs)
-        self.driver = browser.driver
+        self.driver, self.all, self.one = browser.driver, browser.all, browser.one
         self._console = browser.console
         self._console()
         browser.open(path.as_uri())
-
-    def all(self, selector: str) -> list[WebElement]:
-        """Those that can be seen."""
-        return [one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
-
-    def one(self, selector: str) -> WebElement:
-        [found] = self.all(selector)
-        return found
 
     def journeys(self) -> list[str]:
         return [one.get_attribute("id") or "" for one in self.all(".journey")]

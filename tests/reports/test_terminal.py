@@ -45,7 +45,7 @@ def test_a_block_shows_the_hops_and_where_they_broke() -> None:
         "│ +14.0 s   302 → app.example/cb?code=Splx…(22)#a1f3c2\n"
         "│ callback  GET app.example/cb?code=Splx…(22)#a1f3c2\n"
         "│ +200 ms   403\n"
-        "✗ LPA310 state-lost  landing · lp-authorize, RFC 6749 4.1.2\n"
+        "✗ LPA310 state-lost  landing · LivePerson, RFC 6749 4.1.2\n"
         "  seen     state was sent, and the landing has none\n"
         "  expected the state that was sent\n"
         "  fix      Carry state through the login.\n"

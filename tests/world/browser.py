@@ -12,6 +12,7 @@ from typing import Any
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.world.proxy import Mitmdump, environment
@@ -57,6 +58,14 @@ class Browser:
 
     def open(self, url: str) -> None:
         self.driver.get(url)
+
+    def all(self, selector: str) -> list[WebElement]:
+        """Those that can be seen."""
+        return [one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
+
+    def one(self, selector: str) -> WebElement:
+        [found] = self.all(selector)
+        return found
 
     def follow(self, link: str) -> None:
         """Click the link with this text, and wait for the page that it leads to."""

@@ -13,46 +13,47 @@ from lp_sentinel.attribution.clues import (
     calls_back,
     follows,
     follows_by_guess,
-    is_alike_in_state,
-    may_come_from,
+    has_state_like,
+    may_have_sent,
 )
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.taken_out import known
-from lp_sentinel.target import Key, Target
+from lp_sentinel.target import Target
 from lp_sentinel.uri import Endpoint, endpoint_of, host_matches
 
 
 def of_callback(
     journeys: Journeys,
     clues: Clues,
-    login_hosts: Collection[str],
+    sending_hosts: Collection[str],
     registered: Collection[Endpoint],
     *,
-    redirected_elsewhere: bool,
+    sent_by_other: bool,
 ) -> Journey | None:
     """The journey that a callback request belongs to; ``registered`` are all apps' endpoints.
 
-    ``redirected_elsewhere`` says that a response which is no part of any journey sent the browser there.
+    ``sending_hosts`` are those of Sentinel and of logins. ``sent_by_other`` says that a response which is no part of
+    any journey sent the browser there.
     """
     own, mine = clues.own, waiting_for(journeys, clues)
-    waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_come_from(j, clues, login_hosts)]
+    waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_have_sent(j, clues, sending_hosts)]
     chained = [j for j in waiting if follows(j, clues)]
     told = _told(journeys, clues, mine, waiting, chained) or _strayed(journeys, clues, waiting, chained)
     if told:
         return newest(narrowed(told, lambda journey: journey.browser == clues.browser))
     referer = endpoint_of(clues.referer)
-    if redirected_elsewhere and not (referer and host_matches(referer.host, login_hosts)):
+    if sent_by_other and not (referer and host_matches(referer.host, sending_hosts)):
         return None
     stateless = [journey for journey in waiting if both_stateless(journey, own)]
     if not chained and not stateless and (due := _due(journeys, clues, among_others=bool(waiting))):
         return newest(due)
     if not waiting and own.endpoint in registered:
-        waiting = _leading_anywhere(mine, clues, login_hosts)
+        waiting = _leading_anywhere(mine, clues, sending_hosts)
     return newest(
         narrowed(
             waiting,
             lambda journey: follows(journey, clues),
-            lambda journey: is_alike_in_state(journey, own),
+            lambda journey: has_state_like(journey, own.query.get("state")),
             lambda journey: _asked_for(journey, own),
         )
     )
@@ -63,7 +64,7 @@ def _asked_for(journey: Journey, own: Target) -> bool:
     return endpoint_of(journey.request.redirect_uri) == own.endpoint
 
 
-def _leading_anywhere(mine: Collection[Journey], clues: Clues, login_hosts: Collection[str]) -> list[Journey]:
+def _leading_anywhere(mine: Collection[Journey], clues: Clues, sending_hosts: Collection[str]) -> list[Journey]:
     """Logins of which neither the request nor a registration says where they lead: to whatever app is known.
 
     A callback request with another state is another login's, unless it follows from this one.
@@ -73,7 +74,7 @@ def _leading_anywhere(mine: Collection[Journey], clues: Clues, login_hosts: Coll
         journey
         for journey in mine
         if not journey.app_endpoints
-        and may_come_from(journey, clues, login_hosts)
+        and may_have_sent(journey, clues, sending_hosts)
         and (follows(journey, clues) or not has_state)
     ]
 
@@ -83,12 +84,9 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
 
     ``is_callback``: a callback request is all that is seen of it, and no redirect.
     """
-    state = landing.query.get("state")
-    has_its_state = state == journey.request.state is not None
-    if has_its_state and not any(
-        other is not journey and (other.unsure or (other.waits and other.browser == journey.browser))
-        for other in journeys.with_state(state, ())
-    ):
+    state = landing.state
+    has_its_state = state is not None and state == journey.request.state
+    if has_its_state and not _is_contested(journeys, journey):
         journey.unsure = frozenset()
         return
     is_chained = follows(journey, clues) and not follows_by_guess(journey, clues)
@@ -109,14 +107,23 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
         for name in ("client_id", "redirect_uri", "state")
         if any(getattr(other.request, name) != getattr(journey.request, name) for other in rivals)
     )
-    if not unsure:
-        return
-    alike, visits = {journey, *rivals}, Counter[Key]()
+    if unsure:
+        _share_doubt({journey, *rivals}, unsure)
+
+
+def _is_contested(journeys: Journeys, journey: Journey) -> bool:
+    """Whether its state is also that of another login of which this may be the landing."""
+    return any(
+        other is not journey and (other.unsure or (other.waits and other.browser == journey.browser))
+        for other in journeys.with_state(journey.request.state, ())
+    )
+
+
+def _share_doubt(alike: Collection[Journey], unsure: frozenset[str]) -> None:
+    """Note of logins that they can't be told apart. What several were at tells from now on of none for certain."""
+    visits = Counter(page for one in alike for page in one.pages)
     for one in alike:
         one.unsure |= unsure
-        visits.update(one.pages)
-    for one in alike:
-        # What several of them were at tells from now on of none for certain.
         one.guessed.update(page for page in one.pages if visits[page] > 1)
 
 
@@ -241,7 +248,7 @@ def _due(journeys: Journeys, clues: Clues, *, among_others: bool) -> list[Journe
     own = clues.own
     if own.endpoint is None:
         return []
-    due = journeys.due_at(clues.browser, (own.endpoint.host, own.endpoint.port))
+    due = journeys.due_at(clues.browser, own.endpoint.host_port)
     agreeing = narrowed(
         [journey for journey in due if calls_back(journey, own) and agrees(journey, own)],
         lambda journey: journey.landing is not None and journey.landing.state == own.query.get("state"),

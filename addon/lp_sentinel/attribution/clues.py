@@ -12,7 +12,7 @@ from lp_sentinel.journey import Journey
 from lp_sentinel.paths import authorize_path
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.target import Key, Target, key_of, request_target
-from lp_sentinel.uri import Endpoint, Parameters, endpoint_of, host_matches, parse_uri
+from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, parse_uri
 
 
 class Clues(Struct, frozen=True, gc=False):
@@ -47,24 +47,25 @@ class Lead:
     """What a redirect tells of whose login it is part of: read once, and only where it is asked for."""
 
     def __init__(self, redirect: Target | None) -> None:
+        self._redirect = redirect
         self.endpoint = redirect.endpoint if redirect else None
-        self._query = redirect.query if redirect else Parameters()
-        self._fragment = redirect.fragment if redirect else Parameters()
 
     @cached_property
     def state(self) -> str | None:
-        return self._query.get("state") or self._fragment.get("state")
+        return self._redirect.state if self._redirect else None
 
     @cached_property
     def hands_out(self) -> bool:
-        """It carries what apps are called back with."""
-        return self._query.has("code", "error") or self._fragment.has("code", "error")
+        return self._redirect is not None and self._redirect.hands_out
 
     @cached_property
     def request(self) -> tuple[str | None, ...] | None:
         """Of an authorize request: account, client and redirect URI."""
         authorize = authorize_path(self.endpoint.path) if self.endpoint else None
-        return (authorize.account, self._query.get("client_id"), self._query.get("redirect_uri")) if authorize else None
+        if authorize is None or self._redirect is None:
+            return None
+        query = self._redirect.query
+        return authorize.account, query.get("client_id"), query.get("redirect_uri")
 
     @property
     def apps(self) -> tuple[Endpoint | None, ...]:
@@ -85,9 +86,9 @@ class Lead:
             and self.state in (None, requested.state)
         )
 
-    def is_alike_in_state(self, journey: Journey) -> bool:
-        """Whether some state goes with it to an app, or back to Sentinel, if the journey has one, and else none."""
-        return (self.hands_out or self.request is not None) and (self.state is None) == (journey.request.state is None)
+    def hands_on_state_like(self, journey: Journey) -> bool:
+        """Whether it leads to an app, or back to Sentinel, with some state just if the journey has one."""
+        return (self.hands_out or self.request is not None) and has_state_like(journey, self.state)
 
     def may_be_asked_by(self, journey: Journey) -> bool:
         """Whether it leads to the redirect URI that the journey asked for, or to its app where it asked for none."""
@@ -97,7 +98,7 @@ class Lead:
 
 def follows(journey: Journey, clues: Clues) -> bool:
     """Whether the request is the next link in the journey's chain: a Location of it, or sent from one of its pages."""
-    return bool(journey.awaited.get(clues.own.key)) or (clues.page is not None and clues.page in journey.pages)
+    return bool(links(journey, clues))
 
 
 def links(journey: Journey, clues: Clues) -> set[Key]:
@@ -119,12 +120,11 @@ def shares_parameter(journey: Journey, clues: Clues) -> bool:
 
 
 def is_near(journey: Journey, clues: Clues, login_hosts: Collection[str]) -> bool:
-    """Whether the request goes to Sentinel, to a login host, or to where the login has been before."""
+    """Whether the request goes to a login host, or to where the login has been before: Sentinel is one of these."""
     endpoint = clues.own.endpoint
     if endpoint is None:
         return False
-    host = (endpoint.host, endpoint.port)
-    return host == journey.sentinel or host in journey.hosts or host_matches(endpoint.host, login_hosts)
+    return endpoint.host_port in journey.hosts or host_matches(endpoint.host, login_hosts)
 
 
 def lands_another(
@@ -156,7 +156,8 @@ def lands_another(
     if lead.state in (None, journey.request.state):
         return not (comes_from_it or _has_been_at(journey, clues.own.endpoint))
     # Of a page at another host browsers tell no more than its origin, which may be that of the journey's page.
-    return not (comes_from_it and page is not None and page.endpoint.path == "/" and not page.query)
+    is_bare_origin = page is not None and page.endpoint.path == "/" and not page.query
+    return not (comes_from_it and is_bare_origin)
 
 
 def may_come_from_page(journey: Journey, clues: Clues, lead: Lead) -> bool:
@@ -180,8 +181,7 @@ def has_been_there(journey: Journey, clues: Clues) -> bool:
 
 def _has_been_at(journey: Journey, endpoint: Endpoint | None) -> bool:
     """Whether the login has been at a host, or was sent there."""
-    host = (endpoint.host, endpoint.port) if endpoint else None
-    return host in journey.hosts or host in journey.sent_to
+    return endpoint is not None and (endpoint.host_port in journey.hosts or endpoint.host_port in journey.sent_to)
 
 
 def calls_back(journey: Journey, own: Target) -> bool:
@@ -201,23 +201,23 @@ def agrees(journey: Journey, own: Target) -> bool:
     return are_unknown or any(one == other for one, other in compared)
 
 
-def may_come_from(journey: Journey, clues: Clues, login_hosts: Collection[str]) -> bool:
+def may_have_sent(journey: Journey, clues: Clues, sending_hosts: Collection[str]) -> bool:
     """Whether the Referer allows that the login sent the browser: absent, or of Sentinel, a login or the app itself."""
     referer = endpoint_of(clues.referer)
     if referer is None or (clues.own.endpoint and referer.host == clues.own.endpoint.host):
         return True
     return (
         referer.host == journey.sentinel[0]
-        or (referer.host, referer.port) in journey.hosts
-        or host_matches(referer.host, login_hosts)
+        or referer.host_port in journey.hosts
+        or host_matches(referer.host, sending_hosts)
     )
 
 
-def is_alike_in_state(journey: Journey, own: Target) -> bool:
-    """Whether some state came if the journey had one, and none if it never had."""
-    return own.query.has("state") == (journey.request.state is not None)
+def has_state_like(journey: Journey, state: str | None) -> bool:
+    """Whether there is some state if the journey has one, and none if it has none: the weakest sign of all."""
+    return (state is None) == (journey.request.state is None)
 
 
 def both_stateless(journey: Journey, own: Target) -> bool:
-    """Whether nothing came with a state, and the journey never had one."""
-    return journey.request.state is None and is_alike_in_state(journey, own)
+    """Whether the request has no state, and the journey never had one."""
+    return journey.request.state is None and own.state is None

@@ -80,7 +80,7 @@ def of_hop(
         return _part(_with_its_state(waiting, chained, clues, lead))
     is_guess = len(narrowed(chained, lead.is_for)) > 1 or all(follows_by_guess(journey, clues) for journey in chained)
     if landed := [journey for journey in stated if journey.landing and not journey.may_have_landed_for_another]:
-        alone = [journey for journey in mine if len(mine) == 1 and is_near(journey, clues, login_hosts)]
+        alone = [journey for journey in mine if is_near(journey, clues, login_hosts)] if len(mine) == 1 else []
         return _part(_with_an_earlier_state(landed, chained, alone, clues, lead), is_guess=is_guess)
     if chained:
         likely = _in_chain(chained, mine, clues, lead) if is_guess else narrowed(chained, lead.is_for)
@@ -135,16 +135,14 @@ def _with_an_earlier_state(
 
 def _in_chain(chained: list[Journey], mine: Collection[Journey], clues: Clues, lead: Lead) -> list[Journey]:
     """Where it is a guess whose chain it is: it may turn out to lead to another one's app."""
-    own = set(chained)
-    others = [journey for journey in mine if journey not in own and lead.is_for(journey)]
     certain = _certain(chained, clues)
     return narrowed(
-        [*chained, *others],
+        [*chained, *filter(lead.is_for, mine)],
         lead.is_for,
         lambda journey: not certain.isdisjoint(links(journey, clues)),
-        lead.is_alike_in_state,
+        lead.hands_on_state_like,
         lead.may_be_asked_by,
-        lambda journey: journey in own,
+        lambda journey: journey in chained,
     )
 
 
@@ -160,7 +158,7 @@ def _near(near: list[Journey], clues: Clues, lead: Lead) -> Part | None:
         narrowed(
             likely,
             lambda journey: shares_parameter(journey, clues),
-            lead.is_alike_in_state,
+            lead.hands_on_state_like,
             lambda journey: has_been_there(journey, clues),
             lead.may_be_asked_by,
         ),

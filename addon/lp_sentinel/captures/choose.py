@@ -148,4 +148,4 @@ class _Choosing:
 
     def _leaks(self, place: int) -> bool:
         referer = header(self._source.exchange(place).request_headers, "referer")
-        return referer is not None and self._reach.has_code(referer)
+        return referer is not None and self._reach.tells_code(referer)

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from lp_sentinel.attribution.clues import read_clues
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.landing import CALLBACK_NAMES
 from lp_sentinel.paths import authorize_path, token_path
-from lp_sentinel.target import location_target
+from lp_sentinel.target import location_target, request_target
 from lp_sentinel.token import read_token_request
 from lp_sentinel.uri import parse_parameters, sent_query
 
@@ -60,12 +59,12 @@ def _ties(exchange: Exchange) -> tuple[set[_Tie], set[_Tie]]:
     A browser matters where it begins logins: else all that an app's back end redeems would be in one piece. What a
     Referer carries matters where it is a code.
     """
-    own, target = read_clues(exchange).own, location_target(exchange)
+    own, target = request_target(exchange), location_target(exchange)
     carried = [own.query]
     if target:
         carried += target.query, target.fragment
-    if exchange.request_body and token_path(exchange.path):
-        carried.append(read_token_request(exchange).form or parse_parameters(None))
+    if token_path(exchange.path) and (form := read_token_request(exchange).form):
+        carried.append(form)
     browser = {_tie("browser", *exchange.browser)}
     found = {_tie(name, value) for one in carried for name, value in one.pairs if value and name in ("code", "state")}
     found |= {

@@ -108,10 +108,10 @@ class _History(History):
             self._log.tell("tallied", client_id, begun, landed)
         super().tally(client_id, begun=begun, landed=landed)
 
-    def issue(self, code: str, issued: LandedCode) -> None:
+    def note_landed_code(self, code: str, landed: LandedCode) -> None:
         if is_taken_out(code):
             self._log.tell("unknown")
-        super().issue(code, issued)
+        super().note_landed_code(code, landed)
 
     def hear(self, piece: int, what: str, about: tuple[Any, ...]) -> None:
         if what == "kept":

@@ -140,8 +140,8 @@ def _extract(standard: Standard, source: Source, base: int, data: bytes, first: 
             for number, place in enumerate(chosen.places)
             if number >= len(extracted.sizes)
         }
-    asking = set(extracted.survey.alike)
-    referers = {place: header(read.exchange(place).request_headers, "referer") or "" for place in asking}
+    alike = set(extracted.survey.alike)
+    referers = {place: header(read.exchange(place).request_headers, "referer") or "" for place in alike}
     return RangeExtract(extracted, more, referers)
 
 

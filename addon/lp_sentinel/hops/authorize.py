@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.attribution.clues import Clues
+from lp_sentinel.attribution import Clues
 from lp_sentinel.authorize import read_request
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import AppFacts, BegunFacts, Facts, RenewalFacts, RequestFacts
@@ -63,7 +63,7 @@ def _begin(docket: Docket, exchange: Exchange, clues: Clues, request: RequestFac
         last=docket.at(exchange.started),
     )
     docket.journeys.add(journey)
-    _place(docket, journey, exchange, request)
+    _note_parties(docket, journey, exchange, request)
     return journey
 
 
@@ -76,10 +76,10 @@ def _continue(
         journey.continuations.clear()
     docket.history.tally(journey.request.client_id, begun=-1)
     docket.journeys.replace_request(journey, request, app)
-    _place(docket, journey, exchange, request)
+    _note_parties(docket, journey, exchange, request)
 
 
-def _place(docket: Docket, journey: Journey, exchange: Exchange, request: RequestFacts) -> None:
+def _note_parties(docket: Docket, journey: Journey, exchange: Exchange, request: RequestFacts) -> None:
     """Note whom the journey is with: Sentinel's own host, and the endpoints where its app may be called back."""
     registered = registered_endpoints(docket.config.app(request.account, request.client_id))
     requested = endpoint_of(request.redirect_uri)

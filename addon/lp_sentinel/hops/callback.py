@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.attribution.clues import Clues
+from lp_sentinel.attribution import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import CallbackFacts, Facts
 from lp_sentinel.finding import JourneyHop
-from lp_sentinel.hops.code import issue, judge_late
+from lp_sentinel.hops.code import judge_late, note_code
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land
 from lp_sentinel.journey import Journey, Landing
@@ -36,25 +36,25 @@ def judge_callback(docket: Docket, exchange: Exchange, clues: Clues, redirect: T
     """Judge a callback request; the journey that it belongs to, if any."""
     own, history = clues.own, docket.history
     code = own.query.get("code")
-    trusted = (*docket.config.login_hosts, *docket.config.sentinel_hosts)
-    redirected = history.redirected(own)
+    in_journey = history.redirected_in_journey(own)
+    sent_by_other = in_journey is False
     journey = attribution.of_callback(
-        docket.journeys, clues, trusted, docket.registered, redirected_elsewhere=redirected == "elsewhere"
+        docket.journeys, clues, docket.sending_hosts, docket.registered, sent_by_other=sent_by_other
     )
-    is_known = redirected is not None or exchange.from_cache or exchange.hides_redirects
+    is_known = in_journey is not None or exchange.from_cache or exchange.hides_redirects
     explained = is_known or _is_explained(docket, clues)
     repeats = not exchange.from_cache and history.note_callback(code)  # going back in a browser brings nobody anything
     altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
     if journey is None:
-        if history.issued(code) is None:
-            issue(docket, code, None, own.endpoint)
+        if history.landed_code(code) is None:
+            note_code(docket, code, None, own.endpoint)
     else:
         altered = _join(docket, journey, exchange, clues, hop)
-        if redirected == "elsewhere":
+        if sent_by_other:
             altered = ()  # nobody has altered what another response sent here: a form may have been sent twice
-            if history.issued(code) is None:
-                issue(docket, code, journey, own.endpoint)
+            if history.landed_code(code) is None:
+                note_code(docket, code, journey, own.endpoint)
     facts = CallbackFacts(
         code=secret(code),
         state=secret(own.query.get("state")),
@@ -79,11 +79,11 @@ def judge_callback(docket: Docket, exchange: Exchange, clues: Clues, redirect: T
 def _is_explained(docket: Docket, clues: Clues) -> bool:
     """Whether something else than a forged request accounts for it: a login, a journey by now forgotten, no landing."""
     code, state = clues.own.query.get("code"), clues.own.query.get("state")
-    issued = docket.history.issued(code)
+    issued = docket.history.landed_code(code)
     if (issued and issued.journey) or is_taken_out(code) or is_taken_out(state):
         return True
     referer, endpoint = endpoint_of(clues.referer), clues.own.endpoint
-    if is_taken_out(clues.referer) or (referer and host_matches(referer.host, docket.config.login_hosts)):
+    if is_taken_out(clues.referer) or (referer and host_matches(referer.host, docket.sending_hosts)):
         return True
     return endpoint not in docket.registered and not (endpoint and docket.history.callback_endpoint(endpoint))
 

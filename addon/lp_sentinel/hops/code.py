@@ -15,7 +15,7 @@ from lp_sentinel.uri import Endpoint, parse_parameters, parse_uri
 from lp_sentinel.uri_facts import endpoint_facts
 
 
-def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: Endpoint | None) -> None:
+def note_code(docket: Docket, code: str | None, journey: Journey | None, endpoint: Endpoint | None) -> None:
     """Note a code that landed at ``endpoint``, and the journey in which it did."""
     if code is None or endpoint is None:
         return
@@ -25,14 +25,14 @@ def issue(docket: Docket, code: str | None, journey: Journey | None, endpoint: E
         redirect_uri=journey.request.redirect_uri if journey and "redirect_uri" not in journey.unsure else None,
         origin=endpoint.origin,
     )
-    earlier = docket.history.issued(code)
+    earlier = docket.history.landed_code(code)
     if earlier and earlier.journey not in (None, issued.journey):
         # It landed in two logins: where these differ, whoever redeems it may be either.
         if earlier.client_id != issued.client_id:
             issued.client_id = None
         if earlier.redirect_uri != issued.redirect_uri:
             issued.redirect_uri = None
-    docket.history.issue(code, issued)
+    docket.history.note_landed_code(code, issued)
 
 
 def judge_late(docket: Docket, journey: Journey, exchange: Exchange, hop: JourneyHop) -> None:
@@ -49,7 +49,7 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Targe
         return
     uri = parse_uri(referer)
     for name, value in parse_parameters(uri.query).pairs if uri else ():
-        issued = docket.history.issued(value)
+        issued = docket.history.landed_code(value)
         if uri is None or issued is None or issued.leaked or not _leaks(issued, uri.endpoint, exchange.endpoint):
             continue
         issued.leaked = True

@@ -57,6 +57,11 @@ class Docket:
         self.config, self.registered = config, _registered(config)
         self.journeys.most, self.history.limits = config.limits.open_journeys, config.limits
 
+    @property
+    def sending_hosts(self) -> tuple[str, ...]:
+        """Those whose pages may send a browser to an app: of logins, and Sentinel's."""
+        return (*self.config.login_hosts, *self.config.sentinel_hosts)
+
     def at(self, started: float | None) -> float:
         """A request of which the capture does not say when it started, came when the last one did."""
         return self.now if started is None else started

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.facts import Facts
 from lp_sentinel.finding import JourneyHop
-from lp_sentinel.hops.code import issue
+from lp_sentinel.hops.code import note_code
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey, Landing
 from lp_sentinel.landing import CALLBACK_NAMES, Via, read_landing
@@ -21,7 +21,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
     via: Via = "callback" if hop.hop == "callback" else "location"
     app = docket.config.app(request.account, request.client_id)
     code, state = target.query.get("code"), target.query.get("state")
-    earlier = history.issued(code)
+    earlier = history.landed_code(code)
     others = [other for other in docket.journeys.with_state(state, ()) if other is not journey]
     # The one that was begun with it has landed by guess, with what may have been this one's.
     is_mixed_up = "state" in journey.unsure and any("state" in other.unsure for other in others)
@@ -57,7 +57,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
     history.tally(request.client_id, landed=1)
     history.expect_callback(target.endpoint, landed=True)
     for landed in dict.fromkeys((code, carried["code"])):
-        issue(docket, landed, journey, target.endpoint)
+        note_code(docket, landed, journey, target.endpoint)
 
 
 def _own_query(redirect_uri: str | None, registered: tuple[str, ...], endpoint: Endpoint | None) -> Parameters | None:

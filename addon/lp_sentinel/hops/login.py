@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from lp_sentinel import attribution
-from lp_sentinel.attribution import Part
-from lp_sentinel.attribution.clues import Clues
+from lp_sentinel.attribution import Clues, Part
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land
@@ -31,12 +30,11 @@ def judge_login(docket: Docket, exchange: Exchange, clues: Clues, part: Part, re
 
 
 def _leads(docket: Docket, exchange: Exchange, clues: Clues, journey: Journey, redirect: Target) -> LeadsTo | None:
-    own = (exchange.host, exchange.port)
     # Where a script's fetch is redirected to, no browser goes. But a page may sign in by script: what it posts, or the
     # state that comes back, tells.
     state = known(journey.request.state)
-    is_its_own = clues.submits or (state is not None and redirect.query.get("state") == state)
+    is_its_own = clues.submits or (state is not None and redirect.state == state)
     hands_over = (exchange.is_navigation or is_its_own) and (
-        own == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
+        (exchange.host, exchange.port) == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
     )
     return docket.leads(journey, redirect, hands_over=hands_over)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lp_sentinel.attribution.clues import Clues
+from lp_sentinel.attribution import Clues
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.hops.code import judge_late
 from lp_sentinel.hops.docket import Docket
@@ -20,7 +20,7 @@ def judge_token(
     if request.method == "OPTIONS":
         return None
     history, code = docket.history, request.get("code")
-    issued = history.issued(code)
+    issued = history.landed_code(code)
     journey = docket.journeys.get(issued.journey) if issued and issued.journey else None
     repeats = request.method == "POST" and history.note_redemption(code)
     hop = docket.judgement.hop(exchange, "token", redirect)
@@ -47,4 +47,4 @@ def _grant(docket: Docket, journey: Journey, exchange: Exchange) -> None:
     seconds = expires_in(exchange)
     at = exchange.answered if exchange.answered is not None else exchange.started
     if seconds is not None and at is not None:
-        docket.history.grant(journey, at, seconds)
+        docket.history.note_token(journey, at, seconds)

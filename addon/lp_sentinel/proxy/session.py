@@ -42,11 +42,11 @@ class Session:
         settings: Settings,
         reports: Iterable[Report],
         *,
-        replay: Kind | None = None,
-        capture: str | None = None,
-        observe: Callable[[Exchange, Verdict], None] = lambda _exchange, _verdict: None,
-        faults: Callable[[], tuple[FaultVerdict, ...]] = tuple,
-        refresh: Callable[[list[HTTPFlow]], None] = lambda _flows: None,
+        replay: Kind | None,
+        capture: str | None,
+        observe: Callable[[Exchange, Verdict], None],
+        faults: Callable[[], tuple[FaultVerdict, ...]],
+        refresh: Callable[[list[HTTPFlow]], None],
         guard: Callable[[Callable[[], object]], object],
     ) -> None:
         """``replay``: such a file is read first; ``capture``: it is all there is. ``refresh`` shows changed flows anew.

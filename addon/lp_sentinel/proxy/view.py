@@ -67,11 +67,11 @@ class LoginView(contentviews.Contentview):
             return f"lp-authorize could not show this: {type(error).__name__}"
 
 
-def add(view: LoginView) -> None:
+def add_view(view: LoginView) -> None:
     contentviews.add(view)
 
 
-def remove(view: LoginView) -> None:
+def remove_view(view: LoginView) -> None:
     """Take it out again; mitmproxy has no call for that."""
     views = getattr(contentviews.registry, "_by_name", {})
     if views.get(NAME.lower()) is view:

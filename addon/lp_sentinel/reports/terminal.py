@@ -20,6 +20,7 @@ from lp_sentinel.reports.overview import CaptureCounts, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
 from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
 from lp_sentinel.reports.words import of_severity
+from lp_sentinel.rules.citations import in_brief
 from lp_sentinel.wording import counted
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _title(finding: Finding) -> Text:
     title = Text(overflow="fold")
     title.append(f"{SIGNS[finding.severity]} {finding.rule}", style=rule_style)
     title.append(f" {printable(finding.name, _LONGEST_NAME)}", style=name_style)
-    cite = f"{finding.hop} · {', '.join(finding.cite)}" if finding.cite else finding.hop
+    cite = f"{finding.hop} · {in_brief(finding.cite)}" if finding.cite else finding.hop
     title.append(f"  {printable(cite, _LONGEST_NAME)}", style="dim")
     if finding.excuse:
         title.append(f"  ({finding.excuse})", style="magenta")

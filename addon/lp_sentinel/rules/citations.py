@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _PAGES = {
     "lp-authorize": "LivePerson, Login Service API: the authorize request",
@@ -18,6 +19,11 @@ _RFC = re.compile(r"RFC (?P<number>[0-9]{1,5})(?: (?P<appendix>app\. )?(?P<secti
 def spelled_out(cite: str) -> str:
     """The name of the page that a short one stands for, for readers to whom ``lp-authorize`` is this program."""
     return _PAGES.get(cite, cite)
+
+
+def in_brief(cites: Iterable[str]) -> str:
+    """Citations for a line that is short of room: whose page it is, and each section of an RFC."""
+    return ", ".join(dict.fromkeys("LivePerson" if cite in _PAGES else cite for cite in cites))
 
 
 def link(cite: str) -> str | None:

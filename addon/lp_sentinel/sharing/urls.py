@@ -12,13 +12,13 @@ from lp_sentinel.names import (
     KNOWN,
     NAME,
     URLS,
+    around_secrets,
     has_joined_secret,
     holds_secret,
     is_name_alone,
     is_readable,
-    joined_secrets,
 )
-from lp_sentinel.paths import WORDS, authorize_path, token_path
+from lp_sentinel.paths import SEGMENTS, authorize_path, token_path
 from lp_sentinel.sharing.spelling import spell
 from lp_sentinel.sharing.stand_ins import StandIns, Weight, looks_like_token
 from lp_sentinel.uri import ENCODED_QUERY, scheme_of
@@ -132,7 +132,7 @@ class Urls:
         return self.value(name, raw, "path segments", depth)
 
     def _segment(self, raw: str) -> str:
-        if raw.lower() in WORDS:
+        if raw.lower() in SEGMENTS:
             return raw  # there it says nothing, even if a secret is called so
         if has_joined_secret(raw):
             return self._harmless(raw, "path segments")
@@ -194,15 +194,10 @@ class Urls:
 
     def _harmless(self, raw: str, kind: str) -> str:
         """A value that is no secret, but may have some joined to it."""
-        pieces: list[str] = []
-        at = 0
-        for begin, end in joined_secrets(raw):
-            pieces += (
-                self._stand_ins.text(raw[at:begin], kind, is_open=True),
-                self._stand_ins.secret(raw[begin:end], kind),
-            )
-            at = end
-        return "".join((*pieces, self._stand_ins.text(raw[at:], kind, is_open=True)))
+        return "".join(
+            self._stand_ins.text(plain, kind, is_open=True) + (self._stand_ins.secret(secret, kind) if secret else "")
+            for plain, secret in around_secrets(raw)
+        )
 
     def _is_url(self, raw: str, depth: int) -> bool:
         """Whether it is an absolute URL, or a path with a query."""
