@@ -47,7 +47,7 @@ clean:  ## remove all that these commands have made
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find addon tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	find addon -name '*.so' -delete
-	rm -f addon/lp_sentinel/rules/tried.msgpack
+	rm -rf addon/lp_sentinel/rules/tried.msgpack tests/node/node_modules
 
 lock:  ## pin the newest allowed packages in requirements.lock
 	$(if $(FOUND),,$(error $(TOO_OLD)))

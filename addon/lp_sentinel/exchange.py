@@ -125,7 +125,7 @@ class Exchange(Struct, frozen=True, gc=False):
 
 
 def is_refusal(status: int | None) -> bool:
-    """Whether a status is a client's or a server's error; no status is none."""
+    """Whether a status is a client's or a server's error; false if there is no status."""
     return status is not None and status >= _LEAST_REFUSAL
 
 

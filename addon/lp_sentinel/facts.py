@@ -65,7 +65,7 @@ class RequestFacts(Struct, frozen=True):
     redirect_uri_has_scheme: bool | None
     """``None``: it was taken out of the capture."""
     redirect_uri_is_insecure: bool
-    """``redirect_uri`` is http on a host that is not loopback, be the rest of it in order or not."""
+    """``redirect_uri`` is http on a host that is not loopback, whether or not the rest of it is in order."""
     redirect_uri_without_value: bool
     """``redirect_uri`` was sent, but without a value."""
     state: Secret | None

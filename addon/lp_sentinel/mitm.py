@@ -292,7 +292,7 @@ class Addon:
     async def _injected(self, act: Awaitable[None]) -> None:
         try:
             await act
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  (the traffic passes)
             self._failures.report(error)
 
     def error(self, flow: http.HTTPFlow) -> None:

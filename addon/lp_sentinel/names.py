@@ -15,6 +15,7 @@ HARMLESS = frozenset((
     "error_code", "error_message", "scope", "grant_type", "token_type", "expires_in", "code_challenge_method", "prompt",
     "display", "max_age", "ui_locales", "lang", "locale", "hl",
 ))  # fmt: skip
+"""Parameters whose values are shown: they tell of no person and open nothing."""
 WORDS = frozenset((
     "v", "version", "response_type", "response_mode", "grant_type", "token_type", "expires_in", "code_challenge_method",
     "prompt", "display", "max_age", "error_description", "error_message",
@@ -24,7 +25,9 @@ WORDS = frozenset((
 What looks drawn is none of them: servers quote the code or the state that they refuse.
 """
 URLS = frozenset(("redirect_uri", "error_uri", "iss"))
+"""Parameters whose values are URLs, and are shown as such."""
 KNOWN = HARMLESS | URLS | {"code", "state", "nonce", "access_token", "id_token", "refresh_token", "client_secret"}
+"""What certainly is a name, and not the rest of a secret."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,39}")
 
 _SHORTEST = 12

@@ -49,7 +49,7 @@ def complete_cluster(_context: click.Context, _parameter: click.Parameter, typed
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(context: click.Context, /, shell: str) -> None:
-    """Print what makes a shell complete this command's arguments.
+    """Print a script that lets the shell complete commands, options and rule ids.
 
     For bash, put into ~/.bashrc: eval "$(lp-authorize completion bash)"
     """

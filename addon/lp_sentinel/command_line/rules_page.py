@@ -15,8 +15,8 @@ _HEAD = """\
 
 <!-- Made from the YAML files beside it by `make docs`: change those. -->
 
-Each rule has an id and a name; either can be looked up with `lp-authorize rules ID`. How a rule is written stands in
-[CONTRIBUTING](../CONTRIBUTING.md). Severities can be changed, and rules left out, in a project's config.
+Each rule has an id and a name; either can be looked up with `lp-authorize rules ID`. [CONTRIBUTING](../CONTRIBUTING.md)
+explains how to write one. Severities can be changed, and rules left out, in a project's config.
 """
 
 

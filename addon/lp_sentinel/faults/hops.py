@@ -14,7 +14,7 @@ from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.target import redirect_target
 from lp_sentinel.token import read_token_request
-from lp_sentinel.uri import Endpoint, endpoint_of, host_matches, is_loopback, parse_parameters
+from lp_sentinel.uri import Endpoint, HostPort, endpoint_of, host_matches, is_loopback, parse_parameters
 
 _MOST = 10_000
 _NO_STEP = frozenset({"OPTIONS", "HEAD", "CONNECT"})
@@ -28,7 +28,7 @@ class Login:
     client_id: str | None
     redirect_uri: str | None
     state: str | None
-    sentinel: tuple[str, int]
+    sentinel: HostPort
     browser: Browser
     url: str
     registered: tuple[str, ...]

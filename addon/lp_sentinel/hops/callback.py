@@ -10,7 +10,7 @@ from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.code import judge_late, note_code
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.hops.landing import land
-from lp_sentinel.journey import Journey, Landing
+from lp_sentinel.journey import Journey
 from lp_sentinel.landing import CALLBACK_NAMES
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.target import Target
@@ -44,17 +44,13 @@ def judge_callback(docket: Docket, exchange: Exchange, clues: Clues, redirect: T
     is_known = in_journey is not None or exchange.from_cache or exchange.hides_redirects
     explained = is_known or _is_explained(docket, clues)
     repeats = not exchange.from_cache and history.note_callback(code)  # going back in a browser brings nobody anything
-    altered: tuple[str, ...] = ()
     hop = docket.judgement.hop(exchange, "callback", redirect)
-    if journey is None:
-        if history.landed_code(code) is None:
-            note_code(docket, code, None, own.endpoint)
-    else:
-        altered = _join(docket, journey, exchange, clues, hop)
-        if sent_by_other:
-            altered = ()  # nobody has altered what another response sent here: a form may have been sent twice
-            if history.landed_code(code) is None:
-                note_code(docket, code, journey, own.endpoint)
+    # Nobody has altered what another response sent here: a form may have been sent twice.
+    altered = () if journey is None or sent_by_other else _altered(journey, own.query)
+    if journey:
+        _join(docket, journey, exchange, clues, hop)
+    if (journey is None or sent_by_other) and history.landed_code(code) is None:
+        note_code(docket, code, journey, own.endpoint)
     facts = CallbackFacts(
         code=secret(code),
         state=secret(own.query.get("state")),
@@ -88,27 +84,24 @@ def _is_explained(docket: Docket, clues: Clues) -> bool:
     return endpoint not in docket.registered and not (endpoint and docket.history.callback_endpoint(endpoint))
 
 
-def _join(docket: Docket, journey: Journey, exchange: Exchange, clues: Clues, hop: JourneyHop) -> tuple[str, ...]:
-    """Make it part of its journey; the names of what it carries otherwise than the landing's Location did."""
+def _join(docket: Docket, journey: Journey, exchange: Exchange, clues: Clues, hop: JourneyHop) -> None:
+    """Make it part of its journey: where nothing else landed, it is the landing."""
     docket.follow(journey, hop, clues.own)
     journey.injected |= docket.history.was_injected(clues.own.query.get("code"))
-    altered: tuple[str, ...] = ()
     if journey.landing is None:
         attribution.note_rivals(docket.journeys, clues, journey, clues.own, is_callback=True)
         land(docket, journey, exchange, clues.own, hop)
-    else:
-        altered = _altered(journey, journey.landing, clues.own.query)
-        if not journey.callback_seen:
-            judge_late(docket, journey, exchange, hop)
+    elif not journey.callback_seen:
+        judge_late(docket, journey, exchange, hop)
     if not journey.callback_seen:
         journey.callback_seen, journey.brought_from = True, clues.page
     docket.journeys.settle(journey)
-    return altered
 
 
-def _altered(journey: Journey, landing: Landing, query: Parameters) -> tuple[str, ...]:
-    facts = journey.landing_facts
-    if landing.via == "callback" or facts is None:
+def _altered(journey: Journey, query: Parameters) -> tuple[str, ...]:
+    """Names of what a callback request carries otherwise than the landing's Location did."""
+    landing, facts = journey.landing, journey.landing_facts
+    if landing is None or landing.via == "callback" or facts is None:
         return ()
     # Where it stood in the query and in the fragment, either may be what arrives.
     landed = {

@@ -30,6 +30,8 @@ _TICK = 0.2
 _PATIENCE = 20.0
 """Seconds after which a question is answered even if nothing is new."""
 _LONGEST_WISH = 2_000
+_LONGEST_VERSION = 9
+"""Digits."""
 
 _logger = logging.getLogger(__name__)
 
@@ -187,7 +189,8 @@ def _version_in(after: str, epoch: str) -> int:
     """The version that a page has; of another session it has none."""
     known, _, rest = after.partition(".")
     version = rest.partition(".")[0]
-    return int(version) if known == epoch and version.isascii() and version.isdigit() and len(version) < 10 else -1  # noqa: PLR2004
+    is_one = known == epoch and version.isascii() and version.isdigit() and len(version) <= _LONGEST_VERSION
+    return int(version) if is_one else -1
 
 
 def _text(status: int, text: str, *more: tuple[str, str]) -> http.Response:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from lp_sentinel.documents.document import Document, Where
 from lp_sentinel.facts import MOMENTS
 from lp_sentinel.finding import Hop, Severity
-from lp_sentinel.rules.expression import Compiler
+from lp_sentinel.rules.expression import Compiler, Mention
 from lp_sentinel.rules.files import rule_documents, with_examples
 from lp_sentinel.rules.function import Function, any_of
 from lp_sentinel.rules.syntax import ExpressionError, Term, all_of, value_or
@@ -69,15 +69,6 @@ class Example(NamedTuple):
         return _place(self.document, self.where)
 
 
-class Mentioned(NamedTuple):
-    """A rule id, or the beginning of ids, that an expression asks about, and the way to the expression."""
-
-    text: str
-    is_prefix: bool
-    where: Where
-    offset: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule:
     """A rule as its file has it. The functions take the moment's facts, what has fired, and the element."""
@@ -102,7 +93,8 @@ class Rule:
     lazy_words: LazyWords = field(repr=False)
     """What it says. Of a rule that has been tried before that is read only when it fires."""
 
-    mentions: tuple[Mentioned, ...] = field(repr=False)
+    mentions: tuple[tuple[Where, Mention], ...] = field(repr=False)
+    """What rules its expressions ask about, each with the way to the expression."""
     document: Document = field(repr=False)
     where: Where = field(repr=False)
 
@@ -206,7 +198,7 @@ class _Reading:
         self._document, self._index = document, index
         self._entry: Mapping[str, Any] = document.data[index]
         self._compiler = Compiler(self._entry["given"])
-        self.mentions: list[Mentioned] = []
+        self.mentions: list[tuple[Where, Mention]] = []
         """In what has been read so far."""
 
     def elements(self) -> Function | None:
@@ -247,9 +239,8 @@ class _Reading:
             yield
         except ExpressionError as error:
             raise self._document.error(where, error.problem, offset=error.offset) from None
-        found = self._compiler.mentions
-        self.mentions.extend(Mentioned(one.text, one.is_prefix, where, one.offset) for one in found)
-        found.clear()
+        self.mentions += [(where, mention) for mention in self._compiler.mentions]
+        self._compiler.mentions.clear()
 
 
 def _examples(rule: Rule, key: str) -> tuple[Example, ...]:
@@ -261,14 +252,10 @@ def _check_ids(rule: Rule, by_id: Mapping[str, Rule]) -> None:
     for index, other in enumerate(rule.document.value((*rule.where, "yields_to")) or ()):
         if other not in by_id:
             raise rule.document.error((*rule.where, "yields_to", index), unknown("rule", other, by_id))
-    for mention in rule.mentions:
-        if not any(_is_meant(mention, other) for other in by_id):
+    for where, mention in rule.mentions:
+        if not any(map(mention.means, by_id)):
             what = "prefix of rules" if mention.is_prefix else "rule"
-            raise rule.document.error(mention.where, unknown(what, mention.text, by_id), offset=mention.offset)
-
-
-def _is_meant(mention: Mentioned, rule: str) -> bool:
-    return rule.startswith(mention.text) if mention.is_prefix else rule == mention.text
+            raise rule.document.error(where, unknown(what, mention.text, by_id), offset=mention.offset)
 
 
 def _in_order(by_id: Mapping[str, Rule]) -> list[Rule]:
@@ -278,12 +265,12 @@ def _in_order(by_id: Mapping[str, Rule]) -> list[Rule]:
     def place(rule: Rule, waiting: tuple[str, ...]) -> None:
         if rule.id in ordered:
             return
-        for mention in rule.mentions:
+        for where, mention in rule.mentions:
             for other in by_id.values():
-                if other.given == rule.given and other is not rule and _is_meant(mention, other.id):
+                if other.given == rule.given and other is not rule and mention.means(other.id):
                     if other.id in waiting:
                         problem = f"{rule.id} and {quoted(other.id)} each ask whether the other one has fired"
-                        raise rule.document.error(mention.where, problem, offset=mention.offset)
+                        raise rule.document.error(where, problem, offset=mention.offset)
                     place(other, (*waiting, rule.id))
         ordered[rule.id] = rule
 

@@ -107,7 +107,7 @@ def _lines(rule: Rule, severity: str) -> Iterator[str]:
 
 
 def _cited(cite: str) -> str:
-    """With the short name, which stands in the heads of findings."""
+    """With the short name, which findings have in JSON."""
     page = spelled_out(cite)
     return cite if page == cite else f"{page} ({cite})"
 

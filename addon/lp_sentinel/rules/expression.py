@@ -50,6 +50,11 @@ class Mention(NamedTuple):
     text: str
     is_prefix: bool
     offset: int
+    """Where in the expression it stands."""
+
+    def means(self, rule: str) -> bool:
+        """Whether the expression asks about this rule."""
+        return rule.startswith(self.text) if self.is_prefix else rule == self.text
 
 
 _TAKEN_OUT = "_is_taken_out"
