@@ -140,9 +140,10 @@ def _told(
 
     1. its whole URL, to which this browser was sent (:func:`_sent_here`);
     2. code and state, both as they landed, or the state of an error that landed in the fragment;
-    3. the state, which logins wait for (:func:`_awaiting_its_state`);
-    4. the code alone;
-    5. the state alone, which logins were begun with that have landed (:func:`_landed_with_its_state`).
+    3. the state, which logins wait for (:func:`_awaiting_its_state`) that are likely to be called back here;
+    4. the code alone, unless the page of a login that waits brings it again;
+    5. the state, which logins of this browser were begun with that have landed (:func:`_landed_with_its_state`);
+    6. the state, which unlikely logins wait for, or other browsers' logins that have landed.
     """
     own = clues.own
     code, state = own.query.get("code"), own.query.get("state")
@@ -153,7 +154,12 @@ def _told(
     if told := as_landed or _moved_from_fragment(journeys, clues):
         return told
     awaiting = _awaiting_its_state(journeys.with_state(state, mine), clues, waiting)
-    return awaiting or same_code or _landed_with_its_state(journeys, clues, state, chained)
+    if any(_is_likely_to_land(journey, clues) for journey in awaiting):
+        return awaiting
+    if same_code := [journey for journey in same_code if not (chained and journey.callback_seen)]:
+        return same_code
+    landed = _landed_with_its_state(journeys, clues, state, chained)
+    return [journey for journey in landed if journey.browser == clues.browser] or awaiting or landed
 
 
 def _sent_here(
@@ -193,6 +199,12 @@ def _awaiting_its_state(stated: Collection[Journey], clues: Clues, waiting: Coll
         lambda journey: journey.browser == clues.browser,
         lambda journey: _asked_for(journey, own),
     )
+
+
+def _is_likely_to_land(journey: Journey, clues: Clues) -> bool:
+    """Whether a login of this browser may still land at what is called back here, and nothing kept it from that."""
+    is_kept = journey.refused or journey.no_answer or journey.leads == "elsewhere"
+    return not is_kept and journey.browser == clues.browser and clues.own.endpoint in journey.app_endpoints
 
 
 def _landed_with_its_state(

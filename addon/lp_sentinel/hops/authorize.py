@@ -47,6 +47,7 @@ def judge_authorize(
     journey.fired |= judgement.ask("answer", facts | {"answer": answer}, hop, journey, journey.fired)
     _judge_beginning(docket, journey, facts, hop, continued=continued)
     if redirect and leads == "app":
+        journey.unsure = frozenset()  # what its own authorize request was answered is no other login's
         land(docket, journey, exchange, redirect, hop)
     docket.journeys.settle(journey)
     return journey

@@ -21,7 +21,9 @@ def judge_token(
         return None
     history, code = docket.history, request.get("code")
     issued = history.landed_code(code)
-    journey = docket.journeys.get(issued.journey) if issued and issued.journey else None
+    journey = _redeemed(docket, code, request.client_id) or (
+        docket.journeys.get(issued.journey) if issued and issued.journey else None
+    )
     repeats = request.method == "POST" and history.note_redemption(code)
     hop = docket.judgement.hop(exchange, "token", redirect)
     if journey:
@@ -40,6 +42,12 @@ def judge_token(
     )
     docket.judgement.ask("token", {"token": facts}, hop, journey, account=account, client_id=request.client_id)
     return journey
+
+
+def _redeemed(docket: Docket, code: str | None, client_id: str | None) -> Journey | None:
+    """Of journeys that a code landed in the last one of the client that redeems it."""
+    landed = [one for one in docket.journeys.landed_with("code", code) if one.request.client_id == client_id]
+    return landed[-1] if landed else None
 
 
 def _grant(docket: Docket, journey: Journey, exchange: Exchange) -> None:
