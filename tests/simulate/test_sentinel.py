@@ -150,12 +150,28 @@ def test_a_code_expires(simulator: Simulator, browser: FlaskClient) -> None:
     assert redeem(browser, code)["error"] == "invalid_grant"
 
 
+def test_a_scope_is_ignored_when_it_is_asked_for_again(browser: FlaskClient) -> None:
+    first = redeem(browser, code_of(browser, f"{QUERY}&scope=openid"), scope="openid")["refresh_token"]
+    again = redeem(browser, "", grant_type="refresh_token", code=None, refresh_token=str(first), scope="openid")
+    assert again["status"] == 200
+
+
 def test_a_refresh_gives_a_new_token_and_an_old_one_ends_all(browser: FlaskClient) -> None:
     first = redeem(browser, code_of(browser))["refresh_token"]
     second = refresh(browser, first)["refresh_token"]
     assert second != first
     assert refresh(browser, first)["error"] == "invalid_grant"
     assert refresh(browser, second)["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("state", ["%FF", "%C3%A9", "%00"])
+def test_refuses_a_state_that_is_not_printable(browser: FlaskClient, state: str) -> None:
+    location = browser.get(f"{API}/authorize?{QUERY.replace('xyz', state)}").headers["Location"]
+    assert "error=invalid_request" in location
+
+
+def test_knows_no_status_that_is_not_documented(browser: FlaskClient) -> None:
+    assert browser.open(f"{API}/authorize?{QUERY}", method="TRACE").status_code == 400
 
 
 @pytest.mark.parametrize("version", ["v=1.0", "v1.0"])

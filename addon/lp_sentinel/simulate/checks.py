@@ -10,13 +10,16 @@ from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestErro
 from werkzeug.datastructures import MultiDict
 
 from lp_sentinel.simulate.registry import Installation, Registry
+from lp_sentinel.uri import parse_parameters
 
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0+)?")
 _PRINTABLE = re.compile(r"[\x20-\x7E]*")
 
 
-def check_authorize(registry: Registry, account: str, asked: MultiDict[str, str]) -> tuple[Installation, str]:
-    """The app and the redirect URI of an authorize request.
+def check_authorize(
+    registry: Registry, account: str, asked: MultiDict[str, str], query: str
+) -> tuple[Installation, str]:
+    """The app and the redirect URI of an authorize request. ``query`` is what it asked, as it was sent.
 
     Account, client and redirect URI come first: until they are known to be right, nothing is sent to the app. What is
     wrong besides goes back to it (LivePerson's authorize page, Notes; RFC 6749 section 4.1.2.1). A parameter without
@@ -24,7 +27,7 @@ def check_authorize(registry: Registry, account: str, asked: MultiDict[str, str]
     """
     client = _client(registry, account, asked)
     redirect_uri = _redirect_uri(client, asked)
-    problem = _problem(asked)
+    problem = _problem(asked, query)
     if problem:
         raise InvalidRequestError(problem, redirect_uri=redirect_uri)
     if asked["response_type"] != "code":
@@ -58,7 +61,7 @@ def _redirect_uri(client: Installation, asked: MultiDict[str, str]) -> str:
     return wanted
 
 
-def _problem(asked: MultiDict[str, str]) -> str | None:
+def _problem(asked: MultiDict[str, str], query: str) -> str | None:
     repeated = ", ".join(name for name, values in asked.lists() if len(values) > 1 and _is_plain(name))
     if any(len(values) > 1 for _, values in asked.lists()):
         return f"repeated: {repeated or 'a parameter'}"
@@ -68,7 +71,8 @@ def _problem(asked: MultiDict[str, str]) -> str | None:
         return "v must be 1.0"
     if not asked.get("response_type"):
         return "response_type is missing"
-    if not _PRINTABLE.fullmatch(asked.get("state", "")):
+    # Werkzeug leaves bytes that are not UTF-8 encoded, as if they had been sent so.
+    if not _PRINTABLE.fullmatch(parse_parameters(query).get("state") or ""):
         return "state has characters outside x20-7E"
     return None
 

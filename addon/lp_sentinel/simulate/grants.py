@@ -66,7 +66,7 @@ class Refresh(TokenMixin):
         return (self.account, self.client_id) == (client.account, client.client_id)
 
     def get_scope(self) -> str:
-        return ""
+        return flask.request.form.get("scope", "")  # it is ignored: clients that asked for one ask for it again
 
 
 @dataclass(slots=True)

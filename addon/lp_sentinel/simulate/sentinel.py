@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import flask
 from authlib.oauth2 import OAuth2Error
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from lp_sentinel.config import App
 from lp_sentinel.memory import Ageing
@@ -67,6 +67,7 @@ class Simulator:
         every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
         for place, (path, view, method) in enumerate(routes):
             app.add_url_rule(path, str(place), view, methods=[method] if method else every)
+        app.register_error_handler(MethodNotAllowed, lambda _: problem(400))  # 405 is not documented
         app.register_error_handler(HTTPException, lambda error: problem(error.code, error.description))
         app.register_error_handler(UnicodeDecodeError, lambda _: problem(400))  # a query with bytes that are not UTF-8
         app.register_error_handler(Exception, self._fail)
@@ -80,7 +81,8 @@ class Simulator:
         return self.registry.installation(account_asked(), client_id)
 
     def check(self) -> tuple[Installation, str]:
-        return check_authorize(self.registry, account_asked(), flask.request.args)
+        query = flask.request.query_string.decode("latin-1")
+        return check_authorize(self.registry, account_asked(), flask.request.args, query)
 
     def new_code(self) -> str:
         return secrets.token_urlsafe(24)
