@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,14 @@ def test_options_can_be_listed() -> None:
 def test_the_other_tools_stop_as_well(tmp_path: Path, name: str, option: str, problem: str) -> None:
     status, printed = on_a_terminal(name, {"confdir": tmp_path, option: "foo"})
     assert (status, printed.count(problem)) == (1, 1), printed
+
+
+def test_a_report_that_could_hold_up_the_traffic_stops_the_start(tmp_path: Path) -> None:
+    pipe = tmp_path / "findings.jsonl"
+    os.mkfifo(pipe)
+    ended = run_mitmdump("-n", "-r", CAPTURES / "demo.flow", "-s", SCRIPT, options={"lp_report": pipe})
+    assert ended.status == 1, ended
+    assert f"lp-authorize: report {pipe}: is a named pipe; name a file" in ended.stdout + ended.stderr
 
 
 def test_a_report_on_standard_output_is_not_for_the_console(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class Addon:
         self._sieve = Sieve(Config())
         """The session's, once there is one."""
         self._sockets: WeakSet[http.HTTPFlow] = WeakSet()
-        """Open WebSockets that have nothing to do with a login."""
+        """Those that are open."""
         self._recent: Recent | None = None
         self._page = Page(self.recent, lambda: self.faults, self._earlier.page_token if self._earlier else None)
         self._page_host: str | None = None
@@ -223,6 +223,8 @@ class Addon:
                 self._ended(one)
         for unanswered in session.feed.unanswered():
             self._ended(unanswered)
+        for still_open in sorted(self._sockets, key=lambda flow: flow.timestamp_created):
+            self.websocket_end(still_open)
 
     def _legacy(self, session: Session | None) -> list[Legacy]:
         if session is None:
@@ -301,23 +303,26 @@ class Addon:
             self._ended(flow)
 
     def _ended(self, flow: http.HTTPFlow) -> None:
+        if flow.websocket is None:
+            self._take(flow)
+        else:
+            self._sieve.stop_waiting(flow)
+            self._sockets.add(flow)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """It is saved only now, so here is its place in the capture."""
+        if flow in self._sockets:
+            self._sockets.discard(flow)
+            self._take(flow)
+
+    def _take(self, flow: http.HTTPFlow) -> None:
+        """Take what has ended, unless it certainly has nothing to do with a login."""
         try:
-            if self._sieve.lets_by(flow):
-                if flow.websocket is not None:
-                    self._sieve.ended -= 1
-                    self._sockets.add(flow)
-            elif self._session and not self.is_page(flow):
+            if not self._sieve.lets_by(flow) and self._session and not self.is_page(flow):
                 self._session.response(flow)
                 self._wait()
         except Exception as error:  # noqa: BLE001  (the traffic passes)
             self._failures.report(error)
-
-    # What is saved when it is closed takes its place in the capture only then
-
-    def websocket_end(self, flow: http.HTTPFlow) -> None:
-        if flow in self._sockets:
-            self._sockets.discard(flow)
-            self._sieve.ended += 1
 
     def tcp_end(self, _flow: flow.Flow) -> None:
         if self._session:

@@ -95,6 +95,11 @@ class Sieve:
         self.waiting |= begun
         return begun
 
+    def stop_waiting(self, flow: HTTPFlow) -> None:
+        """A request has been answered, even if it has not come to its end."""
+        self._begun.discard(flow)
+        self.waiting.discard(flow)
+
     def waits_for(self, flow: HTTPFlow) -> bool:
         """Whether a request has not come to its end."""
         return flow in self._begun or flow in self.waiting
@@ -102,8 +107,7 @@ class Sieve:
     def lets_by(self, flow: HTTPFlow) -> bool:
         """A response has been read, or the connection failed. Whether it certainly has nothing to do with a login."""
         self.ended += 1
-        self._begun.discard(flow)
-        self.waiting.discard(flow)
+        self.stop_waiting(flow)
         if self.lets_none_by:
             return False
         request, peer, response = flow.request.data, flow.client_conn.peername, flow.response

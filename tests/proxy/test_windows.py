@@ -249,6 +249,19 @@ def test_the_console(consoles: Callable[..., Console]) -> None:
     console.shows("A state that was sent comes back.", "Why it matters:", "What to do instead:", "RFC 6749 4.1.2")
 
 
+def test_a_command_that_was_obeyed_says_so(consoles: Callable[..., Console], tmp_path: Path) -> None:
+    console = consoles()
+    console.shows("/callback?code=", "[scripts:1]")
+    for command, says in (
+        ("lp.faults.arm state-lost", "fault state-lost is armed"),
+        ("lp.faults.off", "all faults are off"),
+        (f"lp.report {tmp_path}/findings.md", "report written to"),
+        (f"lp.redact @all {tmp_path}/safe.flow", "flows written to"),
+    ):
+        console.type(command)
+        console.shows(says)
+
+
 @pytest.mark.parametrize(
     ("command", "says"), [("lp.faults.list", "no faults: nothing is changed"), ("lp.findings @focus", "no findings")]
 )

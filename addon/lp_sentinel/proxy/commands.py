@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import mitmproxy.types
 from mitmproxy import command, exceptions, flow, http
+from mitmproxy.log import ALERT
 
 from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.home import expanded
-from lp_sentinel.proxy.started import captures_in_use, protect_screen
+from lp_sentinel.proxy.started import captures_in_use, protect_proxy
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, protect_captures, protect_lines
 from lp_sentinel.rules.explain import explain, find_rule
 from lp_sentinel.sharing.redacting import SharingError, redact_flows
-from lp_sentinel.wording import counted
+from lp_sentinel.wording import counted, visible
 
 if TYPE_CHECKING:
     from lp_sentinel.proxy.live_faults import LiveFaults
@@ -51,14 +52,14 @@ class Commands:
         session = self._session()
         try:
             protect_captures([path], captures_in_use())
-            protect_screen([path])
+            protect_proxy([path])
             protect_lines(path, settings.reports if (settings := self._settings()) else ())
             report = open_report(path, lambda: session.criteria)
             session.write(report)
             report.close()
         except (ReportError, OSError) as error:
             raise exceptions.CommandError(str(error)) from error
-        _logger.info("Written: %s", path)
+        _tell(f"report written to {visible(path)}")
 
     @command.command("lp.rules")  # type: ignore[untyped-decorator]
     def rules(self) -> Sequence[str]:
@@ -110,4 +111,9 @@ class Commands:
             redacted = redact_flows(flows, expanded(path), config)
         except SharingError as error:
             raise exceptions.CommandError(str(error)) from error
-        _logger.info("%s", "\n  ".join((f"{counted(redacted.exchanges, 'flow')} written to {path}", *redacted.lines)))
+        _tell("\n  ".join((f"{counted(redacted.exchanges, 'flow')} written to {visible(path)}", *redacted.lines)))
+
+
+def _tell(what: str) -> None:
+    """Say that a command has done what it should, in the windows too: they show no more of the log than this."""
+    _logger.log(ALERT, "lp-authorize: %s", what)

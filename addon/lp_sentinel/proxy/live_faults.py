@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 
+from mitmproxy.log import ALERT
+
 from lp_sentinel.engine import Verdict
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults import FaultVerdict, Injector, Plan, PlanError
@@ -87,6 +89,6 @@ class LiveFaults:
 
 def _injector(settings: Settings, redactor: Redactor) -> Injector:
     def say(line: str) -> None:
-        _logger.info("lp-authorize: %s", line)
+        _logger.log(ALERT, "lp-authorize: %s", line)  # mitmproxy's windows show no more of the log than this
 
     return Injector(settings.plan, settings.project.config, redactor, say=say)

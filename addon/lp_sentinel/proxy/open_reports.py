@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lp_sentinel.proxy.started import captures_in_use, protect_screen
+from lp_sentinel.proxy.started import captures_in_use, protect_proxy
 from lp_sentinel.reports import Criteria, Report, ReportError, open_report, protect_captures
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class OpenReports:
     def opened(self, paths: Sequence[str], criteria: Callable[[], Criteria]) -> dict[str, Report]:
         """What stands open, and the others opened: all or none. Raises ReportError."""
         protect_captures(paths, captures_in_use())
-        protect_screen(paths)
+        protect_proxy(paths)
         reports: dict[str, Report] = {}
         try:
             for path in paths:

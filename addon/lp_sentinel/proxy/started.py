@@ -15,6 +15,7 @@ from lp_sentinel.captures.stream import Kind
 from lp_sentinel.home import expanded
 from lp_sentinel.reports import ReportError
 from lp_sentinel.reports.base import STANDARD_OUTPUT
+from lp_sentinel.wording import visible
 
 _ONE = ("rfile", "hardump")
 _SEVERAL = ("client_replay", "server_replay")
@@ -71,10 +72,18 @@ def prints_here() -> bool:
     return type(ctx.master).__name__ != "ConsoleMaster"
 
 
-def protect_screen(reports: Iterable[str]) -> None:
-    """Raise ReportError if a report would be written over the console's windows. To be asked before any is opened."""
-    if STANDARD_OUTPUT in reports and not prints_here():
-        raise ReportError(f"report {STANDARD_OUTPUT}: mitmproxy's windows use standard output; name a file")
+def protect_proxy(reports: Iterable[str]) -> None:
+    """Raise ReportError if a report would be written over the console's windows, or could hold up the traffic.
+
+    To be asked before any is opened.
+    """
+    for report in reports:
+        if report == STANDARD_OUTPUT:
+            if not prints_here():
+                raise ReportError(f"report {report}: mitmproxy's windows use standard output; name a file")
+        elif expanded(report).is_fifo():
+            # All traffic would wait for whoever reads it, or is yet to.
+            raise ReportError(f"report {visible(report)}: is a named pipe; name a file, or - for standard output")
 
 
 def _has_windows() -> bool:

@@ -12,6 +12,9 @@ from mitmproxy.command import CommandManager
 class Suggested(types.Choice):
     """A text for which a command of ours lists what it most likely is."""
 
+    def __repr__(self) -> str:
+        return "str"  # mitmproxy shows it where an argument is missing
+
 
 class _SuggestedType(types._ChoiceType):  # noqa: SLF001  (there is no public base to extend)
     typ = Suggested
