@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import exceptions
+from mitmproxy.flow import Flow
 from mitmproxy.test import taddons
 
 from lp_sentinel.mitm import Addon
@@ -26,6 +27,26 @@ def test_flows_are_written_without_their_secrets_and_stay_what_they_are(
     assert [flow.get_state() for flow in given] == before
     assert found_in(target.read_bytes()) == []
     assert len(list(read_capture(target))) == exchanges
+
+
+def test_many_flows_are_redacted_while_the_traffic_goes_on(tmp_path: Path) -> None:
+    target = tmp_path / "shared.flow"
+    asyncio.run(_redact_many(flows() * 40, target))
+    assert found_in(target.read_bytes()) == []
+    assert len(list(read_capture(target))) == 9 * 40
+
+
+async def _redact_many(given: list[Flow], target: Path) -> None:
+    addon = Addon()
+    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon)
+        context.master.commands.call("lp.redact", given, str(target))
+        [task] = asyncio.all_tasks() - {asyncio.current_task()}
+        turns = 0
+        while not task.done():
+            await asyncio.wait([task], timeout=0.001)
+            turns += 1
+        assert turns > 10
 
 
 async def _redact(given: object, target: Path) -> None:

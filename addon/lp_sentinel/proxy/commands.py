@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import mitmproxy.types
@@ -16,13 +18,18 @@ from lp_sentinel.proxy.started import captures_in_use, protect_proxy
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import ReportError, open_report, protect_captures, protect_lines
 from lp_sentinel.rules.explain import explain, find_rule
-from lp_sentinel.sharing.redacting import SharingError, redact_flows
+from lp_sentinel.sharing.redacting import Redacted, SharingError, redact_flows
 from lp_sentinel.wording import counted, visible
 
 if TYPE_CHECKING:
     from lp_sentinel.proxy.live_faults import LiveFaults
     from lp_sentinel.proxy.session import Session
     from lp_sentinel.proxy.settings import Settings
+
+_MOST_AT_ONCE = 200
+"""Flows that are redacted before anything else happens: they take a third of a second."""
+_MOST_COPIED = 20
+"""Flows that are copied before others have their turn: they take a few milliseconds."""
 
 _logger = logging.getLogger(__name__)
 
@@ -38,6 +45,7 @@ class Commands:
     ) -> None:
         """``session`` raises CommandError if there is none."""
         self._session, self._settings, self._faults = session, settings, faults
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @command.command("lp.findings")  # type: ignore[untyped-decorator]
     def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
@@ -106,12 +114,38 @@ class Commands:
     @command.command("lp.redact")  # type: ignore[untyped-decorator]
     def redact(self, flows: Sequence[flow.Flow], path: mitmproxy.types.Path) -> None:
         """Write flows without their secrets: a HAR if the path ends in .har, else a flow file; .gz and .zst pack it."""
-        config = self._session().project.config
+        write = partial(redact_flows, target=expanded(path), config=self._session().project.config)
+        if len(flows) > _MOST_AT_ONCE:
+            task = asyncio.get_running_loop().create_task(_redact_aside(flows, write, path))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            _tell(f"{counted(len(flows), 'flow')} are being redacted")
+            return
         try:
-            redacted = redact_flows(flows, expanded(path), config)
+            _tell_redacted(write(flows), path)
         except SharingError as error:
             raise exceptions.CommandError(str(error)) from error
-        _tell("\n  ".join((f"{counted(redacted.exchanges, 'flow')} written to {visible(path)}", *redacted.lines)))
+
+
+async def _redact_aside(
+    flows: Sequence[flow.Flow], write: Callable[[Iterable[flow.Flow]], Redacted], path: str
+) -> None:
+    """Redact many flows as they are now, while the traffic goes on."""
+    states = []
+    for one in flows:
+        states.append((type(one), one.get_state()))
+        if len(states) % _MOST_COPIED == 0:
+            await asyncio.sleep(0)
+    try:
+        redacted = await asyncio.to_thread(write, (kind.from_state(state) for kind, state in states))
+    except SharingError as error:
+        _logger.error("lp-authorize: %s", error)  # noqa: TRY400
+    else:
+        _tell_redacted(redacted, path)
+
+
+def _tell_redacted(redacted: Redacted, path: str) -> None:
+    _tell("\n  ".join((f"{counted(redacted.exchanges, 'flow')} written to {visible(path)}", *redacted.lines)))
 
 
 def _tell(what: str) -> None:
