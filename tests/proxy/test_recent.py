@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from msgspec.structs import replace
 
 from lp_sentinel.engine import Verdict
 from lp_sentinel.finding import Finding, JourneySummary
 from lp_sentinel.proxy.recent import MOST, Recent
+from lp_sentinel.reports.html import environment
 from tests.reports.runs import BOOK
 from tests.reports.samples import JOURNEY, finding
 
@@ -67,6 +69,9 @@ def test_the_newest_are_kept() -> None:
     assert len(recent.ids) == MOST
     assert recent.ids[0] == f"c{MOST + 5}"
     assert recent.left_out
+    parts: Any = environment().get_template("live_parts.html.j2").make_module({"version": "1"})
+    shown = {name: recent.overview()[name] for name in ("verdict", "counts", "journeys", "in_order", "left_out")}
+    assert f"in the newest {MOST} journeys" in parts.top(**shown)
 
 
 def test_another_session_has_another_epoch() -> None:

@@ -108,7 +108,7 @@ class Page:
         recent.draw()
         overview = recent.overview()
         parts = environment().get_template("live_parts.html.j2").make_module({"version": tool_version()})
-        counts = {name: overview[name] for name in ("verdict", "counts", "journeys", "in_order")}
+        counts = {name: overview[name] for name in ("verdict", "counts", "journeys", "in_order", "left_out")}
         news = {
             **{name: overview[name] for name in ("verdict", "rules", "accounts", "left_out")},
             "after": self._after(recent),
