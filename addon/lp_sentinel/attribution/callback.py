@@ -142,8 +142,10 @@ def _told(
     2. code and state, both as they landed, or the state of an error that landed in the fragment;
     3. the state, which logins wait for (:func:`_awaiting_its_state`) that are likely to be called back here;
     4. the code alone, unless the page of a login that waits brings it again;
-    5. the state, which logins of this browser were begun with that have landed (:func:`_landed_with_its_state`);
-    6. the state, which unlikely logins wait for, or other browsers' logins that have landed.
+    5. the state, which logins of this browser were begun with that have landed (:func:`_landed_with_its_state`), and
+       whose callback is due;
+    6. the state, which other logins wait for;
+    7. the state, which others were begun with that have landed, or that can't land any more: this browser's first.
     """
     own = clues.own
     code, state = own.query.get("code"), own.query.get("state")
@@ -159,7 +161,13 @@ def _told(
     if same_code := [journey for journey in same_code if not (chained and journey.callback_seen)]:
         return same_code
     landed = _landed_with_its_state(journeys, clues, state, chained)
-    return [journey for journey in landed if journey.browser == clues.browser] or awaiting or landed
+    return (
+        [journey for journey in landed if _is_due(journey, clues)]
+        or [journey for journey in awaiting if not (journey.refused or journey.no_answer)]
+        or [journey for journey in landed if journey.browser == clues.browser]
+        or awaiting
+        or landed
+    )
 
 
 def _sent_here(
