@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
@@ -70,6 +71,12 @@ def test_a_code_is_worth_tokens(browser: FlaskClient, version: str) -> None:
         "nonce": "n0nce",
     }
     assert "d" not in browser.get(f"{API}/keys").get_json()["keys"][0], "the private half stays here"
+
+
+def test_tokens_are_in_no_log(browser: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        token = redeem(browser, code_of(browser))
+    assert str(token["access_token"]) not in caplog.text
 
 
 @pytest.mark.parametrize(

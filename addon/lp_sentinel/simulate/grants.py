@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -139,6 +140,7 @@ def _onto(redirect_uri: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def authorization_server(app: flask.Flask, issuer: Issuer) -> Any:
     """Authlib's server; untyped, as parts of Authlib are."""
+    logging.getLogger("authlib").setLevel(logging.WARNING)  # below that it tells the tokens
     server: Any = _Server(app, query_client=issuer.installation, save_token=_saving(issuer))
     server.register_grant(type("CodeGrant", (_CodeGrant,), {"issuer": issuer}))
     server.register_grant(type("RefreshGrant", (_RefreshGrant,), {"issuer": issuer}))
