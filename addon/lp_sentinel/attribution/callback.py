@@ -38,7 +38,7 @@ def of_callback(
     own, mine = clues.own, waiting_for(journeys, clues)
     waiting = [j for j in mine if own.endpoint in j.app_endpoints and may_have_sent(j, clues, sending_hosts)]
     chained = [j for j in waiting if follows(j, clues)]
-    told = _told(journeys, clues, mine, waiting, chained) or _strayed(journeys, clues, waiting, chained)
+    told = _told(journeys, clues, mine, waiting, chained)
     if told:
         return newest(narrowed(told, lambda journey: journey.browser == clues.browser))
     referer = endpoint_of(clues.referer)
@@ -142,10 +142,9 @@ def _told(
     2. code and state, both as they landed, or the state of an error that landed in the fragment;
     3. the state, which logins wait for (:func:`_awaiting_its_state`) that are likely to be called back here;
     4. the code alone, unless the page of a login that waits brings it again;
-    5. the state, which logins of this browser were begun with that have landed (:func:`_landed_with_its_state`), and
-       whose callback is due;
+    5. the state, which logins have landed with (:func:`_landed_with_its_state`) whose callback is due;
     6. the state, which other logins wait for;
-    7. the state, which others were begun with that have landed, or that can't land any more: this browser's first.
+    7. the state, which others have landed with, or that can't land any more: this browser's first.
     """
     own = clues.own
     code, state = own.query.get("code"), own.query.get("state")
@@ -160,7 +159,7 @@ def _told(
         return awaiting
     if same_code := [journey for journey in same_code if not (chained and journey.callback_seen)]:
         return same_code
-    landed = _landed_with_its_state(journeys, clues, state, chained)
+    landed = _landed_with_its_state(journeys, clues, waiting, chained)
     return (
         [journey for journey in landed if _is_due(journey, clues)]
         or [journey for journey in awaiting if not (journey.refused or journey.no_answer)]
@@ -216,17 +215,24 @@ def _is_likely_to_land(journey: Journey, clues: Clues) -> bool:
 
 
 def _landed_with_its_state(
-    journeys: Journeys, clues: Clues, state: str | None, chained: Collection[Journey]
+    journeys: Journeys, clues: Clues, waiting: Collection[Journey], chained: Collection[Journey]
 ) -> list[Journey]:
-    """Journeys that were begun with the request's state, and have landed with it."""
-    landed = [journey for journey in journeys.landed_with("state", state) if calls_back(journey, clues.own)]
+    """Journeys that have landed with the request's state: those begun with it, before those that were but handed it.
+
+    Where all that were begun with it were called back, first come those that are due. It may be what every login is
+    handed, so while others wait it tells of none that was called back and not begun with it.
+    """
+    own = clues.own
+    state = own.query.get("state")
+    landed = [journey for journey in journeys.landed_with("state", state) if calls_back(journey, own)]
     landed = narrowed(landed, lambda journey: journey.browser == clues.browser)
-    begun = [journey for journey in landed if journey.request.state == state]
-    if begun and all(journey.callback_seen for journey in begun):
-        begun = [journey for journey in landed if _is_due(journey, clues)] or begun
-    if chained and not any(follows(journey, clues) for journey in begun):
+    told = [journey for journey in landed if journey.request.state == state]
+    if all(journey.callback_seen for journey in told):
+        due = [journey for journey in landed if _is_due(journey, clues)]
+        told = due or told or ([] if waiting else landed)
+    if chained and not any(follows(journey, clues) for journey in told):
         return []  # an earlier login's state, brought from the page of one that waits
-    return begun
+    return told
 
 
 def _may_be_new(clues: Clues, sent_here: Collection[Journey], waiting: Collection[Journey]) -> bool:
@@ -239,20 +245,6 @@ def _may_be_new(clues: Clues, sent_here: Collection[Journey], waiting: Collectio
         return False
     is_loaded_again = any(clues.page == journey.brought_from for journey in sent_here)
     return not is_loaded_again and any(both_stateless(journey, own) for journey in waiting)
-
-
-def _strayed(
-    journeys: Journeys, clues: Clues, waiting: Collection[Journey], chained: Collection[Journey]
-) -> list[Journey]:
-    """Journeys that landed with the request's state, though they were not begun with it.
-
-    It may be what every login is handed, so while others wait it tells only of those whose callback is due.
-    """
-    own = clues.own
-    strayed = [j for j in journeys.landed_with("state", own.query.get("state")) if calls_back(j, own)]
-    if not waiting:
-        return strayed
-    return [] if chained else [journey for journey in strayed if _is_due(journey, clues)]
 
 
 def _is_due(journey: Journey, clues: Clues) -> bool:
