@@ -90,9 +90,9 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
         journey.unsure = frozenset()
         return
     is_chained = follows(journey, clues) and not follows_by_guess(journey, clues)
-    if is_chained and (is_callback or landing.endpoint in journey.app_endpoints):
+    if is_chained:
         journey.unsure = frozenset()
-    elif is_callback and not is_chained and not journey.app_endpoints:
+    elif is_callback and not journey.app_endpoints:
         # It lands where nothing said that it would, so this may be a login of the app there that was not seen.
         journey.unsure |= {"client_id", "redirect_uri"}
     rivals = [
