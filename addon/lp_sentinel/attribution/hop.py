@@ -100,10 +100,10 @@ def of_hop(
 def _with_its_state(waiting: list[Journey], chained: list[Journey], clues: Clues, lead: Lead) -> list[Journey]:
     """Whose hop has the state of logins that wait.
 
-    Sentinel may mix up two logins' states: what the chain of this browser's own login brings to its own app is its
-    landing, with the state of a login that is another browser's or another app's.
+    Sentinel may mix up two logins' states: what the chain of this browser's own login brings to its own app, be it
+    without a code, is its landing, with the state of a login that is another browser's or another app's.
     """
-    own = [journey for journey in chained if lead.hands_out and lead.is_for(journey)]
+    own = [journey for journey in chained if lead.is_for(journey)]
     certain = _certain(chained, clues)
     is_theirs = any(journey.browser == clues.browser and lead.is_for(journey) for journey in waiting)
     return narrowed(
