@@ -77,12 +77,9 @@ class Lead:
 
         There the state may be lost, but not be another one.
         """
-        if self.endpoint is None:
-            return False
         requested = journey.request
         return self.endpoint in journey.app_endpoints or (
-            self.request is not None
-            and self.request == (requested.account, requested.client_id, requested.redirect_uri)
+            self.request == (requested.account, requested.client_id, requested.redirect_uri)
             and self.state in (None, requested.state)
         )
 
