@@ -160,13 +160,13 @@ def lands_another(
 def may_come_from_page(journey: Journey, clues: Clues, lead: Lead) -> bool:
     """Whether the Referer may name a page of the journey or its app, as far as the host tells.
 
-    It may be absent where nothing else speaks of another login: a state that is not the journey's nor its pages', or
-    the request for a login to which a link leads.
+    It may be absent where nothing else speaks of another login: a state that no page of the journey had, its authorize
+    request among these, or the request for a login to which a link leads.
     """
     endpoint = endpoint_of(clues.referer)
     if endpoint is None:
         state = clues.own.query.get("state")
-        is_known = state in (None, journey.request.state) or hash(("state", state)) in journey.carried
+        is_known = state is None or hash(("state", state)) in journey.carried
         return is_known and (clues.submits or lead.request is None)
     return _has_been_at(journey, endpoint) or any(endpoint.origin == app.origin for app in journey.app_endpoints)
 
