@@ -12,7 +12,7 @@ from lp_sentinel.attribution.clues import (
     both_stateless,
     calls_back,
     follows,
-    follows_by_guess,
+    follows_for_certain,
     has_state_like,
     may_have_sent,
 )
@@ -89,7 +89,7 @@ def note_rivals(journeys: Journeys, clues: Clues, journey: Journey, landing: Tar
     if has_its_state and not _is_contested(journeys, journey):
         journey.unsure = frozenset()
         return
-    is_chained = follows(journey, clues) and not follows_by_guess(journey, clues)
+    is_chained = follows_for_certain(journey, clues)
     if is_chained:
         journey.unsure = frozenset()
     elif is_callback and not journey.app_endpoints:

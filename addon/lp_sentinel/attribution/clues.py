@@ -106,9 +106,9 @@ def links(journey: Journey, clues: Clues) -> set[Key]:
     return found
 
 
-def follows_by_guess(journey: Journey, clues: Clues) -> bool:
-    """Of a request that follows: whether it is only a guess that what it follows is of this journey."""
-    return links(journey, clues) <= journey.guessed
+def follows_for_certain(journey: Journey, clues: Clues) -> bool:
+    """Whether the request follows, and it is not only a guess that what it follows is of this journey."""
+    return bool(links(journey, clues) - journey.guessed)
 
 
 def shares_parameter(journey: Journey, clues: Clues) -> bool:

@@ -11,7 +11,7 @@ from lp_sentinel.attribution.clues import (
     Clues,
     Lead,
     follows,
-    follows_by_guess,
+    follows_for_certain,
     has_been_there,
     is_near,
     lands_another,
@@ -78,7 +78,7 @@ def of_hop(
     ]
     if waiting:
         return _part(_with_its_state(waiting, chained, clues, lead))
-    is_guess = len(narrowed(chained, lead.is_for)) > 1 or all(follows_by_guess(journey, clues) for journey in chained)
+    is_guess = len(narrowed(chained, lead.is_for)) > 1 or not any(follows_for_certain(one, clues) for one in chained)
     if landed := [journey for journey in stated if journey.landing and not journey.may_have_landed_for_another]:
         alone = [journey for journey in mine if is_near(journey, clues, login_hosts)] if len(mine) == 1 else []
         return _part(_with_an_earlier_state(landed, chained, alone, clues, lead), is_guess=is_guess)
