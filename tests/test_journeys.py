@@ -150,6 +150,33 @@ def test_of_many_logins_that_wait_the_oldest_still_goes_on() -> None:
     assert verdicts[0].journey == "j1"
 
 
+_ASKED = [f"{one.sentinel}/authorize?client_id={one.client_id}" for one in (Login(n, ("", "")) for n in (0, 1))]
+_AGAIN = f"{_ASKED[1]}&redirect_uri=https%3A%2F%2Fapp1.example%2Fcb"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "location", "referer"),
+    [
+        pytest.param("POST", f"{LOGIN}/name", None, f"{LOGIN}/?oldest=1", id="its page"),
+        pytest.param("POST", f"{LOGIN}/name?oldest=1", None, None, id="a parameter of its page"),
+        pytest.param("POST", f"{LOGIN}/name", "https://app1.example/cb?code=c0de", None, id="a redirect to its app"),
+        pytest.param("POST", f"{LOGIN}/name", _AGAIN, None, id="a redirect back to Sentinel"),
+        pytest.param("GET", "https://app1.example/cb?code=c0de", None, None, id="a callback of its app"),
+    ],
+)
+def test_of_very_many_logins_that_wait_the_oldest_is_told(
+    method: str, url: str, location: str | None, referer: str | None
+) -> None:
+    engine, browser = Engine(Project(CONFIG, BOOK), Redactor(on=False)), ("10.0.0.1", "Firefox")
+    begun = [
+        Step(browser, "GET", _AGAIN, 302, f"{LOGIN}/?oldest=1"),
+        *(Step(browser, "GET", _ASKED[0], 302, f"{LOGIN}/?n={number}") for number in range(500)),
+    ]
+    step = Step(browser, method, url, 302 if location else 200, location, referer=referer)
+    verdicts = [engine.feed(one.at(place, float(place))) for place, one in enumerate([*begun, step])]
+    assert verdicts[-1].journey == "j1"
+
+
 @pytest.mark.parametrize("way", ["script", "back-to-authorize"])
 def test_of_many_logins_with_one_state_each_goes_on_from_its_own_page(way: Way) -> None:
     class OfOneState(Login):
