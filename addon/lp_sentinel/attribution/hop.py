@@ -101,11 +101,12 @@ def _with_its_state(waiting: list[Journey], chained: list[Journey], clues: Clues
     """Whose hop has the state of logins that wait.
 
     Sentinel may mix up two logins' states: what the chain of this browser's own login brings to its own app, be it
-    without a code, is its landing, with the state of a login that is another browser's or another app's.
+    without a code, is its landing, with the state of a login that is another browser's or another app's. A login of
+    this browser of which nobody knows the app may lead there too, so the state is its own.
     """
     own = [journey for journey in chained if lead.is_for(journey)]
     certain = _certain(chained, clues)
-    is_theirs = any(journey.browser == clues.browser and lead.is_for(journey) for journey in waiting)
+    is_theirs = any(j.browser == clues.browser and (lead.is_for(j) or not j.app_endpoints) for j in waiting)
     return narrowed(
         waiting if is_theirs or not own else own,
         lambda journey: not certain.isdisjoint(links(journey, clues)),
