@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
+import pytest
 from bench.archive import Traffic
 from hypothesis import given, settings
 from mitmproxy import http
 from mitmproxy.flow import Flow
 
+from lp_sentinel.captures.extract import extract
 from lp_sentinel.captures.layout import Unusual, flow_end, read_exchange
 from lp_sentinel.exchange import Exchange
 from tests.captures.judging import ROOT
@@ -44,3 +47,14 @@ def test_an_exchange_read_in_place_is_the_one_that_mitmproxy_reads(tmp_path: Pat
     for record in Traffic(5).login():
         path.write_bytes(record)
         assert [read_exchange(record, 0, 0)] == list(read_capture(path))
+
+
+@pytest.mark.parametrize("size", [20, 5_000])
+def test_a_length_of_any_size_breaks_no_more_than_its_flow(size: int) -> None:
+    """It is wrong, but no more than that: one with so many digits is no place in a file, or no number to Python."""
+    login = Traffic(5).login()[1]
+    flow = login[login.index(b":") + 1 : -1]
+    for length in re.finditer(rb"[0-9]+(?=:)", flow):
+        damaged = flow[: length.start()] + b"9" * size + flow[length.end() :]
+        content = b"%d:%b}" % (len(damaged), damaged) + login
+        assert len(extract(content, 0, len(content)).survey.offsets) == 2

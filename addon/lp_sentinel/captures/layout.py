@@ -27,7 +27,8 @@ from lp_sentinel.wording import counted
 type Buffer = mmap | bytes
 type _Pair = tuple[str, str] | tuple[()]
 
-LENGTH = re.compile(rb"([0-9]{1,12}):")
+SIZE = rb"([0-9]{1,12}):"
+LENGTH = re.compile(SIZE)
 LONGEST_LENGTH = 13
 ENDING = b";4:type;4:http;7:version;2:21#}"
 """How every HTTP flow of the format ends."""
@@ -39,22 +40,19 @@ TIMES = (
     rb"13:timestamp_end;[0-9]++:[0-9.]*+[\^~]15:timestamp_start;[0-9]++:([0-9]{10}\.[0-9]++)\^8:trailers;0:~7:content;"
 )
 HEAD = re.compile(
-    rb"(?<![0-9])([0-9]++):9:websocket;0:~8:response;(?:0:~|([0-9]++):6:reason;[0-9]++:"
-    + PLAIN
-    + rb",11:status_code;3:([0-9]{3})#"
-    + TIMES
-    + rb"([0-9]++):)"
+    rb"(?<![0-9])%s9:websocket;0:~8:response;(?:0:~|%s6:reason;[0-9]++:%s,11:status_code;3:([0-9]{3})#%s%s)"
+    % (SIZE, SIZE, PLAIN, TIMES, SIZE)
 )
 """The length of a flow; of its response the length, the status, the start, and the length of the body."""
-REQUEST = re.compile(rb"7:request;([0-9]++):4:path;([0-9]++):")
+REQUEST = re.compile(rb"7:request;" + SIZE + rb"4:path;" + SIZE)
 """The lengths of the request and of its path."""
 _REST = re.compile(
     rb",9:authority;[0-9]++:(" + PLAIN + rb"),6:scheme;[0-9]++:([A-Za-z+.\-]*+),6:method;[0-9]++:([A-Za-z\-_]*+),"
-    rb"4:port;[0-9]++:([0-9]{1,5})#4:host;[0-9]++:(" + PLAIN + rb");" + TIMES + rb"([0-9]++):"
+    rb"4:port;[0-9]++:([0-9]{1,5})#4:host;[0-9]++:(" + PLAIN + rb");" + TIMES + SIZE
 )
 """What follows a request's path: authority, scheme, method, port, host, start, length of the body."""
-_HEADERS = re.compile(rb"[,~]7:headers;([0-9]++):")
-_HEADER = re.compile(rb"([0-9]{1,12}):([0-9]++:[^,]*+),([0-9]{1,12}):")
+_HEADERS = re.compile(rb"[,~]7:headers;" + SIZE)
+_HEADER = re.compile(SIZE + rb"([0-9]++:[^,]*+)," + SIZE)
 _MESSAGE_END = re.compile(rb"\]12:http_version;[0-9]++:([A-Za-z0-9./]*+),\}")
 _VERSIONS = {b"]12:http_version;8:" + version + b",}": version for version in (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0")}
 _BETWEEN = re.compile(

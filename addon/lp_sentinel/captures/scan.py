@@ -13,6 +13,7 @@ from lp_sentinel.captures.layout import (
     HEAD,
     PLAIN,
     REQUEST,
+    SIZE,
     TIMES,
     Buffer,
     flow_end,
@@ -25,8 +26,8 @@ from lp_sentinel.exchange import as_text
 from lp_sentinel.reach import leads_back
 from lp_sentinel.relevance import CARRIES
 
-_NAMING = rb"(,9:authority;[^;]++;[^;]++;[^;]++;[^;]++;[^;]++);" + TIMES + rb"([0-9]++):"
-_ASKED = re.compile(rb"7:request;([0-9]++):4:path;([0-9]++):([^,]*+)" + _NAMING)
+_NAMING = rb"(,9:authority;[^;]++;[^;]++;[^;]++;[^;]++;[^;]++);" + TIMES + SIZE
+_ASKED = re.compile(rb"7:request;" + SIZE + rb"4:path;" + SIZE + rb"([^,]*+)" + _NAMING)
 """Of a request whose path has no comma: its length, its path with its length, what names its hosts, its start, its
 body's length."""
 _AFTER_PATH = re.compile(_NAMING)
