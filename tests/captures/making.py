@@ -65,6 +65,7 @@ def flows(draw: st.DrawFn) -> Flow:
         st.floats(1.7e9, 1.7e9 + 3000), st.sampled_from([1.7e9, 1.7e9 + 5, 1.7e9 + 950, 17.0, float("nan")])
     ))  # fmt: skip
     # What tflow has here are whole numbers, which mitmproxy itself never writes.
+    flow.timestamp_created = 1.7e9 + 0.5
     request.timestamp_end = draw(st.sampled_from([request.timestamp_start + 0.25, None]))
     fields = [(draw(st.sampled_from([b"Host", b"host", b"HOST"])), host.encode())] if not request.authority else []
     if (referer := draw(REFERERS)) is not None:
