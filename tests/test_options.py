@@ -204,6 +204,15 @@ def test_a_report_that_could_hold_up_the_traffic_stops_the_start(tmp_path: Path)
     assert f"lp-authorize: report {pipe}: is a named pipe; name a file" in ended.stdout + ended.stderr
 
 
+def test_a_report_that_cannot_be_looked_at_is_told_as_one_that_cannot_be_written(tmp_path: Path) -> None:
+    report = tmp_path / ("x" * 300 + ".jsonl")
+    ended = run_mitmdump("-n", "-r", CAPTURES / "demo.flow", "-s", SCRIPT, options={"lp_report": report})
+    assert ended.status == 1, ended
+    told = ended.stdout + ended.stderr
+    assert f"lp-authorize: report {report}: cannot be written: File name too long" in told
+    assert "Traceback" not in told
+
+
 def test_a_report_on_standard_output_is_not_for_the_console(tmp_path: Path) -> None:
     status, printed = on_a_terminal("mitmproxy", {"confdir": tmp_path, "lp_report": "-"})
     told = "lp-authorize: report -: mitmproxy's windows use standard output; name a file"

@@ -81,9 +81,16 @@ def protect_proxy(reports: Iterable[str]) -> None:
         if report == STANDARD_OUTPUT:
             if not prints_here():
                 raise ReportError(f"report {report}: mitmproxy's windows use standard output; name a file")
-        elif expanded(report).is_fifo():
+        elif _is_pipe(expanded(report)):
             # All traffic would wait for whoever reads it, or is yet to.
             raise ReportError(f"report {visible(report)}: is a named pipe; name a file, or - for standard output")
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo()
+    except OSError:
+        return False  # whoever opens it says why that can't be done
 
 
 def _has_windows() -> bool:
