@@ -9,7 +9,7 @@ from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.target import Target
-from lp_sentinel.token import expires_in, read_token, read_token_request
+from lp_sentinel.token import LandedCode, expires_in, read_token, read_token_request
 
 
 def judge_token(
@@ -21,9 +21,7 @@ def judge_token(
         return None
     history, code = docket.history, request.get("code")
     issued = history.landed_code(code)
-    journey = _redeemed(docket, code, request.client_id) or (
-        docket.journeys.get(issued.journey) if issued and issued.journey else None
-    )
+    journey = _redeemed(docket, issued, code, request.client_id)
     repeats = request.method == "POST" and history.note_redemption(code)
     hop = docket.judgement.hop(exchange, "token", redirect)
     if journey:
@@ -44,10 +42,12 @@ def judge_token(
     return journey
 
 
-def _redeemed(docket: Docket, code: str | None, client_id: str | None) -> Journey | None:
-    """Of journeys that a code landed in the last one of the client that redeems it."""
-    landed = [one for one in docket.journeys.landed_with("code", code) if one.request.client_id == client_id]
-    return landed[-1] if landed else None
+def _redeemed(docket: Docket, issued: LandedCode | None, code: str | None, client_id: str | None) -> Journey | None:
+    """The journey that a code landed in: of several the last one of the client that redeems it, else the last."""
+    of_client = [one for one in docket.journeys.landed_with("code", code) if one.request.client_id == client_id]
+    if of_client:
+        return of_client[-1]
+    return docket.journeys.get(issued.journey) if issued and issued.journey else None
 
 
 def _grant(docket: Docket, journey: Journey, exchange: Exchange) -> None:

@@ -67,7 +67,7 @@ class Simulator:
         every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
         for place, (path, view, method) in enumerate(routes):
             app.add_url_rule(path, str(place), view, methods=[method] if method else every)
-        app.register_error_handler(MethodNotAllowed, lambda _: problem(400))  # 405 is not documented
+        app.register_error_handler(MethodNotAllowed, _undocumented_method)
         app.register_error_handler(HTTPException, lambda error: problem(error.code, error.description))
         app.register_error_handler(UnicodeDecodeError, lambda _: problem(400))  # a query with bytes that are not UTF-8
         app.register_error_handler(Exception, self._fail)
@@ -229,6 +229,11 @@ def problem(status: int | None, detail: str | None = None) -> flask.Response:
         "problem.html", status=known.value, name=known.phrase, detail=detail or _DETAILS.get(known, known.description)
     )
     return flask.make_response(page, known)
+
+
+def _undocumented_method(_: Exception) -> flask.Response:
+    """Not with 405, which is not documented."""
+    return problem(400, f"Problem with the request: {flask.request.method} is not documented.")
 
 
 def _refusal(error: Any) -> flask.Response:
