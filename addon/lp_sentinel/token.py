@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -34,9 +34,9 @@ class LandedCode(Struct):
     """A code that landed: where, and what was asked for. The code itself is not kept."""
 
     journey: str | None
-    client_id: str | None
-    """``None``: none was asked for, or it is not known."""
-    redirect_uri: str | None
+    client_ids: tuple[str | None, ...]
+    """Of each login in which it landed, the newest last; ``None``: none was asked for, or it is not known."""
+    redirect_uris: tuple[str | None, ...]
     """Likewise."""
     origin: tuple[str, str, int | None]
     """The callback's."""
@@ -142,11 +142,19 @@ def read_token(
         access_token_missing=not answer.get("access_token") if answer is not None else None,
         token_type=str(token_type) if token_type is not None else None,
         issued=issued is not None and issued.journey is not None,
-        issued_redirect_uri=issued.redirect_uri if issued else None,
-        issued_client_id=issued.client_id if issued else None,
+        issued_redirect_uri=_asked_for(issued.redirect_uris, request.get("redirect_uri")) if issued else None,
+        issued_client_id=_asked_for(issued.client_ids, request.client_id) if issued else None,
         code_unknown=code_unknown,
         redeemed_before=redeemed_before,
     )
+
+
+def _asked_for(values: Sequence[str | None], redeemed_with: str | None) -> str | None:
+    """What the login asked for that a code is redeemed of; ``None``: not known.
+
+    Of several logins it may be the one that fits.
+    """
+    return redeemed_with if redeemed_with in values else None if None in values else values[-1]
 
 
 def _missing(request: TokenRequest) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from lp_sentinel.token import LandedCode
 from lp_sentinel.uri import Endpoint, parse_parameters, parse_uri
 from lp_sentinel.uri_facts import endpoint_facts
 
+_MOST_LOGINS = 20
+"""With one code, as far as they asked for different things: of more it is not known what was asked for."""
+
 
 def note_code(docket: Docket, code: str | None, journey: Journey | None, endpoint: Endpoint | None) -> None:
     """Note a code that landed at ``endpoint``, and the journey in which it did."""
@@ -21,18 +24,20 @@ def note_code(docket: Docket, code: str | None, journey: Journey | None, endpoin
         return
     issued = LandedCode(
         journey=journey.id if journey else None,
-        client_id=known(journey.request.client_id) if journey and "client_id" not in journey.unsure else None,
-        redirect_uri=journey.request.redirect_uri if journey and "redirect_uri" not in journey.unsure else None,
+        client_ids=(known(journey.request.client_id) if journey and "client_id" not in journey.unsure else None,),
+        redirect_uris=(journey.request.redirect_uri if journey and "redirect_uri" not in journey.unsure else None,),
         origin=endpoint.origin,
     )
     earlier = docket.history.landed_code(code)
     if earlier and earlier.journey not in (None, issued.journey):
-        # It landed in two logins: where these differ, whoever redeems it may be either.
-        if earlier.client_id != issued.client_id:
-            issued.client_id = None
-        if earlier.redirect_uri != issued.redirect_uri:
-            issued.redirect_uri = None
+        issued.client_ids = _joined(earlier.client_ids, issued.client_ids)
+        issued.redirect_uris = _joined(earlier.redirect_uris, issued.redirect_uris)
     docket.history.note_landed_code(code, issued)
+
+
+def _joined(earlier: tuple[str | None, ...], newer: tuple[str | None, ...]) -> tuple[str | None, ...]:
+    values = (*(value for value in earlier if value not in newer), *newer)
+    return values if len(values) <= _MOST_LOGINS else (None,)
 
 
 def judge_late(docket: Docket, journey: Journey, exchange: Exchange, hop: JourneyHop) -> None:
@@ -61,7 +66,7 @@ def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Targe
         )
         journey = docket.journeys.get(issued.journey) if issued.journey else None
         hop = docket.judgement.hop(exchange, "callback", redirect)
-        docket.judgement.ask("leak", {"leak": facts}, hop, journey, client_id=issued.client_id)
+        docket.judgement.ask("leak", {"leak": facts}, hop, journey, client_id=issued.client_ids[-1])
 
 
 def _leaks(issued: LandedCode, page: Endpoint, asked: Endpoint) -> bool:
