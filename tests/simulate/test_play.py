@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import requests
 from play.__main__ import APP_PORT, PROXY_PORT, SENTINEL_PORT
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -53,13 +54,17 @@ def wait_for(said: Path, text: str) -> str:
 
 def log_in(browser: Browser, said: Path) -> None:
     wait_for(said, "Ctrl-C ends it.")
-    deadline = time.monotonic() + 20
     # The browser must not see that nobody listens: it loads a page that it could not load anew when it likes.
-    while not is_listened_at(APP_PORT):
-        assert time.monotonic() < deadline, said.read_text("utf-8")
-        time.sleep(0.1)
+    wait_for_port(APP_PORT, said)
     browser.open(APP)
     browser.follow("Log in")
+
+
+def wait_for_port(port: int, said: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not is_listened_at(port):
+        assert time.monotonic() < deadline, said.read_text("utf-8")
+        time.sleep(0.1)
 
 
 def is_listened_at(port: int) -> bool:
@@ -108,6 +113,15 @@ def test_login_and_denial(browsers: Callable[..., Browser], tmp_path: Path) -> N
     assert re.search(r"j1 · account 12345678 · playground-app · .*access_denied", text), text
     assert re.search(r"j2 · account 12345678 · playground-app · code ✓", text), text
     assert "0 findings" in text
+
+
+def test_a_name_that_was_made_to_point_here_is_not_answered(tmp_path: Path) -> None:
+    with playing(tmp_path) as said:
+        for port in (APP_PORT, SENTINEL_PORT):
+            wait_for_port(port, said)
+            for host, status in ((f"localhost:{port}", 200), (f"127.0.0.1:{port}", 200), ("rebound.example", 400)):
+                answer = requests.get(f"http://127.0.0.1:{port}/", headers={"Host": host}, timeout=10)
+                assert answer.status_code == status, (port, host)
 
 
 def test_a_fault(browsers: Callable[..., Browser], tmp_path: Path) -> None:

@@ -9,7 +9,14 @@ from lp_sentinel.config import Config
 from lp_sentinel.simulate.certificate import authority_file, server_context
 from lp_sentinel.simulate.registry import registry_of
 from lp_sentinel.simulate.sentinel import Simulator
-from lp_sentinel.simulate.serving import NotServedError, end_on_signals, loopback, serving, wait_until_interrupted
+from lp_sentinel.simulate.serving import (
+    OWN_HOSTS,
+    NotServedError,
+    end_on_signals,
+    loopback,
+    serving,
+    wait_until_interrupted,
+)
 from lp_sentinel.wording import reason
 
 
@@ -28,7 +35,7 @@ def run(
     address = loopback(host)
     simulator = Simulator(registry_of(config))
     simulator.is_down = down
-    simulator.wsgi.config["TRUSTED_HOSTS"] = ["localhost", ".localhost", address]
+    simulator.wsgi.config["TRUSTED_HOSTS"] = [*OWN_HOSTS, address]
     try:
         context = server_context(confdir) if tls else None
     except OSError as error:

@@ -19,6 +19,8 @@ from lp_sentinel.wording import reason, visible
 HERE = "127.0.0.1"
 
 _LOCALHOST = "localhost"
+OWN_HOSTS = (_LOCALHOST, f".{_LOCALHOST}", HERE)
+"""For Flask's TRUSTED_HOSTS: a page elsewhere whose host was made to point here is not answered."""
 _THREADS = 16
 _QUEUE = 128
 _ENDING = (signal.SIGINT, signal.SIGTERM)
