@@ -63,6 +63,13 @@ def test_an_entry_takes_from_a_preset_what_it_does_not_say() -> None:
 
 
 @pytest.mark.parametrize(
+    "times", ["first: 1", "nth: [9, 2], first: 2", "nth: 6, every: 3", "first: 3, every: 3", "max: 1"]
+)
+def test_times_that_agree_at_one_match_at_least(times: str) -> None:
+    assert fault(f"preset: slow, times: {{{times}}}").family == "delay"
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"), [("500ms", 0.5), ("5s", 5), ("10m", 600), ("1.5h", 5400), ("3", 3), ("0.25", 0.25)]
 )
 def test_durations(text: str, seconds: float) -> None:
@@ -149,6 +156,10 @@ def test_parts_of_a_target() -> None:
             "the outcome 'login' makes no sense at callback",
         ),
         ("at: landing, do: {code: empty}, match: {outcome: refused}", "outcome", "at landing, only code, error, other"),
+        ("preset: slow, times: {first: 1, nth: [2, 3]}", "times", "first and nth never agree"),
+        ("preset: slow, times: {nth: 5, every: 2}", "times", "nth and every never agree"),
+        ("preset: slow, times: {first: 2, every: 3}", "times", "first and every never agree"),
+        ("preset: slow, times: {first: 5, nth: [3, 9], every: 9}", "times", "first and nth and every never agree"),
         ("preset: slow, expect: {callback: '2xx, 5xx-3xx'}", "5xx-3xx", "the range '5xx-3xx' is empty"),
         ("preset: slow, expect: {callback: 6xx}", "6xx", "expected none, or statuses such as 2xx-4xx or 302"),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from lp_sentinel.faults.plan import Fault
+from lp_sentinel.faults.plan import Fault, Times
 
 _BYTES = 8
 
@@ -30,12 +30,23 @@ def is_due(fault: Fault, count: int, injected: int, seconds: float) -> bool:
     place = count - times.after
     return (
         place > 0
-        and (times.first is None or place <= times.first)
-        and (not times.nth or place in times.nth)
-        and (times.every is None or place % times.every == 0)
+        and _chooses(times, place)
         and (times.max is None or injected < times.max)
         and (times.seconds is None or seconds <= times.seconds)
         and (times.percent is None or 100 * chance(fault.seed, fault.name, count) < times.percent)
+    )
+
+
+def is_ever_due(times: Times) -> bool:
+    """Whether there is a match that ``first``, ``nth`` and ``every`` agree on."""
+    return any(_chooses(times, place) for place in times.nth or (times.every or 1,))
+
+
+def _chooses(times: Times, place: int) -> bool:
+    return (
+        (times.first is None or place <= times.first)
+        and (not times.nth or place in times.nth)
+        and (times.every is None or place % times.every == 0)
     )
 
 

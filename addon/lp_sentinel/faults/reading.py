@@ -11,6 +11,7 @@ from typing import Any
 from mitmproxy import flowfilter
 
 from lp_sentinel.documents.document import Document, DocumentError, Where, data_file, data_schema, load_document
+from lp_sentinel.faults.counting import is_ever_due
 from lp_sentinel.faults.grammar import GrammarError, bounds, duration, statuses
 from lp_sentinel.faults.plan import HOPS, OUTCOMES, Body, Do, Expect, Fault, Match, Plan, TargetParts, Times
 from lp_sentinel.home import expanded
@@ -166,7 +167,11 @@ def _times(document: Document, where: Where) -> Times:
     entry = dict(document.value(where) or {})
     nth = entry.pop("nth", ())
     seconds = duration(entry.pop("for")) if "for" in entry else None
-    return Times(**entry, nth=tuple(nth) if isinstance(nth, list) else (nth,) if nth else (), seconds=seconds)
+    times = Times(**entry, nth=tuple(nth) if isinstance(nth, list) else (nth,) if nth else (), seconds=seconds)
+    if not is_ever_due(times):
+        keys = " and ".join(key for key in ("first", "nth", "every") if key in document.value(where))
+        raise document.error(where, f"{keys} never agree: the fault would never be injected", of_key=True)
+    return times
 
 
 def _do(document: Document, where: Where) -> Do:
