@@ -1,9 +1,11 @@
-"""The command ``lp.findings``, of flows that were sent again or never judged."""
+"""Commands: what ``lp.findings`` tells of flows that were sent again or never judged, and long reports."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from mitmproxy import http
 from mitmproxy.command import CommandManager
@@ -49,3 +51,28 @@ def test_what_was_found_since_a_flow_was_sent_last() -> None:
     assert twice.count("LPA130") == 1
     assert "LPA130" not in mended
     assert other == ["findings"], "that there are none"
+
+
+def test_a_long_report_is_written_while_the_traffic_goes_on(tmp_path: Path) -> None:
+    report = tmp_path / "findings.json"
+    asyncio.run(_report_twice(report))
+    assert len(json.loads(report.read_text("utf-8"))["findings"]) == 1200, "the last one, whole"
+
+
+async def _report_twice(report: Path) -> None:
+    addon = Addon()
+    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon, lp_show="none")
+        turns = 0
+        for number in range(400):
+            for hook in iterate(flow_of(f"{AUTHORIZE}?client_id={number}", status=400)):
+                context.master.addons.trigger(hook)
+            if number in (350, 399):
+                context.master.commands.call("lp.report", str(report))
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        assert len(tasks) == 2, "none of them is done at once"
+        while not all(task.done() for task in tasks):
+            await asyncio.wait(tasks, timeout=0.001)
+            turns += 1
+        assert turns > 10
+        addon.done()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mitmproxy.types
 from mitmproxy import command, exceptions, flow, http
@@ -16,7 +16,7 @@ from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.home import expanded
 from lp_sentinel.proxy.started import captures_in_use, protect_proxy
 from lp_sentinel.proxy.suggestions import Suggested
-from lp_sentinel.reports import ReportError, open_report, protect_captures, protect_lines
+from lp_sentinel.reports import Report, ReportError, open_report, protect_captures, protect_lines
 from lp_sentinel.rules.explain import explain, find_rule
 from lp_sentinel.sharing.redacting import Redacted, SharingError, redact_flows
 from lp_sentinel.wording import counted, visible
@@ -30,6 +30,8 @@ _MOST_AT_ONCE = 200
 """Flows that are redacted before anything else happens: they take a third of a second."""
 _MOST_COPIED = 20
 """Flows that are copied before others have their turn: they take a few milliseconds."""
+_MOST_REPORTED = 500
+"""Findings of which a report is written before anything else happens: they take a tenth of a second."""
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Commands:
         """``session`` raises CommandError if there is none."""
         self._session, self._settings, self._faults = session, settings, faults
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writing = asyncio.Lock()
 
     @command.command("lp.findings")  # type: ignore[untyped-decorator]
     def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
@@ -64,10 +67,14 @@ class Commands:
             protect_lines(path, settings.reports if (settings := self._settings()) else ())
             report = open_report(path, lambda: session.criteria)
             session.write(report)
+            if len(session.record.findings) > _MOST_REPORTED:
+                self._do_aside(self._close_aside(report, path))
+                _tell(f"a report of {counted(len(session.record.findings), 'finding')} is being written")
+                return
             report.close()
         except (ReportError, OSError) as error:
             raise exceptions.CommandError(str(error)) from error
-        _tell(f"report written to {visible(path)}")
+        _tell_reported(path)
 
     @command.command("lp.rules")  # type: ignore[untyped-decorator]
     def rules(self) -> Sequence[str]:
@@ -116,9 +123,7 @@ class Commands:
         """Write flows without their secrets: a HAR if the path ends in .har, else a flow file; .gz and .zst pack it."""
         write = partial(redact_flows, target=expanded(path), config=self._session().project.config)
         if len(flows) > _MOST_AT_ONCE:
-            task = asyncio.get_running_loop().create_task(_redact_aside(flows, write, path))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._do_aside(_redact_aside(flows, write, path))
             _tell(f"{counted(len(flows), 'flow')} are being redacted")
             return
         try:
@@ -126,11 +131,27 @@ class Commands:
         except SharingError as error:
             raise exceptions.CommandError(str(error)) from error
 
+    def _do_aside(self, what: Coroutine[Any, Any, None]) -> None:
+        """Do it while the traffic goes on."""
+        task = asyncio.get_running_loop().create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _close_aside(self, report: Report, path: str) -> None:
+        """Write what a report was handed, after those before it: it may be for the same file."""
+        try:
+            async with self._writing:
+                await asyncio.to_thread(report.close)
+        except ReportError as error:
+            _logger.error("lp-authorize: %s", error)  # noqa: TRY400
+        else:
+            _tell_reported(path)
+
 
 async def _redact_aside(
     flows: Sequence[flow.Flow], write: Callable[[Iterable[flow.Flow]], Redacted], path: str
 ) -> None:
-    """Redact many flows as they are now, while the traffic goes on."""
+    """Redact many flows as they are now."""
     states = []
     for one in flows:
         states.append((type(one), one.get_state()))
@@ -142,6 +163,10 @@ async def _redact_aside(
         _logger.error("lp-authorize: %s", error)  # noqa: TRY400
     else:
         _tell_redacted(redacted, path)
+
+
+def _tell_reported(path: str) -> None:
+    _tell(f"report written to {visible(path)}")
 
 
 def _tell_redacted(redacted: Redacted, path: str) -> None:
