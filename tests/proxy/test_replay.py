@@ -98,6 +98,7 @@ def _only(found: list[dict[str, Any]], keys: tuple[str, ...]) -> list[list[str]]
 def test_a_fault_that_is_never_injected_fails_no_replay() -> None:
     ended = replayed(CAPTURES / "in-order.flow", lp_fail_on="info", lp_faults="access_denied")
     assert ended.status == 0, ended
+    assert "fault access_denied: never matched: what is read from a file is not changed" in ended.stdout, ended
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ from lp_sentinel.faults import FaultVerdict, Injector, Plan, PlanError
 from lp_sentinel.faults.armed import ListedFault
 from lp_sentinel.proxy.legacy import Legacy
 from lp_sentinel.proxy.settings import Settings
+from lp_sentinel.proxy.started import batch_capture
 from lp_sentinel.redact import Redactor
+
+_NOT_LIVE = "what is read from a file is not changed"
 
 _logger = logging.getLogger(__name__)
 
@@ -77,6 +80,8 @@ class LiveFaults:
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How the app took what was injected, before a reload of the script, too."""
         now = self.injector.verdicts() if self.injector else ()
+        if batch_capture():
+            now = tuple(one._replace(seen=_NOT_LIVE) if one.verdict == "never matched" else one for one in now)
         before = self._earlier.faults if self._earlier else ()
         matched = {one.fault for one in before}
         return (*before, *(one for one in now if one.injected or one.fault not in matched))
