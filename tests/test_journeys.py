@@ -207,6 +207,17 @@ def test_of_logins_judged_out_of_order_no_more_are_a_loop() -> None:
     assert "LPA404" not in {finding.rule for findings in found for finding in findings}
 
 
+@pytest.mark.parametrize("is_continued", [False, True])
+def test_each_run_of_a_loop_is_reported_once_where_one_request_is_a_run(*, is_continued: bool) -> None:
+    project = Project(replace(CONFIG, limits=Limits(loop_requests=1, loop_window=10)), BOOK)
+    engine, asked = Engine(project, Redactor()), f"{Login(0, ('', '')).sentinel}/authorize?client_id=app-0"
+    step = Step(BROWSERS[0], "GET", asked, 302, asked if is_continued else f"{LOGIN}/")
+    times = [0.0, 5.0, 100.0, 110.0, 121.0]
+    found = [engine.feed(step.at(place, at)).findings for place, at in enumerate(times)]
+    loops = [at for at, findings in zip(times, found, strict=True) if "LPA404" in {one.rule for one in findings}]
+    assert loops == ([0.0, 5.0, 100.0, 121.0] if is_continued else [0.0, 100.0, 121.0])
+
+
 def test_of_logins_in_a_loop_none_is_kept_that_is_over() -> None:
     """A load test's logins all come from one browser, and thousands of them within ``loop_window``."""
 

@@ -199,6 +199,7 @@ class History:
         self._runs[key] = run
         while run.begun and elapsed(run.begun[0].at, at) > self.limits.loop_window:
             run.begun.popleft()
+        run.is_loop &= bool(run.begun)
         begun = Begun(journey.number, at)
         # Live, what took long to answer comes behind what began later: the front has to be the oldest.
         insort(run.begun, begun, key=attrgetter("at"))
@@ -219,6 +220,7 @@ class History:
         times = journey.continuations
         while times and elapsed(times[0], at) > self.limits.loop_window:
             times.popleft()
+        journey.is_loop &= bool(times)
         insort(times, at)
         was_loop, journey.is_loop = journey.is_loop, len(times) >= self.limits.loop_requests
         loop = len(times)

@@ -49,6 +49,8 @@ class Landing(Struct):
     """``code``, ``error:<code>`` or ``unknown``."""
     in_fragment: tuple[str, ...]
     """Those of ``code``, ``error``, ``state`` that stood in the fragment."""
+    is_unsent: bool
+    """They, or tokens, stood in the fragment, which a browser does not send."""
 
     @property
     def has_parameters(self) -> bool:

@@ -55,8 +55,8 @@ ERROR_CODES = frozenset(
 )
 _ONCE = ("code", "state", "error", "error_description", "error_uri")
 _DOCUMENTED = frozenset({*_ONCE, "iss"})
-_TOKENS = ("access_token", "id_token", "refresh_token")
-_BESIDE_TOKENS = frozenset({*_TOKENS, "token_type", "expires_in", "scope"})
+TOKEN_NAMES = ("access_token", "id_token", "refresh_token")
+_BESIDE_TOKENS = frozenset({*TOKEN_NAMES, "token_type", "expires_in", "scope"})
 _DESCRIPTIONS = ("error_description", "error_code", "error_message")
 
 
@@ -136,7 +136,7 @@ def read_landing(
     on_registered = endpoint in registered if registered and endpoint else None
     if is_taken_out(request.redirect_uri):
         on_registered = on_registered or None
-    tokens = tuple(name for name in _TOKENS if query.has(name) or fragment.has(name))
+    tokens = tuple(name for name in TOKEN_NAMES if query.has(name) or fragment.has(name))
     descriptions = tuple(name for name in _DESCRIPTIONS if query.has(name)) if error is None else ()
     # Where it is not known what belongs to the redirect URI, all may.
     explained = {*_DOCUMENTED, *(query if own_query is None else own_query).names()}

@@ -19,7 +19,7 @@ from lp_sentinel.texts import secret
 from lp_sentinel.uri import Parameters, parse_parameters
 
 _OK = 200
-_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?\s*")
 _BY_BASIC = ("client_id", "client_secret")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 """Neither a user nor a password has these (RFC 7617 section 2): what is decoded to them was no base64 of the two."""

@@ -23,7 +23,7 @@ def judge_closed(docket: Docket, journey: Journey) -> None:
         last_answer_led_elsewhere=journey.leads == "elsewhere",
         landed_in_time=landing is not None and not journey.was_silent,
         landed_by_location=landing is not None and landing.via == "location",
-        in_fragment=landing is not None and bool(landing.in_fragment),
+        in_fragment=landing is not None and landing.is_unsent,
         callback_seen=journey.callback_seen,
         app_visited_later=journey.app_visited_later,
     )

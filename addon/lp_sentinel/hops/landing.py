@@ -8,7 +8,7 @@ from lp_sentinel.finding import JourneyHop
 from lp_sentinel.hops.code import note_code
 from lp_sentinel.hops.docket import Docket
 from lp_sentinel.journey import Journey, Landing
-from lp_sentinel.landing import CALLBACK_NAMES, Via, read_landing
+from lp_sentinel.landing import CALLBACK_NAMES, TOKEN_NAMES, Via, read_landing
 from lp_sentinel.registered import registered_endpoints
 from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.target import Target
@@ -50,6 +50,7 @@ def land(docket: Docket, journey: Journey, exchange: Exchange, target: Target, h
         hop=hop,
         outcome="code" if code else f"error:{docket.judgement.text(error)}" if error else "unknown",
         in_fragment=facts.in_fragment,
+        is_unsent=target.fragment.has(*CALLBACK_NAMES, *TOKEN_NAMES),
     )
     moment: dict[str, Facts | None] = {"request": request, "app": journey.app, "landing": facts}
     journey.fired |= docket.judgement.ask("landing", moment, hop, journey, journey.fired)
