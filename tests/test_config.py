@@ -105,8 +105,7 @@ def test_lookups() -> None:
     config = config_from({"accounts": {"1": apps, "2": apps, "3": {"apps": [{"client_id": "c3"}]}}})
     assert config.app("1", "c1") == App("c1")
     assert [config.app("1", "c3"), config.app("9", "c1"), config.app(None, "c1"), config.app("1", None)] == [None] * 4
-    assert config.accounts_of("c1") == {"1", "2"}
-    assert config.accounts_of("c9") == frozenset()
+    assert config.client_ids == {"c1", "c3"}
 
 
 ACCOUNT = "accounts:\n  12:\n    apps:\n"

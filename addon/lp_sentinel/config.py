@@ -106,18 +106,15 @@ class Config:
     """Where it was read from, to name a place in an error."""
     registered: frozenset[str] = field(init=False, repr=False, compare=False)
     """Accounts, client ids, and the parts of redirect URIs: segments of paths, ``name=value`` of paths and queries."""
-    _accounts_of: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    client_ids: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Of all accounts: asked about for every request with one that its own account does not have."""
 
     def __post_init__(self) -> None:
-        """Turn the accounts round once: it is asked for every request with an unregistered ``client_id``."""
-        accounts_of: dict[str, set[str]] = {}
-        for account, apps in self.accounts.items():
-            for client_id in apps:
-                accounts_of.setdefault(client_id, set()).add(account)
-        frozen = {client_id: frozenset(accounts) for client_id, accounts in accounts_of.items()}
-        object.__setattr__(self, "_accounts_of", frozen)
+        """Gather once what is asked about for each request."""
+        client_ids = frozenset(app.client_id for app in self.apps)
         parts = (part for uri in self.redirect_uris for part in _BETWEEN_PARTS.split(uri))
-        object.__setattr__(self, "registered", frozenset((*self.accounts, *accounts_of, *parts)))
+        object.__setattr__(self, "client_ids", client_ids)
+        object.__setattr__(self, "registered", frozenset((*self.accounts, *client_ids, *parts)))
 
     @property
     def apps(self) -> Iterator[App]:
@@ -135,10 +132,6 @@ class Config:
             return None
         apps = self.accounts.get(account)
         return apps.get(client_id) if apps else None
-
-    def accounts_of(self, client_id: str) -> frozenset[str]:
-        """The accounts that this ``client_id`` is registered under."""
-        return self._accounts_of.get(client_id, frozenset())
 
 
 def load_config(path: Path) -> Config:

@@ -24,14 +24,13 @@ def read_app(config: Config, account: str | None, client_id: str | None, redirec
     """What the config says of the account and client of a request, and how the ``redirect_uri`` compares."""
     account_known = account in config.accounts and not is_taken_out(client_id)
     app = config.app(account, client_id)
-    elsewhere = config.accounts_of(client_id) if client_id is not None and app is None else frozenset()
     redirect_uri = known(redirect_uri)
     registers = registers_redirect_uri(app, redirect_uri) if app and app.redirect_uris and redirect_uri else None
     nearest = nearest_uri(redirect_uri, app.redirect_uris) if app and redirect_uri and registers is False else None
     return AppFacts(
         account_known=account_known,
         known=app is not None,
-        of_other_account=bool(elsewhere),
+        of_other_account=app is None and client_id in config.client_ids,
         redirect_uris=app.redirect_uris if app else (),
         registers_redirect_uri=registers,
         nearest_redirect_uri=nearest,
