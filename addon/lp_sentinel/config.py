@@ -57,20 +57,17 @@ class Allowance:
         """Whether its last day is over."""
         return self.until is not None and today > self.until
 
-    def names(self, rule: str, account: str | None, client_id: str | None, redirect_uri: str | None) -> bool:
-        """Whether it speaks of such a finding, expired or not."""
+    def covers(
+        self, rule: str, account: str | None, client_id: str | None, redirect_uri: str | None, today: date
+    ) -> bool:
+        """Whether it accepts such a finding on that day."""
         return (
             rule == self.rule
             and self.account in (None, account)
             and self.client_id in (None, client_id)
             and self.redirect_uri in (None, redirect_uri)
+            and not self.expired(today)
         )
-
-    def covers(
-        self, rule: str, account: str | None, client_id: str | None, redirect_uri: str | None, today: date
-    ) -> bool:
-        """Whether it accepts such a finding on that day."""
-        return self.names(rule, account, client_id, redirect_uri) and not self.expired(today)
 
 
 @dataclass(frozen=True, slots=True)
