@@ -181,8 +181,7 @@ def _accounts(document: Document) -> Iterator[tuple[str, Mapping[str, App]]]:
 
 
 def _app(document: Document, where: Where) -> App:
-    _, account, _, index = where
-    uris = document.data["accounts"][account]["apps"][index].get("redirect_uris") or ()
+    uris = document.value((*where, "redirect_uris")) or ()
     for position, uri in enumerate(uris):
         # No request would equal one with a blank at its end, which nobody sees.
         if parse_uri(uri) is None or uri != uri.strip():
@@ -209,7 +208,7 @@ def _rule_choices(document: Document) -> RuleChoices:
 
 def _allowance(document: Document, index: int) -> Allowance:
     where: Where = ("rules", "allow", index)
-    entry = document.data["rules"]["allow"][index]
+    entry = document.value(where)
     try:
         until = date.fromisoformat(entry["until"]) if "until" in entry else None
     except ValueError as error:
