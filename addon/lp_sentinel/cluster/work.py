@@ -154,8 +154,8 @@ def bounds(part: RangeExtract | None) -> tuple[int, int] | None:
 def fetch(source: Source, part: RangeExtract, places: Sequence[int]) -> dict[int, bytes]:
     """Exchanges of a range that only the others tell that the engine must see, packed."""
     survey = part.extract.survey
-    begins = [survey.offsets[place] for place in places]
-    ends = [[*survey.offsets, survey.stop][place + 1] for place in places]
+    offsets = [*survey.offsets, survey.stop]
+    begins, ends = [offsets[place] for place in places], [offsets[place + 1] for place in places]
     runs = list(_runs(zip(begins, ends, strict=True)))
     found = {}
     for (begin, _), data in zip(runs, source.read_ranges(runs), strict=True):
