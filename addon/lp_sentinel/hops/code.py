@@ -50,12 +50,12 @@ def judge_late(docket: Docket, journey: Journey, exchange: Exchange, hop: Journe
 
 def judge_leak(docket: Docket, exchange: Exchange, referer: str, redirect: Target | None) -> None:
     """Judge whether a request tells another origin, by its Referer, a code that landed: once for each code."""
-    if not docket.history.has_codes:
+    page = parse_uri(referer) if docket.history.has_codes else None
+    if page is None:
         return
-    uri = parse_uri(referer)
-    for name, value in parse_parameters(uri.query).pairs if uri else ():
+    for name, value in parse_parameters(page.query).pairs:
         issued = docket.history.landed_code(value)
-        if uri is None or issued is None or issued.leaked or not _leaks(issued, uri.endpoint, exchange.endpoint):
+        if issued is None or issued.leaked or not _leaks(issued, page.endpoint, exchange.endpoint):
             continue
         issued.leaked = True
         facts = LeakFacts(
