@@ -56,8 +56,8 @@ def judge_all(
     sizes = [size_of(path) for path in captures]
     if jobs > 1 and sum(sizes) >= WORTH_WORKERS:
         with Workers(jobs, _begin, project, redactor) as workers:
-            judge_here = partial(judge_capture, project=project, redactor=redactor, workers=workers)
-            yield from _judge_by(workers, captures, sizes, partial(judge_here, advance=advance))
+            judge_here = partial(judge_capture, project=project, redactor=redactor, workers=workers, advance=advance)
+            yield from _judge_by(workers, captures, sizes, judge_here)
         return
     for path in captures:
         yield judge_capture(path, project, redactor, advance=advance)
