@@ -15,8 +15,8 @@ _OTHER = "error:…"
 """The app's server names the error codes: what is counted apart must have an end."""
 
 
-class RuleCount(NamedTuple):
-    """How often a rule fired, by what that means."""
+class CountedRule(NamedTuple):
+    """What findings are counted by: a rule, at the severity that the project gives it."""
 
     severity: Severity
     rule: str
@@ -31,14 +31,14 @@ class Tally:
         """All that were read."""
         self.outcomes: Counter[str] = Counter()
         self.open = 0
-        self.rules: Counter[RuleCount] = Counter()
-        self.allowed: Counter[RuleCount] = Counter()
-        self.injected: Counter[RuleCount] = Counter()
+        self.rules: Counter[CountedRule] = Counter()
+        self.allowed: Counter[CountedRule] = Counter()
+        self.injected: Counter[CountedRule] = Counter()
 
     def finding(self, finding: Finding) -> None:
         """Count a finding; an allowed or injected one does not count as one."""
         counter = self.injected if finding.injected else self.allowed if finding.allowed else self.rules
-        counter[RuleCount(finding.severity, finding.rule, finding.name)] += 1
+        counter[CountedRule(finding.severity, finding.rule, finding.name)] += 1
 
     def journey(self, journey: JourneySummary) -> None:
         """Count a journey, once."""

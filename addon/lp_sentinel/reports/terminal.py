@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from lp_sentinel.faults.verdict import FaultVerdict
     from lp_sentinel.finding import Finding, JourneySummary, Severity
-    from lp_sentinel.reports.tally import RuleCount, Tally
+    from lp_sentinel.reports.tally import CountedRule, Tally
 
 _WIDEST = 120
 """Columns: longer lines are hard to read."""
@@ -124,7 +124,7 @@ class Terminal:
         parts += map(_fault, faults)
         self._print(*parts, width=self._width)
 
-    def _rules(self, counter: Counter[RuleCount], remark: str) -> Iterator[Text]:
+    def _rules(self, counter: Counter[CountedRule], remark: str) -> Iterator[Text]:
         shown = [(rule, count) for rule, count in counter.items() if is_at_least(rule.severity, self._least)]
         for rule, count in sorted(shown, key=lambda item: (WORST_FIRST.index(item[0].severity), item[0].rule)):
             line = Text("  ", overflow="fold")
@@ -199,7 +199,7 @@ def _outcomes(tally: Tally) -> Text:
     return Text(" · ".join(parts) + (f" ({tally.open} still open)" if tally.open else ""))
 
 
-def _severities(rules: Counter[RuleCount]) -> Text:
+def _severities(rules: Counter[CountedRule]) -> Text:
     counts = {severity: sum(n for rule, n in rules.items() if rule.severity == severity) for severity in SIGNS}
     shown = [Text(of_severity(n, severity), style=STYLES[severity]) for severity, n in counts.items() if n]
     return Text(" · ").join(shown)
