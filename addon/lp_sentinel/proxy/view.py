@@ -19,7 +19,7 @@ from lp_sentinel.proxy.parameters import MEANINGS, Given, given, given_in_json
 from lp_sentinel.proxy.session import Session
 from lp_sentinel.redact import Redactor, printable
 from lp_sentinel.reports.signs import SIGNS
-from lp_sentinel.reports.words import answer_of
+from lp_sentinel.reports.words import answer_of, answered_with
 from lp_sentinel.rules.citations import spelled_out
 from lp_sentinel.target import redirect_target
 from lp_sentinel.texts import Url
@@ -103,10 +103,9 @@ def _told(session: Session, exchange: Exchange, about: About) -> Iterator[str]:
 
 
 def _head(redactor: Redactor, exchange: Exchange, about: About, journey: JourneySummary | None) -> Iterator[str]:
-    answer = answer_of(exchange) if exchange.status is None else f"answered {exchange.status}"
     of = f" of journey {journey.journey}" if journey else ""
     found = ", ".join(dict.fromkeys(one.rule for one in about.findings)) or "in order"
-    yield f"{about.hop}{of}: {answer}; {found}"
+    yield f"{about.hop}{of}: {answered_with(exchange)}; {found}"
     yield ""
     yield f"{redactor.show(exchange.method)} {_bare(redactor, exchange.url)}"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, Severity
 from lp_sentinel.redact import printable
-from lp_sentinel.reports.words import answer_of, gap
+from lp_sentinel.reports.words import answer_of, answered_with, gap
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.wording import counted
 
@@ -137,7 +137,7 @@ def _row(
         if answer
         else None,
         broken=_worse(asked, answered),
-        told=f"{place + 1}. {hop.hop}: {hop.method}, {_answer_word(hop)}",
+        told=f"{place + 1}. {hop.hop}: {hop.method}, {answered_with(hop)}",
     )
 
 
@@ -159,10 +159,6 @@ def _answer_text(hop: JourneyHop) -> str:
     if hop.status is None:
         return f"{answer_of(hop)}: {hop.error}" if hop.error is not None else ""
     return f"{hop.status} → {_short(hop.leads_to)}" if hop.leads_to else str(hop.status)
-
-
-def _answer_word(hop: JourneyHop) -> str:
-    return answer_of(hop) if hop.status is None else f"answered {hop.status}"
 
 
 def _short(url: str) -> str:

@@ -32,6 +32,11 @@ def answer_of(hop: JourneyHop | Exchange) -> str:
     return "no answer" if hop.error is not None else "answer not captured"
 
 
+def answered_with(hop: JourneyHop | Exchange) -> str:
+    """The same where the number alone would not say that it is a status."""
+    return answer_of(hop) if hop.status is None else f"answered {hop.status}"
+
+
 def where(finding: Finding) -> str:
     """On which journey, at which hop of it, at which exchange of its capture."""
     return ", ".join(filter(None, (finding.journey, finding.hop, f"exchange {finding.index}")))
