@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from rich.text import Text
 from lp_sentinel.console import console_for
 from lp_sentinel.finding import WORST_FIRST, badness, is_at_least
 from lp_sentinel.redact import printable
+from lp_sentinel.reports.collected import places_by
 from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import CaptureCounts, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
@@ -64,10 +63,7 @@ class Terminal:
 
     def capture(self, journeys: Iterable[JourneySummary], findings: Sequence[Finding]) -> None:
         """Print the blocks of a capture: its journeys, then what was found on no journey."""
-        # Only where they stand: there may be more than fit in memory.
-        of_journey: defaultdict[str | None, array[int]] = defaultdict(lambda: array("I"))
-        for place, finding in enumerate(findings):
-            of_journey[finding.journey].append(place)
+        of_journey = dict(places_by(findings, lambda finding: finding.journey))
         for journey in journeys:
             self.journey(journey, [findings[place] for place in of_journey.pop(journey.journey, ())])
         rest = (findings[place] for place in chain.from_iterable(of_journey.values()))
