@@ -59,7 +59,7 @@ class Terminal:
 
     def heading(self, text: str) -> None:
         """Print what the next blocks are about."""
-        self._print(Text(printable(text, 2 * _LONGEST_NAME), style="bold underline"), width=self._width)
+        self._print(Text(printable(text, 2 * _LONGEST_NAME), style="bold underline"))
 
     def capture(self, journeys: Iterable[JourneySummary], findings: Sequence[Finding]) -> None:
         """Print the blocks of a capture: its journeys, then what was found on no journey."""
@@ -75,16 +75,15 @@ class Terminal:
         shown = self._worst_first(findings)
         if not shown and self._least != "info":
             return
-        width = self._width
         hops = journey.hops[hops_shown:]
         broken = {finding.index: finding.severity for finding in reversed(shown) if finding.counts}
         before = journey.hops[hops_shown - 1] if hops_shown else None
         in_order = journey.findings == 0 and not journey.open
         parts: list[RenderableType] = [_header(journey, in_order=in_order, continued=hops_shown > 0)]
         if hops:
-            parts.append(Lines(picture(hops, before, broken, width)))
+            parts.append(Lines(picture(hops, before, broken, self._width)))
         parts += _details(shown)
-        self._print(*parts, width=width)
+        self._print(*parts)
 
     def apart(self, findings: Sequence[Finding]) -> None:
         """Print findings on an exchange that does not belong to a journey; nothing if all of them are hidden."""
@@ -93,16 +92,15 @@ class Terminal:
             return
         first = shown[0]
         header = _joined(first.hop, "no journey", _account(first.account), first.client_id, style="bold")
-        width = self._width
-        url = shortened(first.url, width - 2 * LABELS)
+        url = shortened(first.url, self._width - 2 * LABELS)
         what = Text(f"{first.method} {url}", no_wrap=True, overflow="ellipsis")
         if first.status is not None:
             what.append(f"  {first.status}")
-        self._print(header, Padding(what, (0, 0, 0, 2)), *_details(shown), width=width)
+        self._print(header, Padding(what, (0, 0, 0, 2)), *_details(shown))
 
     def overview(self, rows: Iterable[CaptureCounts]) -> None:
         """Print what several captures came to."""
-        self._print(overview(rows), width=self._width)
+        self._print(overview(rows))
 
     def summary(self, tally: Tally, faults: Sequence[FaultVerdict] = ()) -> None:
         """Print journeys by outcome, findings by rule, and how the app took each injected fault."""
@@ -118,7 +116,7 @@ class Terminal:
         for counter, remark in ((tally.rules, ""), (tally.allowed, "allowed"), (tally.injected, "injected")):
             parts += self._rules(counter, remark)
         parts += map(_fault, faults)
-        self._print(*parts, width=self._width)
+        self._print(*parts)
 
     def _rules(self, counter: Counter[CountedRule], remark: str) -> Iterator[Text]:
         shown = [(rule, count) for rule, count in counter.items() if is_at_least(rule.severity, self._least)]
@@ -138,9 +136,9 @@ class Terminal:
     def _width(self) -> int:
         return min(self.console.width, _WIDEST)
 
-    def _print(self, *parts: RenderableType, width: int) -> None:
-        """Print a block and an empty line. No part is wider than ``width``, so that rich need not look."""
-        self.console.print(Group(*parts, ""), width=width, crop=False)
+    def _print(self, *parts: RenderableType) -> None:
+        """Print a block and an empty line. No part is wider than it may be, so that rich need not look."""
+        self.console.print(Group(*parts, ""), width=self._width, crop=False)
         self.console.file.flush()
 
 
