@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
@@ -27,18 +28,16 @@ METADATA = "lp_authorize"
 _LONGEST_STORY = 160
 
 
+@dataclass(slots=True)
 class _Note:
     """What is known about a flow."""
 
-    __slots__ = ("findings", "hop", "journey", "otherwise", "story")
-
-    def __init__(self) -> None:
-        self.story = ""
-        self.hop: Hop | None = None
-        self.journey: str | None = None
-        self.findings: list[Finding] = []
-        self.otherwise = "in order"
-        """What is said where nothing was found."""
+    story: str = ""
+    hop: Hop | None = None
+    journey: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    otherwise: str = "in order"
+    """What is said where nothing was found."""
 
 
 class About(NamedTuple):
@@ -85,11 +84,8 @@ class Marks:
         self, flow: HTTPFlow, hop: Hop | None, seen: JourneyHop | None, findings: Iterable[Finding]
     ) -> None:
         """Mark a flow by what is known so far, until all is."""
-        note = _Note()
-        note.story = _story(hop, None, seen) if hop else ""
-        note.findings += findings
-        note.otherwise = "in order so far"
-        _write(flow, note)
+        story = _story(hop, None, seen) if hop else ""
+        _write(flow, _Note(story, findings=list(findings), otherwise="in order so far"))
         self._for_now.add(flow)
 
     def judged(self, flow: str) -> None:

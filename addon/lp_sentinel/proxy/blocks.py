@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 
 from lp_sentinel.engine import Verdict
@@ -16,21 +17,19 @@ QUIET = 1.5
 _SETTLED = ("refused", "no-response", "elsewhere")
 
 
+@dataclass(slots=True)
 class _Progress:
     """How much of a journey has been printed."""
 
-    __slots__ = ("active", "findings", "hops", "journey", "outcome")
-
-    def __init__(self) -> None:
-        self.hops = 0
-        self.outcome: str | None = None
-        """As printed; ``None``: nothing has been."""
-        self.findings: list[Finding] = []
-        """Not printed yet."""
-        self.active = 0.0
-        """When something last happened."""
-        self.journey: JourneySummary | None = None
-        """As it stood then, until it is looked at."""
+    hops: int = 0
+    outcome: str | None = None
+    """As printed; ``None``: nothing has been."""
+    findings: list[Finding] = field(default_factory=list)
+    """Not printed yet."""
+    active: float = 0.0
+    """When something last happened."""
+    journey: JourneySummary | None = None
+    """As it stood then, until it is looked at."""
 
 
 class Blocks:
