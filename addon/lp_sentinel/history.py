@@ -140,17 +140,11 @@ class History:
 
     def note_callback(self, code: str | None) -> bool:
         """Note a code in a callback request; whether an earlier one had it."""
-        return code is not None and not is_taken_out(code) and self._seen(self._called_back, code)
+        return code is not None and not is_taken_out(code) and not self._called_back.note(digest(code))
 
     def note_redemption(self, code: str | None) -> bool:
         """Note a code in a token request; whether an earlier one had it."""
-        return code is not None and not is_taken_out(code) and self._seen(self._redeemed, code)
-
-    def _seen(self, memory: Ageing[Digest, bool], text: str) -> bool:
-        key = digest(text)
-        seen = key in memory
-        memory[key] = True
-        return seen
+        return code is not None and not is_taken_out(code) and not self._redeemed.note(digest(code))
 
     # Redirects and endpoints
 

@@ -40,6 +40,12 @@ class Ageing[K, V]:
             self.forgot |= bool(self._old)
             self._old, self._young = self._young, {}
 
+    def note(self: Ageing[K, bool], key: K) -> bool:
+        """Set a key of a map that only tells which there are; whether it is new."""
+        is_new = key not in self
+        self[key] = True
+        return is_new
+
     def __contains__(self, key: K) -> bool:
         return key in self._young or key in self._old
 

@@ -84,7 +84,7 @@ class Relevance:
         has_new_code = False
         for carried in (parameters, redirect.query, redirect.fragment) if redirect else (parameters,):
             if code := carried.get("code"):
-                has_new_code |= _learn(self._codes, digest(code))
+                has_new_code |= self._codes.note(digest(code))
         return Learnt(is_new, has_new_code)
 
     def _learn_host(self, host: str) -> bool:
@@ -95,11 +95,4 @@ class Relevance:
 
     def _learn_app(self, uri: str) -> bool:
         endpoint = endpoint_of(uri)
-        return endpoint is not None and _learn(self._apps, endpoint.host)
-
-
-def _learn[K](known: Ageing[K, bool], one: K) -> bool:
-    """Whether it is new."""
-    is_new = one not in known
-    known[one] = True
-    return is_new
+        return endpoint is not None and self._apps.note(endpoint.host)
