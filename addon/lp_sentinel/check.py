@@ -73,7 +73,7 @@ def judge_capture(
 ) -> Judged:
     """Judge what can be read of a capture; ``workers`` help with a large one.
 
-    ``shared``: a folder in common with the process that what came of it is for.
+    ``shared``: a folder that this process has in common with the one that is given the result.
     """
     with gather(path, project.config, workers, advance) as gathered:
         return judge_gathered(os.fspath(path), gathered, project, redactor, shared)

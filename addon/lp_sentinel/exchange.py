@@ -130,7 +130,7 @@ def is_refusal(status: int | None) -> bool:
 
 
 def elapsed(since: float, until: float) -> float:
-    """Seconds between two moments, to the millisecond: their last digits, as floats, are those of no clock."""
+    """Seconds between two moments, to the millisecond: the last digits of a float are no clock's."""
     return round(until - since, 3)
 
 

@@ -29,7 +29,7 @@ _MOST_PLACES = 2_000
 _MOST_CARRIED = 100
 """Parameters of one such place that are remembered."""
 _MOST_ALIKE = 200
-"""Logins with one state that are told by it alone: of more it tells nothing."""
+"""Logins that one state tells by itself: where more have it, it tells nothing of the older ones."""
 
 
 class Landing(Struct):

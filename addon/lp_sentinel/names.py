@@ -117,7 +117,7 @@ def has_joined_secret(text: str) -> bool:
 
 
 def around_secrets(text: str) -> Iterator[tuple[str, str]]:
-    """A text in pairs of what is no secret and the one that is joined to it, which may be empty and at the end is."""
+    """A text in pairs: what is no secret, and the secret that is joined to it; the last one is empty."""
     at = 0
     for begin, end in _joined_secrets(text):
         yield text[at:begin], text[begin:end]

@@ -14,7 +14,7 @@ from lp_sentinel.uri import endpoint_of, form_decode, parse_parameters
 CARRIES = re.compile(r"[?&#](?:(?:code|error|state)=|[^?=&#%]*+%[^?=&#]*+=)")
 """A parameter that apps are called back with. A name with an encoded letter in it may be one of these as well.
 
-None of these holds a question mark; and a search that went on behind each one of many would take the square of them.
+A name holds no question mark: a search that went on behind each of very many would take quadratic time.
 """
 
 

@@ -19,7 +19,7 @@ type _State[T] = tuple[list[T], array[int], array[int] | None, Path | None]
 
 
 class Shelf[T](Sequence[T]):
-    """Things in the order in which they were put here, or sorted. It takes some 20 bytes for each, and no more.
+    """Things in the order in which they were put here, or sorted. Of one in its file 20 bytes stay in memory.
 
     To another process it goes as a whole, unless both have a folder in common: then its file stays where it is, and
     belongs to the one who takes it.

@@ -50,9 +50,9 @@ _BEHIND_SCHEME = len("https://")
 class Sieve:
     """Lets by what the engine would ignore, told by as little as can be.
 
-    By its path alone a request can belong to a login, and by its Location a response. By its host or Referer only what
-    comes from a client can that was seen to log in, as the others have no login that it could be a step of. But once a
-    code has landed, any Referer may tell it, whoever sends it.
+    By its path alone a request can belong to a login, and by its Location a response. By its host or Referer a request
+    can only if its client was seen to log in: no other client has a login that it could be a step of. But once a code
+    has landed, any Referer may tell it, whoever sends it.
     """
 
     def __init__(self, config: Config, *, lets_none_by: bool = False) -> None:

@@ -90,7 +90,7 @@ class _Choosing:
         self._source, self._survey, self._spool, self._reach = source, source.survey, spool, reach
         self._is_chosen = bytearray(len(source.survey.hosts))
         self._undecided, self._asked_at = array("I"), array("Q")
-        """Numbers of those that may come to be steps of a login, and how much told steps when they were asked about."""
+        """Numbers of those that may yet prove steps of a login, and ``Reach.telling`` when that was last asked."""
         self._codes = 0
 
     def take_packed(self, places: Iterable[int]) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HEAD_SIZE = 1 << 16
 """Bytes that tell what a file is."""
 _EXTRACTING, _JUDGING = 3, 10
-"""How many times as long as a flow that is passed over one takes that belongs to a login."""
+"""How long a flow that belongs to a login takes to extract, and to judge, if passing over another one takes 1."""
 _READ = 20
 """After so many exchanges that were read here and there, the pages that hold them are given back."""
 
@@ -65,7 +65,7 @@ class _Mapped:
         self._read = 0
         self.survey = Survey()
         self.done = 0.0
-        """In bytes: so much of the work that the file makes is done, when a flow's share is as long as it takes."""
+        """How much of the file's work is done, in bytes, which its flows share by how long each of them takes."""
         for part in ranges.go_through(buffer, path, self.survey, spool, workers):
             extracting = part.flows + _EXTRACTING * part.belonging
             share = part.size * extracting / (extracting + _JUDGING * part.belonging + 1)

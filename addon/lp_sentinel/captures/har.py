@@ -291,7 +291,7 @@ def _body(text: Scalar, encoding: Scalar) -> bytes | None:
 
 
 def _empty(size: Scalar, headers: Headers) -> bytes | None:
-    """No body, if a size says so, and none that there was one: else a tool may have taken it out."""
+    """``b""`` if a size says that there was no body, and none that there was one: else a tool may have taken it out."""
     length = header(headers, "content-length") or ""
     is_told = size == 0 or (length != "" and not length.strip("0"))
     return None if not is_told or (finite(size) or 0) > 0 or was_taken_out(headers) else b""

@@ -62,7 +62,7 @@ class Walk:
         # One and the same memory all the time: to get some anew for each chunk takes as long as to read it.
         self._window = bytearray(2 * CHUNK)
         self._at = self._keep = self._end = _MARGIN
-        """Where to go on, where that begins which is still needed, and where that ends which was read."""
+        """Where to go on, where what is still needed begins, and where what was read ends."""
         self._marks: deque[bytes] = deque(maxlen=_MARKS)
         """How one entry ended and the next began: what most likely stands between others too."""
         self._append(stream.read(3).removeprefix(b"\xef\xbb\xbf"))

@@ -73,6 +73,7 @@ class Match:
     redirect_uri: str | None = None
     outcome: str | None = None
     filter: str | None = None
+    """As the plan has it, so that two faults can be compared: what it is compiled to never equals another."""
     passes: Callable[[Flow], bool] | None = field(default=None, compare=False, repr=False)
     """``filter``, compiled."""
 

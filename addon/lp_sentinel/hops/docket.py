@@ -63,7 +63,7 @@ class Docket:
         return (*self.config.login_hosts, *self.config.sentinel_hosts)
 
     def at(self, started: float | None) -> float:
-        """A request of which the capture does not say when it started, came when the last one did."""
+        """When a request started; where the capture does not say that, when the newest one did."""
         return self.now if started is None else started
 
     def follow(

@@ -257,10 +257,10 @@ class Session:
             self._screen.summary(self._tally, self._faults())
 
     def fails(self, least: Severity | None) -> bool:
-        """Whether something at least as severe was found, or seen of a fault; ``None``: whatever it was."""
+        """Whether something at least as severe was found, or seen of a fault; for ``None`` nothing is severe enough."""
         if least is None:
             return False
-        # Into what is read from a file none is put, so there it says nothing that none was.
+        # Nothing is put into what is read from a file: there a fault that was not injected says nothing.
         faults = [fault for fault in self._faults() if fault.injected or not self._capture]
         return self._tally.at_least(least) > 0 or any(fault.fails(least) for fault in faults)
 

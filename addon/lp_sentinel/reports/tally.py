@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _MOST_OUTCOMES = 50
 _OTHER = "error:…"
-"""The app's server names the error codes: what is counted apart must have an end."""
+"""A server may send any error code: those that are counted apart must have an end."""
 
 
 class CountedRule(NamedTuple):
