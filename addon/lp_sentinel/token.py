@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 from msgspec import Struct
 
-from lp_sentinel.exchange import Exchange, header
+from lp_sentinel.exchange import Exchange, as_text, header
 from lp_sentinel.facts import TokenFacts
 from lp_sentinel.json_object import json_object
 from lp_sentinel.taken_out import is_taken_out, known
@@ -62,7 +62,7 @@ class TokenRequest(NamedTuple):
 def read_token_request(exchange: Exchange) -> TokenRequest:
     """LivePerson's token page; RFC 6749 sections 2.3.1 and 4.1.3."""
     body = exchange.request_body
-    text = known(body.decode("utf-8", "surrogateescape")) if body is not None else None
+    text = known(as_text(body)) if body is not None else None
     form = parse_parameters(text) if text is not None else None
     basic = _basic(header(exchange.request_headers, "authorization"))
     return TokenRequest(
@@ -112,7 +112,7 @@ def basic_alone(value: str) -> str | None:
 def _decoded(value: str) -> str | None:
     value = value.strip().rstrip("=")
     try:
-        return base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode("utf-8", "surrogateescape")
+        return as_text(base64.b64decode(value + "=" * (-len(value) % 4), validate=True))
     except ValueError:
         return None
 

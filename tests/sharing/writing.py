@@ -8,7 +8,7 @@ from pathlib import Path
 from mitmproxy import connection, flow, http
 from mitmproxy.io import FlowWriter
 
-from lp_sentinel.exchange import Exchange, Headers
+from lp_sentinel.exchange import Exchange, Headers, as_bytes
 
 
 def write_flows(path: Path, exchanges: Iterable[Exchange]) -> None:
@@ -29,10 +29,10 @@ def _flow(exchange: Exchange) -> flow.Flow:
     made.request = http.Request(
         exchange.host.strip("[]"),
         exchange.port,
-        _bytes(exchange.method),
-        _bytes(exchange.scheme),
+        as_bytes(exchange.method),
+        as_bytes(exchange.scheme),
         b"",
-        _bytes(exchange.target),
+        as_bytes(exchange.target),
         b"HTTP/1.1",
         _headers(exchange.request_headers),
         exchange.request_body,
@@ -57,8 +57,4 @@ def _flow(exchange: Exchange) -> flow.Flow:
 
 
 def _headers(headers: Headers) -> http.Headers:
-    return http.Headers([(_bytes(name), _bytes(value)) for name, value in headers])
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return http.Headers([(as_bytes(name), as_bytes(value)) for name, value in headers])

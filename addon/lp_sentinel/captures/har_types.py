@@ -8,6 +8,7 @@ from typing import Any, TypeGuard, cast, get_args
 
 import msgspec
 
+from lp_sentinel.exchange import as_text
 from lp_sentinel.taken_out import NOT_RECORDED
 
 # Tools put null, numbers and texts where others put the other.
@@ -145,7 +146,7 @@ def decode[T](decoder: msgspec.json.Decoder[T], text: bytes) -> T:
         if isinstance(error, msgspec.ValidationError) and len(short) > _LONGEST_ODD:
             raise
         # Lone surrogates and bytes that are not UTF-8 are no JSON, but tools write them for what was really sent.
-        lenient = json.loads(short.decode("utf-8", "surrogateescape"), strict=False)
+        lenient = json.loads(as_text(short), strict=False)
         msgspec.convert(lenient, _Least)
         return cast("T", _fitting(lenient, decoder.type))
 

@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-from lp_sentinel.exchange import as_bytes
+from lp_sentinel.exchange import as_bytes, as_text
 from lp_sentinel.sharing.headers import HeaderValues
 from lp_sentinel.sharing.stand_ins import StandIns
 from lp_sentinel.sharing.urls import Urls
@@ -48,8 +48,7 @@ class Bodies:
             return data
         if len(data) > LARGEST:
             return None
-        text = data.decode("utf-8", "surrogateescape")
-        clean = self._text(text, content_type, is_token=is_token)
+        clean = self._text(as_text(data), content_type, is_token=is_token)
         return None if clean is None else as_bytes(clean)
 
     def _text(self, text: str, content_type: str, *, is_token: bool) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lp_sentinel.captures.har_types import CACHES, is_scalar, pairs_of, text_of
+from lp_sentinel.exchange import as_text
 from lp_sentinel.paths import token_path
 from lp_sentinel.sharing.cleaner import Cleaner
 
@@ -29,7 +30,7 @@ _SAME_SITE = frozenset(("Strict", "Lax", "None", "strict", "lax", "none", ""))
 
 def clean_entry(text: bytes, cleaner: Cleaner) -> dict[str, Any]:
     """One element of ``log.entries``. Raises ValueError for what is no JSON object."""
-    entry = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
+    entry = json.loads(as_text(text), strict=False)
     if not isinstance(entry, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004  (the caller takes all that JSON can be wrong in alike)
     clean: dict[str, Any] = _Entry(cleaner).entry(entry)
@@ -195,7 +196,7 @@ class _Entry:
             return None
         if is_packed:
             return {"text": base64.b64encode(clean).decode(), "encoding": "base64"}
-        return {"text": clean.decode("utf-8", "surrogateescape")}
+        return {"text": as_text(clean)}
 
 
 def _beside_body(data: Mapping[str, Any]) -> dict[str, Any]:

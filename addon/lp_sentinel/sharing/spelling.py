@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lp_sentinel.exchange import as_bytes
+from lp_sentinel.exchange import as_bytes, as_text
 
 _HIGH = r"(?:%(?:25)*[89A-Fa-f][0-9A-Fa-f])+"
 _ESCAPE = re.compile(
@@ -95,7 +95,7 @@ def _meant(escape: str) -> list[tuple[str, tuple[int, int]]]:
 
 def _of_bytes(escape: str) -> list[tuple[str, tuple[int, int]]]:
     pieces = list(_ONE_BYTE.finditer(escape))
-    text = bytes(int(piece[1], 16) for piece in pieces).decode("utf-8", "surrogateescape")
+    text = as_text(bytes(int(piece[1], 16) for piece in pieces))
     found, place = [], 0
     for char in text:
         size = len(as_bytes(char))
