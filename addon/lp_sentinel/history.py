@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import deque
-from operator import attrgetter
-
-from msgspec import Struct, field
+from msgspec import Struct
 
 from lp_sentinel.config import Limits
 from lp_sentinel.exchange import Browser, elapsed
 from lp_sentinel.journey import Journey
+from lp_sentinel.loops import Begun, Run
 from lp_sentinel.memory import Ageing, Digest, digest
 from lp_sentinel.taken_out import is_taken_out, known
 from lp_sentinel.target import Key, Target
 from lp_sentinel.token import LandedCode
 from lp_sentinel.uri import Endpoint
-
-
-class Begun(Struct):
-    """A journey that began, as the search for loops sees it."""
-
-    journey: int
-    at: float
-    in_loop: bool = False
 
 
 class Repetition(Struct, frozen=True):
@@ -51,13 +40,6 @@ class _State(Struct):
     landed_at: float | None = None
 
 
-class _Run(Struct):
-    """Journeys that one browser began for one app in quick succession."""
-
-    begun: deque[Begun] = field(default_factory=deque)
-    is_loop: bool = False
-
-
 class _Token(Struct):
     """From when until when a browser has had a good access token."""
 
@@ -83,7 +65,8 @@ class History:
         self._redirected: Ageing[Key, bool] = Ageing()
         """Whether what redirected there belongs to a journey."""
         self._endpoints: Ageing[Endpoint, bool] = Ageing()
-        self._runs: Ageing[Digest, _Run] = Ageing()
+        self._runs: Ageing[Digest, Run] = Ageing()
+        """By browser and app."""
         self._tokens: Ageing[Digest, _Token] = Ageing()
         self._tallies: Ageing[Digest, _Tally] = Ageing()
         self._has_unknown_codes = False
@@ -189,40 +172,16 @@ class History:
         if known(journey.request.client_id) is None:
             return Repetition()
         key = self._app_key(journey.browser, journey)
-        run = self._runs.get(key) or _Run()
+        run, begun = self._runs.get(key) or Run(), Begun(journey.number, at)
         self._runs[key] = run
-        while run.begun and elapsed(run.begun[0].at, at) > self.limits.loop_window:
-            run.begun.popleft()
-        run.is_loop &= bool(run.begun)
-        begun = Begun(journey.number, at)
-        # Live, what took long to answer comes behind what began later: the front has to be the oldest.
-        insort(run.begun, begun, key=attrgetter("at"))
-        was_loop, run.is_loop = run.is_loop, len(run.begun) >= self.limits.loop_requests
-        begun.in_loop = run.is_loop
-        for member in run.begun if run.is_loop and not was_loop else ():
-            member.in_loop = True
-        loop = len(run.begun) if run.is_loop and not was_loop else None
-        # The newest tell whether it goes on; all of them would be as many as a browser can ask for within the window.
-        while len(run.begun) > self.limits.loop_requests:
-            run.begun.popleft()
-        return Repetition(begun, loop)
+        return Repetition(begun, run.take(begun, self.limits))
 
     def note_continuation(self, journey: Journey, at: float) -> Repetition:
         """Note that a journey is continued; so often may be a loop."""
         if known(journey.request.client_id) is None:
             return Repetition()
-        times = journey.continuations
-        while times and elapsed(times[0], at) > self.limits.loop_window:
-            times.popleft()
-        journey.is_loop &= bool(times)
-        insort(times, at)
-        was_loop, journey.is_loop = journey.is_loop, len(times) >= self.limits.loop_requests
-        loop = len(times)
-        while len(times) > self.limits.loop_requests:  # as above
-            times.popleft()
-        if not journey.is_loop or was_loop:
-            return Repetition()
-        run = self._runs.get(self._app_key(journey.browser, journey))
+        loop = journey.continuations.take(Begun(journey.number, at), self.limits)
+        run = self._runs.get(self._app_key(journey.browser, journey)) if loop else None
         for member in run.begun if run else ():
             member.in_loop |= member.journey == journey.number
         return Repetition(loop=loop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal
@@ -14,6 +14,7 @@ from lp_sentinel.exchange import Browser, is_refusal
 from lp_sentinel.facts import AppFacts, LandingFacts, RequestFacts
 from lp_sentinel.finding import JourneyHop
 from lp_sentinel.landing import LeadsTo, Via
+from lp_sentinel.loops import Run
 from lp_sentinel.memory import Digest
 from lp_sentinel.rules import Fired
 from lp_sentinel.taken_out import is_taken_out
@@ -99,9 +100,8 @@ class Journey(Struct, kw_only=True, eq=False):
     """A late use of its code was reported."""
     injected: bool = False
     findings: int = 0
-    continuations: deque[float] = field(default_factory=deque)
-    """When authorize requests continued it, within ``loop_window``."""
-    is_loop: bool = False
+    continuations: Run = field(default_factory=Run)
+    """The authorize requests that continued it."""
     awaited: dict[Key, int] = field(default_factory=dict)
     """Where its hops redirected to, and how often."""
     pages: set[Key] = field(default_factory=set)

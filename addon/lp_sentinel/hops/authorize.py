@@ -74,7 +74,7 @@ def _continue(
     """From now on this request's parameters are the journey's. Each Location continues it once."""
     journey.awaited[clues.own.key] -= 1
     if (journey.request.account, journey.request.client_id) != (request.account, request.client_id):
-        journey.continuations.clear()
+        journey.continuations.begun.clear()
     docket.history.tally(journey.request.client_id, begun=-1)
     docket.journeys.replace_request(journey, request, app)
     _note_parties(docket, journey, exchange, request)

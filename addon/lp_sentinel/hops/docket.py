@@ -10,10 +10,11 @@ from lp_sentinel.config import Config
 from lp_sentinel.exchange import elapsed
 from lp_sentinel.facts import Facts
 from lp_sentinel.finding import JourneyHop
-from lp_sentinel.history import Begun, History
+from lp_sentinel.history import History
 from lp_sentinel.journey import Journey, Journeys
 from lp_sentinel.judgement import Judgement
 from lp_sentinel.landing import LeadsTo, leads_to
+from lp_sentinel.loops import Begun
 from lp_sentinel.registered import registered_endpoints
 from lp_sentinel.taken_out import is_taken_out
 from lp_sentinel.target import Target
