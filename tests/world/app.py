@@ -172,7 +172,7 @@ def _wsgi(app: App) -> Flask:
         url = app.client.authorize_url(app.sentinel.authorize_url(account), app.redirect_uri, state)
         base, _, query = url.partition("?")
         asks = {"state": None, **app.habits.asks} if app.habits.state == "none" else app.habits.asks
-        return _to(f"{base}?{urlencode(_change(dict(parse_qsl(query)), asks))}" if asks else url)
+        return pages.redirect(f"{base}?{urlencode(_change(dict(parse_qsl(query)), asks))}" if asks else url)
 
     @flask.get(CALLBACK)
     @flask.get("/agent/callback")
@@ -181,20 +181,20 @@ def _wsgi(app: App) -> Flask:
         code, error = request.args.get("code"), request.args.get("error")
         if not code and session.get("restarts", 0) < app.habits.restarts:
             session["restarts"] = session.get("restarts", 0) + 1
-            return _to("/login")
+            return pages.redirect("/login")
         if app.habits.checks_state and app.habits.state != "none" and not _is_expected(request.args.get("state")):
-            return _says(400, "This answer does not belong to a login that began here (state).")
+            return pages.problem(400, "This answer does not belong to a login that began here (state).")
         if error or not code:
-            return _says(403, f"Sign-in was refused: {error} {request.args.get('error_description', '')}")
+            return pages.problem(403, f"Sign-in was refused: {error} {request.args.get('error_description', '')}")
         try:
             token = app.client.redeem(
                 f"{app.sentinel.token_url(app.installation.account)}?v=2.0", app.redirect_uri, code
             )
         except _FAILURES as failure:
-            return _says(502, f"The code could not be redeemed: {type(failure).__name__}")
+            return pages.problem(502, f"The code could not be redeemed: {type(failure).__name__}")
         app.tokens.append(token)
         session["user"] = "qa"
-        return _to("/")
+        return pages.redirect("/")
 
     return flask
 
@@ -237,11 +237,3 @@ def _reaching[S: requests.Session](session: S, habits: Habits) -> S:
     if habits.trusts:
         session.verify = habits.trusts
     return session
-
-
-def _to(location: str) -> Response:
-    return Response(status=302, headers={"Location": location})
-
-
-def _says(status: int, detail: str) -> Response:
-    return Response(pages.problem(status, detail), status)

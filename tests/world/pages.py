@@ -1,9 +1,11 @@
-"""The pages that the servers of this world show: plain, and without anything else to load."""
+"""What the servers of this world answer: plain pages, without anything else to load, and redirects."""
 
 from __future__ import annotations
 
 from html import escape
 from urllib.parse import parse_qsl, urlsplit
+
+from flask import Response
 
 # Without an icon of its own a page makes the browser ask the host for one.
 _PAGE = """<!doctype html>
@@ -52,5 +54,9 @@ def onward(location: str) -> str:
     return page("One moment", _ONWARD.format(action=escape(location.partition("?")[0]), fields=fields))
 
 
-def problem(status: int, detail: str) -> str:
-    return page(f"Problem {status}", f"<p>{escape(detail)}</p>")
+def problem(status: int, detail: str) -> Response:
+    return Response(page(f"Problem {status}", f"<p>{escape(detail)}</p>"), status)
+
+
+def redirect(location: str) -> Response:
+    return Response(status=302, headers={"Location": location})

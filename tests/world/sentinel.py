@@ -87,18 +87,18 @@ class Sentinel:
 
     def _authorize(self, account: str) -> Response:
         if self.behaviour.answers:
-            return _problem(self.behaviour.answers, "Internal server error")
+            return pages.problem(self.behaviour.answers, "Internal server error")
         client = self.client(request.args.get("client_id", ""))
         if client is None or client.account != account:
-            return _problem(401, "Bad Authentication: invalid site or application id")
+            return pages.problem(401, "Bad Authentication: invalid site or application id")
         if not request.args.get("v", "").replace(".", "", 1).isdigit():
-            return _problem(400, "Problem with query parameters: v must be a number")
+            return pages.problem(400, "Problem with query parameters: v must be a number")
         user = self._user(request.cookies.get(_SESSION, ""))
         if user is None and not self.behaviour.denies and self._is_in_order():
             carried = {"account": account, **request.args}
             if self.behaviour.lose_state == "at-login":
                 carried.pop("state", None)
-            return _redirect(f"{self.login_origin}/login?{urlencode(carried)}")
+            return pages.redirect(f"{self.login_origin}/login?{urlencode(carried)}")
         return self._answer(user)
 
     def _login(self) -> str:
@@ -112,7 +112,7 @@ class Sentinel:
         ticket = secrets.token_urlsafe(12)
         self._sessions[ticket] = USER
         query = urlencode({"ticket": ticket, **request.args})
-        return self._onward(_redirect(f"{self.origin}/sentinel/session?{query}"))
+        return self._onward(pages.redirect(f"{self.origin}/sentinel/session?{query}"))
 
     def _onward(self, response: Response) -> Response:
         """The login page's redirect, or what its script takes in place of one."""
@@ -125,7 +125,7 @@ class Sentinel:
         asked = request.args.to_dict()
         ticket, account = asked.pop("ticket", ""), asked.pop("account", "")
         if self.behaviour.onward == "authorize":
-            response = _redirect(f"{self.authorize_url(account)}?{urlencode(asked)}")
+            response = pages.redirect(f"{self.authorize_url(account)}?{urlencode(asked)}")
         else:
             response = self._answer(self._user(ticket))
             if self.behaviour.onward == "form":
@@ -136,7 +136,7 @@ class Sentinel:
 
     def _token(self, account: str) -> Response:
         if "v" not in request.args or all(one.account != account for one in self.installations):
-            return _problem(400, "Problem with query parameters")
+            return pages.problem(400, "Problem with query parameters")
         response: Response = self._oauth.create_token_response()
         return response
 
@@ -156,7 +156,7 @@ class Sentinel:
             grant = self._oauth.get_consent_grant(end_user=user)
         except OAuth2Error as error:
             if not error.redirect_uri:
-                return _problem(400, f"Problem with query parameters: {error.description}")
+                return pages.problem(400, f"Problem with query parameters: {error.description}")
             response: Response = self._oauth.handle_error_response(None, error)
         else:
             granted = None if self.behaviour.denies else user
@@ -164,11 +164,3 @@ class Sentinel:
         response.headers["Location"] = landing(response.headers["Location"], self.behaviour)
         response.status_code = self.behaviour.redirects_with
         return response
-
-
-def _redirect(to: str) -> Response:
-    return Response(status=302, headers={"Location": to})
-
-
-def _problem(status: int, detail: str) -> Response:
-    return Response(pages.problem(status, detail), status)
