@@ -134,8 +134,8 @@ class _Judged:
     """Says of each parameter how it stands."""
 
     def __init__(self, session: Session, exchange: Exchange, about: About) -> None:
-        self._hop = about.hop
-        self._about_answers = {one.rule for one in about.findings if _is_of_answer(session, one)}
+        book = session.project.book
+        self._about_answers = {one.rule for one in about.findings if book.judges_answer(one.rule)}
         self._findings = about.findings
         self._unknown: frozenset[str] = frozenset()
         if about.hop == "authorize":
@@ -176,11 +176,6 @@ class _Judged:
 def _named(finding: Finding) -> list[str]:
     """The parameters that a finding is about: a rule may name several."""
     return finding.parameter.split(", ") if finding.parameter else []
-
-
-def _is_of_answer(session: Session, finding: Finding) -> bool:
-    rule = session.project.book.by_id.get(finding.rule)
-    return rule is not None and rule.judges_answer
 
 
 def _titled(title: str, rows: Sequence[_Row]) -> Iterator[str]:

@@ -105,8 +105,7 @@ def _broken(
     for finding in findings:
         if not finding.counts:
             continue
-        rule = book.by_id.get(finding.rule)
-        lands = finding.hop == "landing" or (rule is not None and rule.judges_answer)
+        lands = finding.hop == "landing" or book.judges_answer(finding.rule)
         of = answered if lands and finding.index not in called else asked
         of[finding.index] = max(of.get(finding.index, "info"), finding.severity, key=SEVERITIES.index)
     return asked, answered

@@ -108,11 +108,6 @@ class Rule:
         return self.severity == "error"
 
     @property
-    def judges_answer(self) -> bool:
-        """Whether it is about what was answered, not about what was asked."""
-        return self.given in ("answer", "landing")
-
-    @property
     def place(self) -> str:
         """``file:line``."""
         return _place(self.document, self.where)
@@ -152,6 +147,10 @@ class RuleBook:
             for moment, rules in self.given.items()
         }
         """Whether any rule of a moment may, by the facts and what has fired so far: nearly always none does."""
+
+    def judges_answer(self, rule: str) -> bool:
+        """Whether a rule is about what was answered, and not about what was asked; false if there is none such."""
+        return rule in self.by_id and self.by_id[rule].given in ("answer", "landing")
 
 
 def load_rules(paths: Iterable[Path] = ()) -> RuleBook:
