@@ -115,8 +115,8 @@ def _sections(session: Session, exchange: Exchange, about: About) -> Iterator[st
     redactor, show = session.redactor, _Judged(session, exchange, about)
     query = given(exchange.query, redactor)
     if about.hop == "authorize":
-        asked = authorize_path(exchange.path)
-        query = [Given("account", _account(redactor, asked.account if asked else None)), *query]
+        account = _account(exchange)
+        query = [Given("account", None if account is None else str(redactor.show(account))), *query]
         query += [Given(name, None) for name in DOCUMENTED if name not in {one.name for one in query}]
     yield from _table(show.rows(query, "request"))
     if about.hop == "token" and exchange.request_body:
@@ -139,9 +139,8 @@ class _Judged:
         self._findings = about.findings
         self._unknown: frozenset[str] = frozenset()
         if about.hop == "authorize":
-            asked = authorize_path(exchange.path)
-            query = parse_parameters(exchange.query)
-            if not session.project.config.app(asked.account if asked else None, query.get("client_id")):
+            client_id = parse_parameters(exchange.query).get("client_id")
+            if not session.project.config.app(_account(exchange), client_id):
                 self._unknown = frozenset({"account", "client_id", "redirect_uri"})
 
     def rows(self, parameters: Iterable[Given], of: str) -> list[_Row]:
@@ -237,5 +236,6 @@ def _bare(redactor: Redactor, url: str) -> str:
     return str(redactor.show(Url(url.partition("?")[0].partition("#")[0])))
 
 
-def _account(redactor: Redactor, account: str | None) -> str | None:
-    return None if account is None else str(redactor.show(account))
+def _account(exchange: Exchange) -> str | None:
+    asked = authorize_path(exchange.path)
+    return asked.account if asked else None
