@@ -80,7 +80,6 @@ class _Page(HTMLParser):
         super().__init__()
         self.found: Found = Counter()
         self._now: tuple[str, str] | None = None
-        self._why = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         one = {name: value or "" for name, value in attrs}
