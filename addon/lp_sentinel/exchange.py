@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from lp_sentinel.taken_out import known
-from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, sent_path
+from lp_sentinel.uri import DEFAULT_PORTS, Endpoint, HostPort, sent_path
 
 type Headers = tuple[tuple[str, str], ...]
 """Names in lower case, values without surrounding white space."""
@@ -87,6 +87,10 @@ class Exchange(Struct, frozen=True, gc=False):
     @property
     def query(self) -> str:
         return self.target.partition("?")[2]
+
+    @property
+    def host_port(self) -> HostPort:
+        return self.host, self.port
 
     @property
     def endpoint(self) -> Endpoint:

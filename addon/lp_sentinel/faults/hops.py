@@ -159,7 +159,7 @@ class Hops:
             client_id=client_id,
             redirect_uri=redirect_uri,
             state=state,
-            sentinel=(exchange.host, exchange.port),
+            sentinel=exchange.host_port,
             browser=exchange.browser,
             url=exchange.url,
             registered=app.redirect_uris if app else (),
@@ -179,8 +179,7 @@ class Hops:
     def _is_login_host(self, exchange: Exchange, login: Login) -> bool:
         if exchange.endpoint in login.app_endpoints:
             return False
-        is_sentinel = (exchange.host, exchange.port) == login.sentinel
-        return is_sentinel or host_matches(exchange.host, self._config.login_hosts)
+        return exchange.host_port == login.sentinel or host_matches(exchange.host, self._config.login_hosts)
 
 
 def _seen(hop: Hop, exchange: Exchange, login: Login | None) -> Seen:

@@ -85,7 +85,7 @@ def _note_parties(docket: Docket, journey: Journey, exchange: Exchange, request:
     registered = registered_endpoints(docket.config.app(request.account, request.client_id))
     requested = endpoint_of(request.redirect_uri)
     journey.app_endpoints = registered | {requested} if requested else registered
-    journey.sentinel = (exchange.host, exchange.port)
+    journey.sentinel = exchange.host_port
     docket.history.tally(request.client_id, begun=1)
     docket.history.expect_callback(requested, landed=False)
 

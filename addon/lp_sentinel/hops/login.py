@@ -35,6 +35,6 @@ def _leads(docket: Docket, exchange: Exchange, clues: Clues, journey: Journey, r
     state = known(journey.request.state)
     is_its_own = clues.submits or (state is not None and redirect.state == state)
     hands_over = (exchange.is_navigation or is_its_own) and (
-        (exchange.host, exchange.port) == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
+        exchange.host_port == journey.sentinel or host_matches(exchange.host, docket.config.login_hosts)
     )
     return docket.leads(journey, redirect, hands_over=hands_over)
