@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from lp_sentinel.config import Config
 from lp_sentinel.exchange import Exchange, header
 from lp_sentinel.rules import load_rules
-from lp_sentinel.rules.book import Example
-from lp_sentinel.rules.examples import example_config, example_exchanges
+from lp_sentinel.rules.examples import example_config
+from tests.labelled import in_turn
 
 BOOK = load_rules()
 SECRET = "Tr3asur3Q7YbmK9xWzVd2A"
@@ -106,7 +106,3 @@ def planted(exchange: Exchange, plant: Plant) -> Exchange:
 def captures() -> list[tuple[Config, list[Exchange]]]:
     """The bad examples of all rules."""
     return [(example_config(example), in_turn(example)) for rule in BOOK.by_id.values() for example in rule.bad]
-
-
-def in_turn(example: Example) -> list[Exchange]:
-    return sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)

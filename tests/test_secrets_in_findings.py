@@ -16,7 +16,8 @@ from lp_sentinel.redact import Redactor
 from lp_sentinel.reports import CaptureEnd
 from lp_sentinel.reports.formats import FORMATS
 from lp_sentinel.rules.examples import example_config
-from tests.planting import BEGIN, BOOK, PLANTED, PLANTS, Plant, captures, in_turn, planted
+from tests.labelled import in_turn
+from tests.planting import BEGIN, BOOK, PLANTED, PLANTS, Plant, captures, planted
 from tests.reports.runs import Run, report
 
 

@@ -19,13 +19,7 @@ from lp_sentinel.rules.examples import example_config, example_exchanges
 from tests.captures.judging import BOOK, PLAIN
 from tests.captures.making import written
 from tests.captures.reading import in_order, read_capture
-from tests.test_cases import CASES
-
-EXAMPLES = [
-    pytest.param(example, id=f"{rule.id}-{index}")
-    for rule in BOOK.by_id.values()
-    for index, example in enumerate((*rule.good, *rule.bad))
-]
+from tests.labelled import CASES, EXAMPLES
 
 
 def flow_of(exchange: Exchange) -> Flow:

@@ -14,6 +14,7 @@ from lp_sentinel.rules import RuleBook, load_rules
 from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import Failure, example_config, example_exchanges, run_examples
 from lp_sentinel.rules.files import schema
+from tests.labelled import in_turn
 from tests.rules.making import PATH, entry, rules_of
 
 BOOK = load_rules()
@@ -56,8 +57,7 @@ def test_own_rules_say_where_it_broke(rule: str) -> None:
     found: set[Hop] = set()
     for example in BOOK.by_id[rule].bad:
         engine = Engine(Project(example_config(example), BOOK), Redactor())
-        exchanges = sorted(example_exchanges(example), key=lambda exchange: exchange.started or 0.0)
-        verdicts = [*map(engine.feed, exchanges), *engine.close()]
+        verdicts = [*map(engine.feed, in_turn(example)), *engine.close()]
         found |= {finding.hop for verdict in verdicts for finding in verdict.findings if finding.rule == rule}
     assert found == (HOPS.get(rule) or HOPS[rule[:4]])
 

@@ -7,27 +7,16 @@ from pathlib import Path
 import pytest
 
 from lp_sentinel.config import load_config
-from lp_sentinel.documents.document import load_document
 from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import example_config
 from lp_sentinel.sharing.redacting import redact_capture
-from tests.planting import PLANTED, PLANTS, Plant, captures, in_turn, planted
-from tests.sharing.same import BOOK, verdict
+from tests.labelled import CASES, EXAMPLES, in_turn
+from tests.planting import PLANTED, PLANTS, Plant, captures, planted
+from tests.sharing.same import verdict
 from tests.sharing.writing import write_flows
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 RECORDED = sorted(path for path in CAPTURES.iterdir() if path.suffix in (".flow", ".har"))
-CASES = [
-    pytest.param(Example(document, (index,)), id=f"{file.stem}-{case['case']}")
-    for file in sorted((Path(__file__).parents[1] / "cases").glob("*.yaml"))
-    for document in [load_document(file, {})]
-    for index, case in enumerate(document.data)
-]
-EXAMPLES = [
-    pytest.param(example, id=f"{rule.id}-{place}")
-    for rule in BOOK.by_id.values()
-    for place, example in enumerate((*rule.good, *rule.bad))
-]
 
 
 @pytest.mark.parametrize("capture", RECORDED, ids=lambda path: path.name)
