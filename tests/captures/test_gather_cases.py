@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import http
-from mitmproxy.flow import Error, Flow
+from mitmproxy.flow import Flow
 from mitmproxy.test import tflow
+from msgspec.structs import replace
 
 from lp_sentinel.check import judge_capture
 from lp_sentinel.engine import Engine
@@ -19,29 +20,14 @@ from lp_sentinel.rules.examples import example_config, example_exchanges
 from tests.captures.judging import BOOK, PLAIN
 from tests.captures.making import written
 from tests.captures.reading import in_order, read_capture
+from tests.captures.writing import flow_of
 from tests.labelled import CASES, EXAMPLES
 
 
-def flow_of(exchange: Exchange) -> Flow:
-    """An exchange of an example, as mitmproxy records it."""
-    flow = tflow.tflow(resp=exchange.status is not None)
-    flow.client_conn.peername = (exchange.client or "", 1234)
-    request, started = flow.request, exchange.started or 0.0
-    request.method, request.scheme, request.port = exchange.method, exchange.scheme, exchange.port
-    request.host, request.path = exchange.host, exchange.target
-    fields = [(name, value) for name, value in exchange.request_headers if name.lower() != "host"]
-    request.headers = http.Headers([(n.encode(), v.encode()) for n, v in (("Host", exchange.host), *fields)])
-    request.content = exchange.request_body or b""
-    request.timestamp_start, request.timestamp_end = started, started + 0.01
-    if flow.response and exchange.status is not None:
-        response = flow.response
-        response.status_code = exchange.status
-        response.headers = http.Headers([(n.encode(), v.encode()) for n, v in exchange.response_headers])
-        response.content = exchange.response_body or b""
-        response.timestamp_start = response.timestamp_end = exchange.answered or started
-    elif exchange.error:
-        flow.error = Error(exchange.error, timestamp=started + 0.05)
-    return flow
+def with_host(exchange: Exchange) -> Exchange:
+    """With the header that every client sends."""
+    headers = (pair for pair in exchange.request_headers if pair[0] != "host")
+    return replace(exchange, request_headers=(("host", exchange.host), *headers))
 
 
 def other(at: float) -> Flow:
@@ -57,8 +43,8 @@ def other(at: float) -> Flow:
 @pytest.mark.parametrize("example", [*CASES, *EXAMPLES])
 def test_a_case_among_other_traffic_comes_to_the_same(example: Example, tmp_path: Path) -> None:
     project = Project(example_config(example), BOOK)
-    recorded = [flow_of(exchange) for exchange in example_exchanges(example)]
-    begin, end = recorded[0].request.timestamp_start, recorded[-1].request.timestamp_start  # type: ignore[attr-defined]
+    recorded = [flow_of(with_host(exchange)) for exchange in example_exchanges(example)]
+    begin, end = recorded[0].request.timestamp_start, recorded[-1].request.timestamp_start
     path = tmp_path / "a.flow"
     # A flow file lists them in the order in which they ended, if not in any.
     path.write_bytes(written(other(begin), *reversed(recorded), other(end)))

@@ -14,7 +14,7 @@ from lp_sentinel.config import Config, config_from
 from lp_sentinel.exchange import Exchange
 from lp_sentinel.redact import Redactor
 from lp_sentinel.sharing.redacting import redact_capture
-from tests.sharing.writing import write_flows
+from tests.captures.writing import write_flows
 
 HOST = "va.sentinel.liveperson.net"
 ACCOUNT = "/sentinel/api/account/12345678/authorize"

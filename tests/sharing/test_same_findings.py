@@ -10,10 +10,10 @@ from lp_sentinel.config import load_config
 from lp_sentinel.rules.book import Example
 from lp_sentinel.rules.examples import example_config
 from lp_sentinel.sharing.redacting import redact_capture
+from tests.captures.writing import write_flows
 from tests.labelled import CASES, EXAMPLES, in_turn
 from tests.planting import PLANTED, PLANTS, Plant, captures, planted
 from tests.sharing.same import verdict
-from tests.sharing.writing import write_flows
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 RECORDED = sorted(path for path in CAPTURES.iterdir() if path.suffix in (".flow", ".har"))

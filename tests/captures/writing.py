@@ -6,19 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mitmproxy import connection, flow, http
-from mitmproxy.io import FlowWriter
 
 from lp_sentinel.exchange import Exchange, Headers, as_bytes
+from tests.captures.making import written
 
 
 def write_flows(path: Path, exchanges: Iterable[Exchange]) -> None:
-    with path.open("wb") as file:
-        writer = FlowWriter(file)  # type: ignore[no-untyped-call]
-        for exchange in exchanges:
-            writer.add(_flow(exchange))
+    path.write_bytes(written(*map(flow_of, exchanges)))
 
 
-def _flow(exchange: Exchange) -> flow.Flow:
+def flow_of(exchange: Exchange) -> http.HTTPFlow:
+    """An exchange as mitmproxy records it."""
     client = connection.Client(
         peername=(exchange.client or "127.0.0.1", 40000),
         sockname=("127.0.0.1", 8080),
