@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from lp_sentinel.faults import Plan, load_plan
 from lp_sentinel.finding import WORST_FIRST, Severity
@@ -13,8 +13,8 @@ from lp_sentinel.project import Project, load_project
 from lp_sentinel.reports import Criteria, distinct
 from lp_sentinel.wording import quoted, unknown
 
-NEVER: Final = "never"
-NOTHING: Final = "none"
+_NEVER = "never"
+_NOTHING = "none"
 
 
 class Option(NamedTuple):
@@ -39,15 +39,15 @@ OPTIONS = (
     Option(
         "lp_fail_on",
         "The lowest severity that makes a batch run (-n -r) or a client replay (-C) exit with status 1.",
-        NEVER,
-        (*WORST_FIRST, NEVER),
+        _NEVER,
+        (*WORST_FIRST, _NEVER),
     ),
     Option("lp_redact", "Whether codes, states and other secrets are masked.", "on", ("on", "off")),
     Option(
         "lp_simulate", "Whether a simulated Sentinel answers for the hosts in sentinel_hosts.", "off", ("on", "off")
     ),
     Option("lp_page", "Host name of the live page, for a browser behind the proxy; empty: none.", "lp.authorize"),
-    Option("lp_show", "The lowest severity that is shown in the terminal.", "info", (*WORST_FIRST, NOTHING)),
+    Option("lp_show", "The lowest severity that is shown in the terminal.", "info", (*WORST_FIRST, _NOTHING)),
 )
 
 
@@ -121,11 +121,11 @@ def read_settings(options: Any, earlier: Settings | None, *, is_changed: bool = 
         project=project,
         plan=earlier.plan if earlier and earlier.plan.sources == faults else load_plan(faults),
         reports=distinct(_texts(options.lp_report)),
-        fail_on=None if fail_on == NEVER else cast("Severity", fail_on),
+        fail_on=None if fail_on == _NEVER else cast("Severity", fail_on),
         redact=redact == "on",
         simulate=_simulates(options),
         page=_page(options.lp_page),
-        show=None if show == NOTHING else cast("Severity", show),
+        show=None if show == _NOTHING else cast("Severity", show),
     )
 
 

@@ -45,14 +45,9 @@ def is_running() -> bool:
     return bool(getattr(loader, "is_running", False))
 
 
-def is_replay() -> bool:
-    """Whether a capture is read first (``-r``)."""
-    return "rfile" in ctx.options and bool(ctx.options.rfile)
-
-
 def replayed_kind() -> Kind | None:
     """What that capture is, by how it begins, as mitmproxy tells it; what comes through a pipe counts as flows."""
-    if not is_replay():
+    if not _is_replay():
         return None
     path = expanded(ctx.options.rfile)
     try:
@@ -64,7 +59,7 @@ def replayed_kind() -> Kind | None:
 
 def batch_capture() -> str | None:
     """The capture of a batch run (``-n -r``), in which nothing else passes and that ends when it has been read."""
-    return str(ctx.options.rfile) if is_replay() and not ctx.options.server and not _has_windows() else None
+    return str(ctx.options.rfile) if _is_replay() and not ctx.options.server and not _has_windows() else None
 
 
 def prints_here() -> bool:
@@ -84,6 +79,11 @@ def protect_proxy(reports: Iterable[str]) -> None:
         elif _is_pipe(expanded(report)):
             # All traffic would wait for whoever reads it, or is yet to.
             raise ReportError(f"report {visible(report)}: is a named pipe; name a file, or - for standard output")
+
+
+def _is_replay() -> bool:
+    """Whether a capture is read first (``-r``)."""
+    return "rfile" in ctx.options and bool(ctx.options.rfile)
 
 
 def _is_pipe(path: Path) -> bool:

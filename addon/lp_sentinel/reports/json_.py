@@ -11,13 +11,13 @@ from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.records import as_json, fault_record, finding_record, journey_record
 from lp_sentinel.version import TOOL, tool_version
 
-FORMAT = 1
+_FORMAT = 1
 """Raised when a key changes its meaning or goes; keys may be added without."""
 
 
 def write(results: Results, _criteria: Criteria) -> Iterator[str]:
     """The document, one finding and one journey a line, so that two reports can be compared by line."""
-    yield f'{{"version": {FORMAT},\n"tool": {as_json({"name": TOOL, "version": tool_version()})}'
+    yield f'{{"version": {_FORMAT},\n"tool": {as_json({"name": TOOL, "version": tool_version()})}'
     yield from _list("captures", map(_capture, results.values()))
     yield from _list("findings", map(finding_record, all_findings(results)))
     journeys = (journey for result in results.values() for journey in result.journeys)
