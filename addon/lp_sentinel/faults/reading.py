@@ -107,16 +107,19 @@ def _fault(document: Document, where: Where, seed: int) -> Fault:
     def source(key: str) -> tuple[Document, Where]:
         return (document, (*where, key)) if key in entry else (base, (*base_where, key))
 
+    def given(key: str) -> Any:
+        holder, place = source(key)
+        return holder.value(place)
+
     for key in ("at", "do"):
-        if source(key)[0].value(source(key)[1]) is None:
+        if given(key) is None:
             raise document.error(where, f"missing key {quoted(key)} (or a preset)")
     if "name" not in entry and "preset" not in entry:
         raise document.error(where, "missing key 'name'")
-    at_document, at_where = source("at")
     targets = plan.get("redirect_targets")
     fault = Fault(
         name=entry.get("name") or entry["preset"],
-        at=at_document.value(at_where),
+        at=given("at"),
         match=_match(document, (*where, "match")),
         times=_times(document, (*where, "times")),
         do=_do(*source("do")),
