@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lp_sentinel.documents.broken import explained
 from lp_sentinel.documents.places import DocumentError, Where, error_at, index_at, line_starts
-from lp_sentinel.wording import quoted, visible
+from lp_sentinel.wording import quoted
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -93,13 +94,7 @@ def _root(text: str, path: Path) -> Any:
         _check_outline(text, path)
         return yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = _index(text, mark) if mark else 0
-        problem = visible(", ".join(part for part in (error.context, error.problem) if part))
-        if text.startswith("\t", at):
-            problem = "YAML is indented by spaces, not by tabs"
-        elif error.context == "while scanning an alias":  # a pattern of hosts, which YAML takes for an alias
-            problem = "in YAML a text that begins with * must stand in quotes"
+        at, problem = explained(error, text, partial(_index, text))
         raise error_at(path, text, at, problem) from None
 
 
