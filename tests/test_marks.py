@@ -57,6 +57,18 @@ def test_a_flow_is_told_as_its_own_hop_was() -> None:
     assert flow.comment.startswith("authorize (j3): 303")
 
 
+@pytest.mark.parametrize(("found", "told"), [([], "cause not found"), ([finding(rule="LPA123", name="x")], "LPA123 x")])
+def test_a_refusal_that_no_rule_explains_is_not_told_as_in_order(found: list[Finding], told: str) -> None:
+    flow, marks = tflow.tflow(), Marks()
+    marks.begin(flow)
+    hop = replace(HOPS[0], flow=flow.id, status=400, leads_to=None)
+    marks.tell(flow.id, "authorize", replace(JOURNEY, hops=(hop,), outcome="refused:400"))
+    for one in found:
+        marks.finding(replace(one, flow=flow.id))
+    marks.apply()
+    assert flow.comment == f"authorize (j3): 400; {told}"
+
+
 def test_a_flow_that_is_of_no_login_is_left_as_it_is() -> None:
     flow, marks = tflow.tflow(), Marks()
     marks.begin(flow)

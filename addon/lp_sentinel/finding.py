@@ -143,3 +143,8 @@ class JourneySummary(Struct, frozen=True):
     def exchanges(self) -> tuple[int, ...]:
         """The places of its hops in the capture."""
         return tuple([hop.index for hop in self.hops])
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether it was refused, and no rule says why: that is no login in order, although nothing was found."""
+        return self.outcome.startswith("refused:") and not self.findings and not self.injected

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from lp_sentinel.exchange import FAULT_KEY
+from lp_sentinel.exchange import FAULT_KEY, is_refusal
 from lp_sentinel.finding import SEVERITIES, Finding, Hop, JourneyHop, JourneySummary, Severity
 from lp_sentinel.redact import printable
 from lp_sentinel.reports.words import answer_of
@@ -69,6 +69,8 @@ class Marks:
             seen = next((one for one in reversed(journey.hops) if one.flow == flow), None) if journey else None
             note.hop, note.journey = hop, journey.journey if journey else None
             note.story = _story(hop, note.journey, seen)
+            is_refused = hop == "authorize" and seen is not None and is_refusal(seen.status)
+            note.otherwise = "cause not found" if is_refused and journey and not journey.injected else "in order"
 
     def about(self, flow: HTTPFlow) -> About | None:
         """What is known about a flow; ``None``: that it belongs to a login is not known."""

@@ -237,6 +237,14 @@ def test_answers(open_page: Callable[..., Page], changes: dict[str, Any], kind: 
     assert page.one(".fine").text == "✓ In order: no rule found anything."
 
 
+def test_a_refusal_that_no_rule_explains_is_not_in_order(open_page: Callable[..., Page]) -> None:
+    page = open_page(Run([], [journey(outcome="refused:400", findings=0)], CaptureEnd("a.har", 1)))
+    page.one("#unfold").click()
+    assert page.one(".tiles .zero:last-child").text == "0 in order"
+    assert page.one("summary .sign").get_attribute("title") == "cause not found"
+    assert page.one(".findings .muted").text.startswith("Cause not found: client_id and redirect_uri")
+
+
 def test_an_exchange_outside_any_journey(open_page: Callable[..., Page]) -> None:
     page = open_page(Run([finding(journey=None, rule="LPA405", hop="callback")], [], CaptureEnd("a.har", 1)))
     assert "Outside any journey" in page.one(".journey > details > summary").text

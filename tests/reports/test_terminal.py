@@ -72,12 +72,28 @@ def test_the_worst_comes_first_and_what_is_excused_last() -> None:
     [
         (journey(findings=0), "j3 · account 12345678 · my-app · code ✓"),
         (journey(findings=0, outcome="login", open=True), "j3 · account 12345678 · my-app · login (open)"),
+        (journey(findings=0, outcome="refused:400"), "j3 · account 12345678 · my-app · refused:400"),
         (journey(outcome="refused:400", injected=True), "j3 · account 12345678 · my-app · refused:400 · injected"),
         (journey(account=None, client_id=None, outcome="no-response"), "j3 · no-response"),
     ],
 )
 def test_the_header_says_what_came_of_it(summary: JourneySummary, header: str) -> None:
     assert shown(summary).splitlines()[0] == header
+
+
+@pytest.mark.parametrize(
+    ("summary", "is_told"),
+    [
+        (journey(findings=0, outcome="refused:400"), True),
+        (journey(findings=1, outcome="refused:400"), False),
+        (journey(findings=0, outcome="refused:400", injected=True), False),
+        (journey(findings=0, outcome="error:access_denied"), False),
+    ],
+)
+def test_a_refusal_that_no_rule_explains_says_what_is_needed_to_explain_it(
+    summary: JourneySummary, *, is_told: bool
+) -> None:
+    assert ("cause    not found: client_id and redirect_uri are judged only if" in shown(summary)) is is_told
 
 
 def test_what_is_new_on_a_journey_is_shown_alone() -> None:

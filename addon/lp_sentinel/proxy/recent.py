@@ -120,7 +120,7 @@ class Recent:
             "verdict": verdict(findings),
             "counts": severity_counts(findings),
             "journeys": sum(entry.journey is not None for entry in entries),
-            "in_order": sum(not entry.findings for entry in entries),
+            "in_order": sum(entry.card.is_in_order if entry.card else not entry.findings for entry in entries),
             "rules": sorted({finding.rule for finding in findings}),
             "accounts": sorted({entry.card.account for entry in entries if entry.card and entry.card.account}),
             "left_out": self.left_out,

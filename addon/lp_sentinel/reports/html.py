@@ -31,6 +31,7 @@ from lp_sentinel.redact import printable
 from lp_sentinel.reports.collected import CaptureResult, Results, all_findings, overall, places_by
 from lp_sentinel.reports.criteria import Criteria
 from lp_sentinel.reports.diagram import WIDTH, Diagram, draw
+from lp_sentinel.reports.words import UNEXPLAINED
 from lp_sentinel.rules import RuleBook
 from lp_sentinel.rules.citations import link, spelled_out
 from lp_sentinel.version import tool_version
@@ -58,6 +59,8 @@ class Card(NamedTuple):
     outcome: str
     started: str | None
     injected: bool
+    unexplained: bool
+    """Whether it was refused, and no rule says why."""
     worst: Severity | str
     """The worst finding that counts; empty if none does."""
     diagram: Diagram
@@ -65,6 +68,11 @@ class Card(NamedTuple):
     findings: Sequence[Finding]
     """The worst first."""
     left_out: int
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether nothing was found at all, though there was nothing to explain."""
+        return not (self.findings or self.unexplained)
 
     @property
     def kinds(self) -> str:
@@ -94,7 +102,7 @@ def write(results: Results, criteria: Criteria) -> Iterator[str]:
             faults=[fault for result in results.values() for fault in result.faults],
             verdict=overall(results),
             counts=severity_counts(all_findings(results)),
-            in_order=sum(not card.findings for card in cards),
+            in_order=sum(card.is_in_order for card in cards),
             journeys=sum(len(result.journeys) for result in results.values()),
             rules=sorted(rules.items(), key=lambda one: (WORST_FIRST.index(one[0][2]), one[0])),
             accounts=sorted({card.account for card in cards if card.account}),
@@ -122,6 +130,7 @@ def environment() -> Environment:
     style, script = part("report.css"), part("report.js")
     made.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}  # noqa: S704  (our own)
     made.globals |= {"signs": _SIGNS, "link": link, "spelled_out": spelled_out, "counted": counted, "width": WIDTH}
+    made.globals |= {"unexplained": UNEXPLAINED}
     made.filters |= {"parameters": parameters, "bare": bare, "plain": plain, "clock": rfc3339}
     return made
 
@@ -189,6 +198,7 @@ def make_card(name: str, journey: JourneySummary | None, findings: Sequence[Find
         outcome=journey.outcome if journey else "",
         started=rfc3339(journey.started) if journey else findings[0].time,
         injected=journey.injected if journey else False,
+        unexplained=journey.is_unexplained if journey else False,
         worst=next((finding.severity for finding in ordered if finding.counts), ""),
         diagram=draw(hops, findings, book),
         hops=hops,

@@ -18,7 +18,7 @@ from lp_sentinel.reports.lines import Lines, Paragraph
 from lp_sentinel.reports.overview import CaptureCounts, overview
 from lp_sentinel.reports.picture import LABELS, picture, shortened
 from lp_sentinel.reports.signs import SIGNS, STYLES, able_to_show_signs
-from lp_sentinel.reports.words import of_severity
+from lp_sentinel.reports.words import UNEXPLAINED, of_severity
 from lp_sentinel.rules.citations import in_brief
 from lp_sentinel.wording import counted
 
@@ -78,10 +78,12 @@ class Terminal:
         hops = journey.hops[hops_shown:]
         broken = {finding.index: finding.severity for finding in reversed(shown) if finding.counts}
         before = journey.hops[hops_shown - 1] if hops_shown else None
-        in_order = journey.findings == 0 and not journey.open
+        in_order = journey.findings == 0 and not journey.open and not journey.is_unexplained
         parts: list[RenderableType] = [_header(journey, in_order=in_order, continued=hops_shown > 0)]
         if hops:
             parts.append(Lines(picture(hops, before, broken, self._width)))
+        if journey.is_unexplained:
+            parts.append(Paragraph(f"  {'cause':<8} ", "dim", UNEXPLAINED))
         parts += _details(shown)
         self._print(*parts)
 
