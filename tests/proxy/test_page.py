@@ -164,6 +164,7 @@ def test_a_fault_is_armed_and_judged(live: tuple[Live, Mitmdump], app: App) -> N
     Select(page.one("select[name=preset]")).select_by_visible_text("access_denied")
     page.one("#faults button").click()
     page.until(lambda: "1 fault armed" in page.one("#faults").text, "it is not armed")
+    assert page.one("#faults .took").text == "not injected yet", "nobody has logged in"
     app.habits = Habits(proxy=proxy.url)
     Visitor(proxy).open(app.origin + "/login")
     page.until(lambda: page.all(".badge.injected"), "it was not injected")

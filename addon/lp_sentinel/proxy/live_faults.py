@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 
+from mitmproxy import ctx
 from mitmproxy.log import ALERT
 
 from lp_sentinel.engine import Verdict
@@ -80,8 +81,8 @@ class LiveFaults:
     def verdicts(self) -> tuple[FaultVerdict, ...]:
         """How the app took what was injected, before a reload of the script, too."""
         now = self.injector.verdicts() if self.injector else ()
-        if batch_capture():
-            now = tuple(one._replace(seen=_NOT_LIVE) if one.verdict == "never matched" else one for one in now)
+        if batch_capture() and not ctx.options.client_replay:
+            now = tuple(one if one.injected else one._replace(seen=_NOT_LIVE) for one in now)
         before = self._earlier.faults if self._earlier else ()
         matched = {one.fault for one in before}
         return (*before, *(one for one in now if one.injected or one.fault not in matched))
