@@ -31,7 +31,7 @@ def main() -> int:
     # The library wants https even on loopback.
     os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     if taken := [f"port {port}, for {role}" for port, role in _ROLES.items() if _is_taken(port)]:
-        print(f"play: something else listens on {' and on '.join(taken)}", file=sys.stderr)  # noqa: T201
+        print(f"play: something else listens on {' and on '.join(taken)}: stop it first", file=sys.stderr)  # noqa: T201
         return 2
     config = load_config(_CONFIG)
     [(account, apps)] = config.accounts.items()

@@ -57,6 +57,7 @@ def test_a_capture_is_judged_and_shown(run: Run) -> None:
         ("demo.flow", ["--select", "LPA2"], 0),
         ("demo.flow", ["--select", "lpa1", "--select", "LPA3"], 1),
         ("demo.flow", ["--select", "LPA3", "--ignore", "LPA310"], 0),
+        ("demo.flow", ["--select", "LPA2 LPA3"], 1),
     ],
 )
 def test_the_exit_status_says_whether_something_was_found(
@@ -177,6 +178,8 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
         ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
         ({}, ["--select", "LPB"], "unknown rule 'LPB' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
         ({}, ["--select", "LPB1"], "unknown rule 'LPB1', did you mean 'LPA1'?\n"),
+        ({}, ["--select", "LPA3", "--ignore", "LPA"], "no rule is left: all that are selected are ignored, too\n"),
+        ({"lp-authorize.yaml": "rules: {ignore: [LPA]}"}, [], "no rule is left"),
         ({}, ["--select", "State-Lost"], "'State-Lost' is the name of a rule; here its id is expected, LPA310\n"),
         (
             {"lp-authorize.yaml": "rules:\n  paths: [nope/]\n"},
@@ -287,7 +290,7 @@ def test_the_config_of_the_working_directory_is_taken(run: Run) -> None:
     assert (
         run("check", DEMO).stderr == "lp-authorize: lp-authorize.yaml:1:1: cannot be read: No such file or directory\n"
     )
-    Path("elsewhere.yaml").write_text(yaml.safe_dump({"rules": {"ignore": ["LPA"]}}))
+    Path("elsewhere.yaml").write_text(yaml.safe_dump({"rules": {"select": ["LPA5"]}}))
     assert "0 findings" in run("check", DEMO).stdout
 
 

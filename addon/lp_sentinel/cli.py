@@ -55,8 +55,7 @@ class _Options(NamedTuple):
 
 
 def _prefixes(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    pieces = (piece.strip() for value in values for piece in value.split(","))
-    return tuple(piece for piece in pieces if piece)
+    return tuple(piece for value in values for piece in value.replace(",", " ").split())
 
 
 def _tell_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001  (click's)

@@ -249,9 +249,16 @@ def test_filters_find_an_injected_flow(sentinel: Sentinel, app: App, proxies: Pr
         assert passes(injected), injected.comment
 
 
-def test_an_unknown_preset_stops_it() -> None:
-    ended = run_mitmdump("-s", SCRIPT, options={"lp_faults": ["state_lst"]})
-    assert (ended.status, "did you mean 'state-lost'?" in ended.stdout + ended.stderr) == (1, True), ended
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("state_lst", "did you mean 'state-lost'?"),
+        ("state-lost,access_denied", "for several, set lp_faults once for each"),
+    ],
+)
+def test_an_unknown_preset_stops_it(named: str, told: str) -> None:
+    ended = run_mitmdump("-s", SCRIPT, options={"lp_faults": [named]})
+    assert (ended.status, told in ended.stdout + ended.stderr) == (1, True), ended
     assert "listening" not in ended.stdout
 
 

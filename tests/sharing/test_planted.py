@@ -22,7 +22,7 @@ from lp_sentinel.config import Config, config_from
 from lp_sentinel.exchange import FAULT_KEY
 from lp_sentinel.reports.formats import FORMATS
 from lp_sentinel.sharing.redacting import SharingError, redact_capture, redact_flows
-from tests.ours import SCRIPT, saved_flows
+from tests.ours import CAPTURES, SCRIPT, saved_flows
 from tests.sharing.planted import SECRETS, flows, found_in
 from tests.sharing.same import verdict
 from tests.world.proxy import Options, replay
@@ -244,3 +244,16 @@ def test_a_broken_capture_is_written_as_far_as_it_goes(tmp_path: Path, capture: 
     assert result.exit_code == 2
     assert "ends in the middle" in result.output
     assert found_in((tmp_path / "out").read_bytes()) == []
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("safe.har", True), ("safe.har.gz", True), ("safe.flow", False)])
+def test_a_flow_file_that_is_called_a_har_is_told_to_be_none(tmp_path: Path, name: str, *, is_told: bool) -> None:
+    result = CliRunner().invoke(main, ["redact", str(CAPTURES / "demo.flow"), str(tmp_path / name)])
+    assert result.exit_code == 0
+    assert ("it is a flow file, as the original is" in result.output) is is_told
+
+
+def test_a_folder_is_told_apart_from_a_file(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["redact", str(tmp_path), str(tmp_path / "safe.har")])
+    assert result.exit_code == 2
+    assert "is a folder, and one file is expected" in result.output

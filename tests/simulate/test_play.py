@@ -92,7 +92,7 @@ def test_a_port_that_is_taken_is_told_before_anything_else(port: int, role: str)
             env=environment(),
         )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"play: something else listens on port {port}, for {role}\n"
+    assert done.stderr == f"play: something else listens on port {port}, for {role}: stop it first\n"
 
 
 def test_login_and_denial(browsers: Callable[..., Browser], tmp_path: Path) -> None:

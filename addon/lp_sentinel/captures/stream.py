@@ -18,6 +18,7 @@ type Kind = Literal["flows", "har"]
 
 CHUNK = 1 << 20
 
+_TOO_EARLY = "the compressed data ends too early"
 _HEAD = 1 << 16
 _ZLIB_HEADS = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 # A flow is a dictionary whose first key is a short name. Each part may be missing where the file breaks off.
@@ -91,7 +92,8 @@ class Stream:
         try:
             return self._pull(size)
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            self.cut = reason(error)
+            # What is said of it elsewhere is about markers of streams.
+            self.cut = _TOO_EARLY if isinstance(error, EOFError) else reason(error)
             self._pull = _nothing
             return b""
 
@@ -161,8 +163,7 @@ def _inflater(packed: Stream) -> Callable[[int], bytes]:
             if piece:
                 return piece
             if not data:
-                message = "the compressed data ends too early"
-                raise EOFError(message)
+                raise EOFError(_TOO_EARLY)
         return b""
 
     return pull

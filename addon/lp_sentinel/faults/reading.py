@@ -60,6 +60,8 @@ def _preset(name: str, seed: int) -> Fault:
     document = presets()
     index = preset_index().get(name)
     if index is None:
+        if "," in name:
+            raise PlanError(f"{quoted(name)} is no preset: for several, set lp_faults once for each")
         listed = f"{_PRESETS_LISTED}, and the name of a plan file ends in .yaml"
         raise PlanError(unknown("preset", name, preset_index(), listed=listed))
     return _fault(document, ("faults", index), seed)

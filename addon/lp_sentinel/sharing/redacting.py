@@ -70,7 +70,15 @@ def redact_capture(source: Path, target: Path, config: Config, *, may_overwrite:
         is_source = error.filename is not None and Path(error.filename) == source
         at_fault = f"{source}: cannot be read" if is_source else f"{target}: cannot be written"
         raise SharingError(f"{at_fault}: {reason(error)}") from error
-    return Redacted(count, tuple(cleaner.summary()), f"{source}: {problems[0]}" if problems else None)
+    lines = [*cleaner.summary(), *_other_than_named(target, kind)]
+    return Redacted(count, tuple(lines), f"{source}: {problems[0]}" if problems else None)
+
+
+def _other_than_named(target: Path, kind: str) -> Iterator[str]:
+    """That the name promises the other format, by which other programs go."""
+    is_called_har = target.name.lower().removesuffix(".gz").removesuffix(".zst").endswith(".har")
+    if is_called_har and kind == "flows":
+        yield "it is a flow file, as the original is, although its name ends as a HAR's"
 
 
 def redact_flows(flows: Iterable[Flow], target: Path, config: Config) -> Redacted:
@@ -121,7 +129,8 @@ def _copy(flow: Flow) -> Flow:
 
 def _check(source: Path, target: Path, *, may_overwrite: bool) -> None:
     if not source.is_file():
-        raise SharingError(f"{source}: {'is not a regular file' if source.exists() else 'does not exist'}")
+        what = "is a folder, and one file is expected" if source.is_dir() else "is not a regular file"
+        raise SharingError(f"{source}: {what if source.exists() else 'does not exist'}")
     if is_one_of(target, [source]):
         raise SharingError(f"{target}: {ITSELF}")
     if target.exists() and not may_overwrite:

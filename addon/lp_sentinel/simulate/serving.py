@@ -60,7 +60,9 @@ class _Server(Server):
         except OSError as error:
             socket_.close()  # cheroot forgets it, and says less of what was wrong
             address, port = bind_addr[:2]
-            raise NotServedError(f"port {port} of {address} can't be opened: {reason(error)}") from error
+            raise NotServedError(
+                f"port {port} of {address} can't be opened: {reason(error)} (--port chooses another)"
+            ) from error
         return bound
 
 
