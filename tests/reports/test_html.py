@@ -254,8 +254,8 @@ def test_an_exchange_outside_any_journey(open_page: Callable[..., Page]) -> None
 def test_nothing_at_all(open_page: Callable[..., Page]) -> None:
     page = open_page()
     assert "No login was seen" in page.one("main").text
-    page = open_page(Run([], [], CaptureEnd("broken.har", 3, "cut off in entry 3")))
-    assert page.one("[role=alert]").text == "broken.har could not be read to its end: cut off in entry 3"
+    page = open_page(Run([], [], CaptureEnd("broken.har", 3, "broken.har: cut off in entry 3")))
+    assert page.one("[role=alert]").text == "broken.har: cut off in entry 3"
 
 
 def test_many_journeys_stay_usable(open_page: Callable[..., Page]) -> None:

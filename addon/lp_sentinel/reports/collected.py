@@ -66,6 +66,11 @@ class CaptureResult:
         return self.end.problem if self.end else None
 
     @property
+    def bare_problem(self) -> str:
+        """The same without the capture's name, for where that stands before it."""
+        return (self.problem or "").removeprefix(f"{self.name}: ")
+
+    @property
     def faults(self) -> tuple[FaultVerdict, ...]:
         """How the app took each injected fault."""
         return self.end.faults if self.end else ()

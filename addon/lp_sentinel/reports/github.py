@@ -24,8 +24,8 @@ def write(results: Results, _criteria: Criteria) -> Iterator[str]:
     """A workflow command for each finding, and one for each capture that could not be used."""
     for result in results.values():
         if result.problem is not None:
-            problem = result.problem.removeprefix(f"{result.name}: ")
-            yield _line("error", "capture not usable", result.capture, f"{result.name}: {one_line(problem)}")
+            told = f"{result.name}: {one_line(result.bare_problem)}"
+            yield _line("error", "capture not usable", result.capture, told)
         for fault in result.faults:
             yield _fault(fault, result.capture)
     ranked = [(result.findings, places_by(result.findings, badness)) for result in results.values()]
