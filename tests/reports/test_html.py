@@ -208,6 +208,18 @@ def test_light_and_dark_wide_and_narrow(
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@pytest.mark.parametrize("width", [800, 1000, 1220, 1221, 1280])
+def test_no_diagram_is_cut_where_there_is_room_for_it(open_page: Callable[..., Page], width: int) -> None:
+    page = open_page(judged())
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        cut = "const one = document.querySelector('.canvas'); return one.scrollWidth - one.clientWidth"
+        assert page.driver.execute_script(cut) == 0
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_printed_with_everything_unfolded_and_no_filter(open_page: Callable[..., Page]) -> None:
     page = open_page(judged())
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
