@@ -311,6 +311,11 @@ def test_a_capture_without_a_login_says_so(run: Run) -> None:
     done = run("check", "other.har")
     assert done.exit_code == 0
     assert "No authorize request was seen" in done.stdout
+    assert "Safari" not in done.stdout
+    other = {"request": {"method": "GET", "url": "https://a.example/"}, "response": {"status": 200}}
+    Path("other.har").write_text(json.dumps({"log": {"entries": [other]}}))
+    told = " ".join(run("check", "other.har").stdout.split())
+    assert "Recording must be on before the login begins; and Safari" in told
     assert run("check", "missing.har").stdout == "", "of what could not be read nothing is known"
 
 

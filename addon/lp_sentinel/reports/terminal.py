@@ -40,6 +40,11 @@ _LONGEST_NAME = 60
 _LONGEST_FAULT = 300
 _MOST_FINDINGS = 20
 
+_LEFT_OUT = (
+    " Recording must be on before the login begins; and Safari, like other clients that follow redirects by themselves,"
+    " leaves them out of its HARs."
+)
+"""Why there may be no login in a recording of one."""
 _OUTCOMES = {"code": "green", "login": "cyan", "unknown": "dim", "error": "yellow"}
 _FAILED = "red"
 
@@ -114,7 +119,8 @@ class Terminal:
         parts: list[RenderableType] = [Text("Summary", style="bold"), table]
         if not (tally.outcomes or tally.rules or tally.allowed or tally.injected):
             seen = counted(tally.exchanges, "exchange")
-            parts = [Text(f"No authorize request was seen, and nothing else of a login at Sentinel ({seen}).")]
+            told = f"No authorize request was seen, and nothing else of a login at Sentinel ({seen})."
+            parts = [Text(told + (_LEFT_OUT if tally.exchanges else ""))]
         for counter, remark in ((tally.rules, ""), (tally.allowed, "allowed"), (tally.injected, "injected")):
             parts += self._rules(counter, remark)
         parts += map(_fault, faults)
