@@ -69,8 +69,7 @@ class Marks:
             seen = next((one for one in reversed(journey.hops) if one.flow == flow), None) if journey else None
             note.hop, note.journey = hop, journey.journey if journey else None
             note.story = _story(hop, note.journey, seen)
-            is_refused = hop == "authorize" and seen is not None and is_refusal(seen.status)
-            note.otherwise = "cause not found" if is_refused and journey and not journey.injected else "in order"
+            note.otherwise = unless_found(hop, seen.status if seen else None, journey)
 
     def about(self, flow: HTTPFlow) -> About | None:
         """What is known about a flow; ``None``: that it belongs to a login is not known."""
@@ -118,6 +117,12 @@ class Marks:
         if note := self._notes.get(flow):
             return _write(flow, note)
         return put_on(flow, INJECTED if FAULT_KEY in flow.metadata else "", fault_story(flow))
+
+
+def unless_found(hop: Hop, status: int | None, journey: JourneySummary | None) -> str:
+    """What is said of an exchange on which nothing was found."""
+    is_refused = hop == "authorize" and is_refusal(status)
+    return "cause not found" if is_refused and journey and not journey.injected else "in order"
 
 
 def _story(hop: Hop, journey: str | None, seen: JourneyHop | None) -> str:

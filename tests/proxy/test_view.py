@@ -94,6 +94,18 @@ def test_a_whole_journey(demo: list[http.HTTPFlow]) -> None:
     assert {priority(session, flow, flow.request) for flow in others} == {-1}
 
 
+def test_a_refusal_that_no_rule_explains(demo: list[http.HTTPFlow]) -> None:
+    session = session_of(replay="flows")  # without a config, which would list the app
+    flows: list[http.HTTPFlow] = [flow.copy() for flow in demo]  # type: ignore[no-untyped-call]
+    for flow in flows:
+        if not session.feed.sieve.lets_by(flow):
+            session.response(flow)
+    session.close()
+    refused = next(flow for flow in flows if flow.comment.startswith("authorize") and "400" in flow.comment)
+    assert refused.comment == "authorize (j2): 400; cause not found"
+    assert shown(session, refused).startswith("authorize of journey j2: answered 400; cause not found\n")
+
+
 @pytest.mark.parametrize("kind", ["flows", "har"])
 def test_marks_of_a_replay_before_it_is_judged(demo: list[http.HTTPFlow], kind: Kind) -> None:
     session = session_of(replay=kind, config=ROOT / "captures" / "lp-authorize.yaml")

@@ -13,7 +13,7 @@ from lp_sentinel.authorize import DOCUMENTED
 from lp_sentinel.captures.flows import exchange_of
 from lp_sentinel.exchange import Exchange, as_text
 from lp_sentinel.finding import Finding, JourneySummary
-from lp_sentinel.marks import About
+from lp_sentinel.marks import About, unless_found
 from lp_sentinel.paths import authorize_path, token_path
 from lp_sentinel.proxy.parameters import MEANINGS, Given, given, given_in_json
 from lp_sentinel.proxy.session import Session
@@ -104,7 +104,8 @@ def _told(session: Session, exchange: Exchange, about: About) -> Iterator[str]:
 
 def _head(redactor: Redactor, exchange: Exchange, about: About, journey: JourneySummary | None) -> Iterator[str]:
     of = f" of journey {journey.journey}" if journey else ""
-    found = ", ".join(dict.fromkeys(one.rule for one in about.findings)) or "in order"
+    found = ", ".join(dict.fromkeys(one.rule for one in about.findings))
+    found = found or unless_found(about.hop, exchange.status, journey)
     yield f"{about.hop}{of}: {answered_with(exchange)}; {found}"
     yield ""
     yield f"{redactor.show(exchange.method)} {_bare(redactor, exchange.url)}"
