@@ -306,6 +306,17 @@ def test_what_was_allowed_until_yesterday_counts_again_and_says_so(run: Run) -> 
             assert done.stderr.count(f"{told}\n") == status
 
 
+def test_a_capture_in_place_of_a_command_is_told_what_to_type(run: Run) -> None:
+    done = run(DEMO)
+    assert done.exit_code == 2
+    assert f"{DEMO} is no command; to judge it: lp-authorize check {DEMO}" in done.stderr
+    assert "No such command 'demo'." in run("demo").stderr
+
+
+def test_no_command_is_cut_short_in_the_list(run: Run) -> None:
+    assert "..." not in run("--help").stdout.partition("Commands:")[2]
+
+
 def test_a_capture_without_a_login_says_so(run: Run) -> None:
     Path("other.har").write_text('{"log": {"entries": []}}')
     done = run("check", "other.har")

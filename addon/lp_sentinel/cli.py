@@ -82,7 +82,7 @@ def main() -> None:
 main.add_command(completion)
 
 
-@main.command()
+@main.command(short_help="Judge captures: flow files, HAR files, or folders of both.")
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=NamedPath(allow_dash=True))
 @click.option(
     "--config",
@@ -223,7 +223,7 @@ def _report(judged: Judged, reports: list[Report], tally: Tally) -> bool:
     return len(reports) == before
 
 
-@main.command()
+@main.command(short_help="List the rules, or show one in full.")
 @click.argument("rule", required=False, metavar="[ID]", shell_complete=complete_rule)
 @click.option(
     "--config",
@@ -248,7 +248,7 @@ def rules(rule: str | None, config: str | None, *, markdown: bool) -> None:
         unusable(str(error))
 
 
-@main.command("test-rules")
+@main.command("test-rules", short_help="Run the good and bad examples in the rules.")
 @click.argument("paths", nargs=-1, metavar="[PATH...]", type=NamedPath(path_type=Path))
 @click.option(
     "--config",
@@ -274,7 +274,7 @@ def test_rules(context: click.Context, paths: tuple[Path, ...], config: str | No
     context.exit(FAILED if failures else 0)
 
 
-@main.command()
+@main.command(short_help="Run a Sentinel to test against, on this machine only.")
 @click.option("--port", type=click.IntRange(0, 65535), default=5001, show_default=True, help="0 picks a free one.")
 @click.option("--host", default="localhost", show_default=True, help="A loopback address; any other is refused.")
 @click.option("--tls", is_flag=True, help="Serve https, with a certificate of mitmproxy's authority.")

@@ -45,7 +45,7 @@ def complete_cluster(_context: click.Context, _parameter: click.Parameter, typed
     return [CompletionItem("local", help="on this machine, for this run")] if "local".startswith(typed) else []
 
 
-@click.command()
+@click.command(short_help="Print a script that lets the shell complete what is typed.")
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(context: click.Context, /, shell: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from lp_sentinel.nowhere import send_nowhere
-from lp_sentinel.wording import os_problem
+from lp_sentinel.wording import os_problem, visible
 
 FAILED = 1
 UNUSABLE = 2
@@ -71,6 +71,18 @@ class CommandGroup(click.Group):
             send_nowhere(sys.stdout)
             send_nowhere(sys.stderr)
             ctx.exit(UNUSABLE)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for. A capture in its place is the first thing that many people try."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            if not os.path.exists(args[0]):  # noqa: PTH110  (Path's raises where it may not look)
+                raise
+            name = visible(args[0])
+            raise click.UsageError(f"{name} is no command; to judge it: lp-authorize check {name}", ctx) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""

@@ -12,7 +12,7 @@ from lp_sentinel.sharing.redacting import SharingError, redact_capture
 from lp_sentinel.wording import counted, visible
 
 
-@click.command()
+@click.command(short_help="Write a capture without its secrets, safe to share.")
 @click.argument("source", metavar="IN", type=NamedPath(path_type=Path))
 @click.argument("target", metavar="OUT", type=NamedPath(path_type=Path))
 @click.option(
