@@ -12,6 +12,8 @@ import pexpect
 import pytest
 from bench.archive import Traffic
 
+from tests.ours import CAPTURES
+
 _PATIENCE = 60.0
 # Processes, and a picture ten times a second, are for larger captures.
 COMMAND = """
@@ -79,3 +81,18 @@ def test_it_moves_within_a_har(har: Path) -> None:
 
 def test_not_when_it_shall_be_quiet(logins: Path) -> None:
     assert said(logins, "--quiet") == ""
+
+
+@pytest.mark.parametrize(
+    ("large", "options", "is_told"), [(0, (), True), (0, ("--quiet",), False), (1 << 30, (), False)]
+)
+def test_that_a_large_capture_is_read_twice_to_redact_it_is_told(
+    tmp_path: Path, large: int, options: tuple[str, ...], *, is_told: bool
+) -> None:
+    script = f"from lp_sentinel.sharing import command; command._LARGE = {large}; command.redact()"
+    arguments = ["-c", script, str(CAPTURES / "demo.har"), str(tmp_path / "safe.har"), *options]
+    child = pexpect.spawn(sys.executable, arguments, encoding="utf-8", timeout=_PATIENCE)
+    text = child.read()
+    child.close()
+    assert child.exitstatus == 0, text
+    assert ("0 MB are read twice, which takes a while; Ctrl-C leaves nothing behind" in text) is is_told

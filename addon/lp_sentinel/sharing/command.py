@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +11,9 @@ from lp_sentinel.command_line.shell import NamedPath, unusable
 from lp_sentinel.project import load_project
 from lp_sentinel.sharing.redacting import SharingError, redact_capture
 from lp_sentinel.wording import counted, visible
+
+_LARGE = 4_000_000
+"""Bytes from which on it takes longer than people like to wait without being told why."""
 
 
 @click.command(short_help="Write a capture without its secrets, safe to share.")
@@ -29,6 +33,9 @@ def redact(source: Path, target: Path, config: str | None, *, force: bool, quiet
     A flow file stays a flow file, a HAR a HAR; OUT is packed if it ends in .gz or .zst. IN is read twice and OUT is
     written as a whole, so neither can be a pipe. Exit status 2: IN could not be used, or not all of it.
     """
+    if not quiet and sys.stderr is not None and sys.stderr.isatty() and (size := _size(source)) >= _LARGE:
+        told = f"{size / 1e6:,.0f} MB are read twice, which takes a while; Ctrl-C leaves nothing behind"
+        click.echo(told, err=True)
     try:
         redacted = redact_capture(source, target, load_project(config).config, may_overwrite=force)
     except (SharingError, ValueError) as error:
@@ -39,3 +46,10 @@ def redact(source: Path, target: Path, config: str | None, *, force: bool, quiet
             click.echo(f"  {visible(line)}", err=True)
     if redacted.problem:
         unusable(visible(redacted.problem))
+
+
+def _size(source: Path) -> int:
+    try:
+        return source.stat().st_size
+    except OSError:  # whoever reads it says so
+        return 0
