@@ -178,8 +178,6 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
         ({"lp-authorize.yaml": "rules: {ignore: [LPB]}"}, [], "lp-authorize.yaml:1:18: unknown rule 'LPB'"),
         ({}, ["--select", "LPB"], "unknown rule 'LPB' (known: LPA1, LPA2, LPA3, LPA4, LPA5, LPA6)\n"),
         ({}, ["--select", "LPB1"], "unknown rule 'LPB1', did you mean 'LPA1'?\n"),
-        ({}, ["--select", "LPA3", "--ignore", "LPA"], "no rule is left: all that are selected are ignored, too\n"),
-        ({"lp-authorize.yaml": "rules: {ignore: [LPA]}"}, [], "no rule is left"),
         ({}, ["--select", "State-Lost"], "'State-Lost' is the name of a rule; here its id is expected, LPA310\n"),
         (
             {"lp-authorize.yaml": "rules:\n  paths: [nope/]\n"},

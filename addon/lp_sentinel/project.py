@@ -25,7 +25,7 @@ class Project(NamedTuple):
     def choosing(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> Project:
         """With other rules selected, if any are named, and more ignored, in letters of either case.
 
-        Raises ValueError for what begins no id, and where no rule is left: a run that checks nothing finds nothing.
+        Raises ValueError for what begins no id.
         """
         for prefix in (*select, *ignore):
             if not _begins_one(prefix.upper(), self.book):
@@ -33,8 +33,6 @@ class Project(NamedTuple):
         rules = self.config.rules
         select, ignore = tuple(map(str.upper, select)), tuple(map(str.upper, ignore))
         chosen = replace(rules, select=select or rules.select, ignore=(*rules.ignore, *ignore))
-        if not any(map(chosen.asks, self.book.by_id)):
-            raise ValueError("no rule is left: all that are selected are ignored, too")
         return self._replace(config=replace(self.config, rules=chosen))
 
     def expired(self, today: date) -> Iterator[str]:
