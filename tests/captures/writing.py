@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mitmproxy import connection, flow, http
 
-from lp_sentinel.exchange import Exchange, Headers, as_bytes
+from lp_sentinel.exchange import Exchange, Headers, as_bytes, header
+from lp_sentinel.uri import DEFAULT_PORTS
 from tests.captures.making import written
 
 
@@ -32,7 +33,7 @@ def flow_of(exchange: Exchange) -> http.HTTPFlow:
         b"",
         as_bytes(exchange.target),
         b"HTTP/1.1",
-        _headers(exchange.request_headers),
+        _headers((*_host(exchange), *exchange.request_headers)),
         exchange.request_body,
         None,
         started,
@@ -52,6 +53,13 @@ def flow_of(exchange: Exchange) -> http.HTTPFlow:
     elif exchange.error is not None:
         made.error = flow.Error(exchange.error, exchange.answered or started)
     return made
+
+
+def _host(exchange: Exchange) -> Headers:
+    if header(exchange.request_headers, "host") is not None:
+        return ()
+    is_default = exchange.port == DEFAULT_PORTS.get(exchange.scheme)
+    return (("host", exchange.host if is_default else f"{exchange.host}:{exchange.port}"),)
 
 
 def _headers(headers: Headers) -> http.Headers:
