@@ -189,7 +189,11 @@ def test_bad_captures_are_named_and_the_others_judged(run: Run) -> None:
             [],
             r"lp-authorize.yaml:1:17: there is no file or folder 'a\x00b'",
         ),
-        ({}, ["--report", "no/such/folder/x.jsonl"], "report no/such/folder/x.jsonl: cannot be written"),
+        (
+            {},
+            ["--report", "no/such/folder/x.jsonl"],
+            "report no/such/folder/x.jsonl: cannot be written: there is no folder no/such/folder\n",
+        ),
         ({}, ["--report", "x.foo"], "report x.foo: its ending must be one of these"),
         ({}, [""], "Invalid value for 'CAPTURE...': the name is empty"),
         ({}, ["--config", ""], "Invalid value for '--config': the name is empty"),
@@ -277,7 +281,7 @@ def test_a_url_needs_a_cluster_and_the_others_are_judged(run: Run) -> None:
     done = run("check", "--config", CONFIG, "--report", "-", "--quiet", "s3://bucket/x.flow", "x.flow", DEMO)
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [
-        "lp-authorize: s3://bucket/x.flow: cannot be read: a URL needs --cluster",
+        "lp-authorize: s3://bucket/x.flow: cannot be read: a URL needs --cluster, or download it first",
         "lp-authorize: x.flow: cannot be read: No such file or directory",
     ]
     assert {line["capture"] for line in records(done.stdout)} == {DEMO}

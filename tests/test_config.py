@@ -175,7 +175,7 @@ ACCOUNT = "accounts:\n  12:\n    apps:\n"
             'sentinel_hosts: ["a.example\\n"]',
             "1:18: expected a host, or *. before one, without scheme, port and path, not 'a.example\\n'\n",
         ),
-        ("sentinel_hosts: a.example", "1:17: expected a list, not the text 'a.example'\n"),
+        ("sentinel_hosts: a.example", "1:17: expected a list such as ['a.example'], not the text 'a.example'\n"),
         (
             "rules: {severity: {LPA130: fatal}}",
             "1:28: expected error, warning or info (rules.ignore turns a rule off), not 'fatal'\n",

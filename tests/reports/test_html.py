@@ -255,6 +255,8 @@ def test_a_refusal_that_no_rule_explains_is_not_in_order(open_page: Callable[...
     assert page.one(".tiles .zero:last-child").text == "0 in order"
     assert page.one("summary .sign").get_attribute("title") == "cause not found"
     assert page.one(".findings .muted").text.startswith("Cause not found: client_id and redirect_uri")
+    page.one("[name=severity][value=none]").click()
+    page.shows("1 of 1 journey, 0 findings")
 
 
 def test_an_exchange_outside_any_journey(open_page: Callable[..., Page]) -> None:
@@ -278,7 +280,7 @@ def test_many_journeys_stay_usable(open_page: Callable[..., Page]) -> None:
     ]
     page = open_page(many, *more)
     assert len(page.text) < 25_000_000
-    page.shows(f"{MOST_JOURNEYS} of {MOST_JOURNEYS} journeys, 10 findings")
+    page.shows(f"{MOST_JOURNEYS:,} of {MOST_JOURNEYS:,} journeys, 10 findings")
     assert "400 more journeys did not fit on this page" in page.text
     # Asking the driver which of thousands are displayed would take minutes; the page itself takes milliseconds.
     took, shown = page.driver.execute_async_script("""

@@ -73,7 +73,7 @@ def _opened(source: Path | Readable, closing: ExitStack) -> tuple[Readable, str]
     except OSError as error:
         if _URL.match(str(source)):
             url = _URL.sub(r"\1//", str(source), count=1)
-            raise CaptureError(f"{url}: cannot be read: a URL needs --cluster") from error
+            raise CaptureError(f"{url}: cannot be read: a URL needs --cluster, or download it first") from error
         raise CaptureError(f"{source}: cannot be read: {reason(error)}") from error
 
 

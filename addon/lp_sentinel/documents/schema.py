@@ -92,7 +92,8 @@ def _text(error: ValidationError, found: Any, schema: Mapping[str, Any]) -> str:
     match keyword:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else [kind for kind in wanted if kind != "null"]
-            return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}, not {_kind(found)}"
+            such = f" such as [{quoted(found)}]" if kinds == ["array"] and isinstance(found, str) else ""
+            return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}{such}, not {_kind(found)}"
         case "enum":
             said = quoted(found) if isinstance(found, str) else _kind(found)
             return f"expected one of {', '.join(map(str, wanted))}, not {said}{hint}"

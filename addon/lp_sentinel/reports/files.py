@@ -104,7 +104,9 @@ class ReportFile:
     def _refuse(self, error: Exception) -> NoReturn:
         if self._is_standard and isinstance(error, BrokenPipeError):
             raise error
-        raise ReportError(f"report {visible(self._named)}: cannot be written: {reason(error)}") from error
+        is_lost = isinstance(error, FileNotFoundError)
+        why = f"there is no folder {visible(os.fspath(expanded(self._named).parent))}" if is_lost else reason(error)
+        raise ReportError(f"report {visible(self._named)}: cannot be written: {why}") from error
 
 
 def _opened(path: str) -> TextIO:

@@ -76,8 +76,9 @@ class Card(NamedTuple):
 
     @property
     def kinds(self) -> str:
-        """For the filter: the severities of its findings, or ``none``."""
-        return " ".join(sorted({finding.severity for finding in self.findings})) or "none"
+        """For the filter: the severities of its findings, ``none``, or ``unexplained``."""
+        severities = " ".join(sorted({finding.severity for finding in self.findings}))
+        return severities or ("unexplained" if self.unexplained else "none")
 
     @property
     def place(self) -> dict[int, int]:
@@ -131,7 +132,7 @@ def environment() -> Environment:
     made.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}  # noqa: S704  (our own)
     made.globals |= {"signs": _SIGNS, "link": link, "spelled_out": spelled_out, "counted": counted, "width": WIDTH}
     made.globals |= {"unexplained": UNEXPLAINED}
-    made.filters |= {"parameters": parameters, "bare": bare, "plain": plain, "clock": rfc3339}
+    made.filters |= {"number": "{:,}".format, "parameters": parameters, "bare": bare, "plain": plain, "clock": rfc3339}
     return made
 
 

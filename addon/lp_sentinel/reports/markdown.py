@@ -53,7 +53,7 @@ def _counts(results: Results) -> Iterator[str]:
         yield "\n| | rule | | findings |\n| --- | --- | --- | ---: |\n"
     for key in sorted(counts, key=lambda one: (bool(one[3]), WORST_FIRST.index(one[0]), one[1])):
         severity, rule, name, excuse = key
-        yield f"| {_SIGNS[severity]} {severity} | {cell(rule)} | {cell(name)} | {counts[key]}"
+        yield f"| {_SIGNS[severity]} {severity} | {cell(rule)} | {cell(name)} | {counts[key]:,}"
         yield f" {excuse} |\n" if excuse else " |\n"
 
 

@@ -60,7 +60,7 @@ def overview(rows: Iterable[CaptureCounts]) -> Table:
             name.append("  (not read to its end)", style="red")
         counts = [_count(one.counts[severity], STYLES[severity]) for severity in WORST_FIRST]
         excused = [_count(one.excused, "")] if any_excused else []
-        table.add_row(name, str(one.exchanges), str(one.journeys), *counts, *excused)
+        table.add_row(name, f"{one.exchanges:,}", f"{one.journeys:,}", *counts, *excused)
     return table
 
 
@@ -74,4 +74,4 @@ def _common(captures: list[str]) -> str:
 
 
 def _count(count: int, style: str) -> Text:
-    return Text(str(count), style=style) if count else Text("-", style="dim")
+    return Text(f"{count:,}", style=style) if count else Text("-", style="dim")

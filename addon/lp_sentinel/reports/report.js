@@ -25,18 +25,19 @@
         finding.hidden = !matches;
         matching += matches;
       }
-      const inOrder = journey.dataset.kinds === "none";
+      const { kinds } = journey.dataset;
       journey.hidden = !(
-        (inOrder ? severities.has("none") && !rule : matching > 0) &&
+        (matching > 0 || (!rule && (kinds === "unexplained" || (kinds === "none" && severities.has("none"))))) &&
         (!account || journey.dataset.account === account) &&
         words.every((word) => textOf(journey).includes(word))
       );
       shown += !journey.hidden;
       found += journey.hidden ? 0 : matching;
     }
-    const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+    const number = (count) => count.toLocaleString("en-US");
+    const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
     document.getElementById("shown").value =
-      `${shown} of ${plural(journeys.length, "journey")}, ${plural(found, "finding")}`;
+      `${number(shown)} of ${plural(journeys.length, "journey")}, ${plural(found, "finding")}`;
     document.getElementById("nothing").hidden = shown > 0 || journeys.length === 0;
   };
 

@@ -132,7 +132,7 @@ class Terminal:
             line = Text("  ", overflow="fold")
             line.append(f"{SIGNS[rule.severity]} {rule.rule}", style="dim" if remark else STYLES[rule.severity])
             line.append(f" {printable(rule.name, _LONGEST_NAME)}", style="dim" if remark else "")
-            line.append(f"  {count}")
+            line.append(f"  {count:,}")
             line.append(f"  ({remark})" if remark else "", style="dim")
             yield line
 
@@ -197,8 +197,8 @@ def _fault(fault: FaultVerdict) -> Text:
 
 
 def _outcomes(tally: Tally) -> Text:
-    parts = [f"{count} {printable(outcome, _LONGEST_NAME)}" for outcome, count in tally.outcomes.most_common()]
-    return Text(" · ".join(parts) + (f" ({tally.open} still open)" if tally.open else ""))
+    parts = [f"{count:,} {printable(outcome, _LONGEST_NAME)}" for outcome, count in tally.outcomes.most_common()]
+    return Text(" · ".join(parts) + (f" ({tally.open:,} still open)" if tally.open else ""))
 
 
 def _severities(rules: Counter[CountedRule]) -> Text:
