@@ -197,7 +197,7 @@ def test_a_mistake_is_refused_where_it_stands(entry: str, mark: str, problem: st
         ("faults:\n- {name: x, preset: slow}\n- preset: slow\n  name: x", 4, "the name 'x' is taken by an earlier"),
         ("redirect_targets: [a.example]\nfaults:\n- {name: x, at: landing, do: {target: {host: b.example}}}", 3,
          "the host 'b.example' is not among redirect_targets"),
-        ("faults: [", 1, "did not find expected node content"),
+        ("faults: [", 1, "expected a value here"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_plan_around(text: str, line: int, problem: str) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from lp_sentinel.wording import visible
 
+_BLOCK = re.compile(r"while parsing a block (mapping|collection)")
 _CLOSING = {"[": "]", "{": "}"}
 
 # What PyYAML says, compiled or not; whether the place is where that began which could not be read on; what we say.
@@ -18,6 +19,7 @@ _WORDS: list[tuple[re.Pattern[str], bool, str]] = [
     for pattern, is_begun, said in (
         # A pattern of hosts, which YAML takes for an alias.
         (r"while scanning an alias", False, "in YAML a text that begins with * must stand in quotes"),
+        (r"while scanning an anchor", False, "in YAML a text that begins with & must stand in quotes"),
         (r".*cannot start any token", False, "in YAML a text that begins with {here} must stand in quotes"),
         (r".*unknown escape", False, "in double quotes \\ changes what follows it: use single quotes, or write \\\\"),
         (r".*quoted scalar.*end of stream", True, "this quotation mark is not closed"),
@@ -31,7 +33,7 @@ _WORDS: list[tuple[re.Pattern[str], bool, str]] = [
         (
             r".*mapping values are not allowed",
             False,
-            "unexpected colon: a text that holds one must stand in quotes, and a key begins a line of its own",
+            "unexpected colon: a text that holds one must stand in quotes, and a key begins a line, indented as others",
         ),
         (
             r"while scanning a plain scalar.*unexpected ':'",
@@ -39,6 +41,8 @@ _WORDS: list[tuple[re.Pattern[str], bool, str]] = [
             "a space must follow this colon, or the text must stand in quotes",
         ),
         (r"while scanning a simple key", True, "expected a colon behind this key"),
+        (r"block sequence entries are not allowed", False, "each - of a list begins a line of its own"),
+        (r"while parsing a (flow|block) node", False, "expected a value here"),
     )
 ]
 
@@ -54,6 +58,8 @@ def explained(error: yaml.MarkedYAMLError, text: str, index: Callable[[Any], int
         return at, "YAML is indented by spaces, not by tabs"
     if "flow" in told and opening in _CLOSING and not text[at:].strip():
         return begun, f"this {opening} is not closed"
+    if _BLOCK.match(told) and text[text.rfind("\n", 0, at) + 1 : at].strip():
+        return at, "the value ends before this: put all of it in quotes, or take this out"
     for pattern, is_begun, said in _WORDS:
         if pattern.match(told):
             line = text.count("\n", 0, begun) + 1
