@@ -308,11 +308,14 @@ def test_what_was_allowed_until_yesterday_counts_again_and_says_so(run: Run) -> 
             assert done.stderr.count(f"{told}\n") == status
 
 
-def test_a_capture_in_place_of_a_command_is_told_what_to_type(run: Run) -> None:
+def test_a_capture_in_place_of_a_command_is_told_what_to_type(run: Run, tmp_path: Path) -> None:
     done = run(DEMO)
     assert done.exit_code == 2
     assert f"{DEMO} is no command; to judge it: lp-authorize check {DEMO}" in done.stderr
     assert "No such command 'demo'." in run("demo").stderr
+    (tmp_path / "two words.har").touch()
+    assert f"lp-authorize check '{tmp_path}/two words.har'\n" in run(tmp_path / "two words.har").stderr
+    assert "No such option '-d'." in run("--", "-demo").stderr
 
 
 def test_no_command_is_cut_short_in_the_list(run: Run) -> None:

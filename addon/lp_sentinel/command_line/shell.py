@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -79,10 +80,12 @@ class CommandGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            if not os.path.exists(args[0]):  # noqa: PTH110  (Path's raises where it may not look)
+            # After -- it has taken what looks like an option out of the list.
+            if not args or not os.path.exists(args[0]):  # noqa: PTH110  (Path's raises where it may not look)
                 raise
             name = visible(args[0])
-            raise click.UsageError(f"{name} is no command; to judge it: lp-authorize check {name}", ctx) from None
+            told = f"{name} is no command; to judge it: lp-authorize check {shlex.quote(name)}"
+            raise click.UsageError(told, ctx) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""
