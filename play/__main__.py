@@ -10,12 +10,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from flask import Flask
-
 from lp_sentinel.config import load_config
 from lp_sentinel.simulate.registry import registry_of
 from lp_sentinel.simulate.sentinel import Simulator
-from lp_sentinel.simulate.serving import HERE, OWN_HOSTS, NotServedError, end_on_signals, serving
+from lp_sentinel.simulate.serving import HERE, NotServedError, end_on_signals, serving
 from play.app import sample_app
 
 APP_PORT, SENTINEL_PORT, PROXY_PORT = 8080, 5001, 8081
@@ -38,8 +36,8 @@ def main() -> int:
     [app] = apps.values()
     with ExitStack() as stack:
         try:
-            simulator = _serve(stack, Simulator(registry_of(config)).wsgi)
-            sample = _serve(stack, sample_app(app, account, f"http://localhost:{SENTINEL_PORT}"))
+            simulator = stack.enter_context(serving(Simulator(registry_of(config)).wsgi))
+            sample = stack.enter_context(serving(sample_app(app, account, f"http://localhost:{SENTINEL_PORT}")))
         except NotServedError as error:
             print(f"play: {error}", file=sys.stderr)  # noqa: T201
             return 2
@@ -56,12 +54,6 @@ def _is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def _serve(stack: ExitStack, wsgi: Flask) -> int:
-    """At which port, until the stack is left. Raises NotServedError."""
-    wsgi.config["TRUSTED_HOSTS"] = [*OWN_HOSTS]
-    return stack.enter_context(serving(wsgi))
 
 
 def _proxy(sample: int, simulator: int) -> list[str]:

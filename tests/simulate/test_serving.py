@@ -102,6 +102,12 @@ def test_serves_http_until_ctrl_c(tmp_path: Path) -> None:
             assert raw.recv(100).startswith(b"HTTP/1.1 400"), "a host that is not this machine's"
 
 
+def test_serves_by_the_address_that_it_names(tmp_path: Path) -> None:
+    with command("--host", "::1", folder=tmp_path) as (origin, _), at_home(requests.Session()) as client:
+        assert origin.startswith("http://[::1]:")
+        assert client.get(origin).status_code == 200
+
+
 @pytest.mark.parametrize("ends", [[signal.SIGTERM], [signal.SIGINT] * 3])
 def test_a_signal_while_it_starts_ends_it(tmp_path: Path, ends: list[signal.Signals]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -9,14 +9,7 @@ from lp_sentinel.config import Config
 from lp_sentinel.simulate.certificate import authority_file, server_context
 from lp_sentinel.simulate.registry import registry_of
 from lp_sentinel.simulate.sentinel import Simulator
-from lp_sentinel.simulate.serving import (
-    OWN_HOSTS,
-    NotServedError,
-    end_on_signals,
-    loopback,
-    serving,
-    wait_until_interrupted,
-)
+from lp_sentinel.simulate.serving import NotServedError, end_on_signals, loopback, serving, wait_until_interrupted
 from lp_sentinel.wording import reason
 
 
@@ -35,7 +28,6 @@ def run(
     address = loopback(host)
     simulator = Simulator(registry_of(config))
     simulator.is_down = down
-    simulator.wsgi.config["TRUSTED_HOSTS"] = [*OWN_HOSTS, address]
     try:
         context = server_context(confdir) if tls else None
     except OSError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -19,8 +20,7 @@ from lp_sentinel.wording import reason, visible
 HERE = "127.0.0.1"
 
 _LOCALHOST = "localhost"
-OWN_HOSTS = (_LOCALHOST, f".{_LOCALHOST}", HERE)
-"""For Flask's TRUSTED_HOSTS: a page elsewhere whose host was made to point here is not answered."""
+_PORT = re.compile(r":[0-9]*$")
 _THREADS = 16
 _QUEUE = 128
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -70,11 +70,11 @@ class _Server(Server):
 def serving(
     wsgi: Callable[..., Any], *, host: str = HERE, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> Iterator[int]:
-    """Serve ``wsgi`` until the block ends; gives the port. Raises NotServedError."""
+    """Serve ``wsgi`` by names of this machine until the block ends; gives the port. Raises NotServedError."""
     address = loopback(host)
     server = _Server(
         (address, port),
-        wsgi,
+        _for_own_names(wsgi, address),
         numthreads=_THREADS,
         server_name=_LOCALHOST,
         request_queue_size=_QUEUE,
@@ -90,6 +90,21 @@ def serving(
             ending.callback(thread.join)
             ending.callback(server.stop)
         yield server.bind_addr[1]
+
+
+def _for_own_names(wsgi: Callable[..., Any], address: str) -> Callable[..., Any]:
+    """A page elsewhere whose host was made to point here is not answered. Flask's TRUSTED_HOSTS knows no IPv6."""
+    own = ("", _LOCALHOST, HERE, f"[{address}]" if ":" in address else address)
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        name = _PORT.sub("", environ.get("HTTP_HOST", "").lower())
+        if name in own or name.endswith(f".{_LOCALHOST}"):
+            answered: Iterable[bytes] = wsgi(environ, start)
+            return answered
+        start("400 Bad Request", [("Content-Type", "text/plain")])
+        return [b"This host is not served here.\n"]
+
+    return answer
 
 
 @contextmanager
