@@ -118,6 +118,13 @@ def test_a_run_that_comes_to_its_end_writes_its_reports_and_one_that_is_broken_o
     assert (len(lines.read_text("utf-8").splitlines()), empty.read_text("utf-8")) == (1, "")
 
 
+def test_a_report_whose_link_leads_nowhere_has_a_folder(tmp_path: Path) -> None:
+    link = tmp_path / "report.jsonl"
+    link.symlink_to(tmp_path / "no" / "such")
+    with pytest.raises(ReportError, match=r"report\.jsonl: cannot be written: No such file or directory"):
+        open_report(str(link), lambda: CRITERIA)
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [

@@ -104,8 +104,9 @@ class ReportFile:
     def _refuse(self, error: Exception) -> NoReturn:
         if self._is_standard and isinstance(error, BrokenPipeError):
             raise error
-        is_lost = isinstance(error, FileNotFoundError)
-        why = f"there is no folder {visible(os.fspath(expanded(self._named).parent))}" if is_lost else reason(error)
+        folder = expanded(self._named).parent
+        is_lost = isinstance(error, FileNotFoundError) and not folder.exists()
+        why = f"there is no folder {visible(os.fspath(folder))}" if is_lost else reason(error)
         raise ReportError(f"report {visible(self._named)}: cannot be written: {why}") from error
 
 
