@@ -147,5 +147,5 @@ def verdict(findings: Iterable[Finding]) -> str:
         else:
             apart[one.excuse] += 1
     parts = [of_severity(counts[severity], severity) for severity in WORST_FIRST if counts[severity]]
-    remark = ", ".join(f"{count} {why}" for why, count in sorted(apart.items()))
+    remark = ", ".join(f"{count:,} {why}" for why, count in sorted(apart.items()))
     return (", ".join(parts) or "no findings") + (f" ({remark})" if remark else "")

@@ -71,7 +71,7 @@ class Card(NamedTuple):
 
     @property
     def is_in_order(self) -> bool:
-        """Whether nothing was found at all, though there was nothing to explain."""
+        """Whether nothing was found, and nothing is left to explain."""
         return not (self.findings or self.unexplained)
 
     @property

@@ -82,11 +82,11 @@ class Cleaner:
     def summary(self) -> Iterator[str]:
         """A line for each kind of what was replaced or left out."""
         for kind, values in sorted(self.stand_ins.replaced.items()):
-            yield f"replaced in {kind}: {len(values)} different"
+            yield f"replaced in {kind}: {len(values):,} different"
         if self._addresses:
-            yield f"replaced in addresses: {len(self._addresses)} different"
+            yield f"replaced in addresses: {len(self._addresses):,} different"
         for kind, count in sorted(self.left_out.items()):
-            yield f"left out: {kind} ({count})"
+            yield f"left out: {kind} ({count:,})"
 
 
 def _registered(config: Config) -> Iterator[str]:
