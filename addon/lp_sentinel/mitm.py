@@ -76,6 +76,7 @@ class Addon:
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
         self._reports = OpenReports(self._failures)
         self._simulated = Simulated(self.settings)
+        self._commands = Commands(self.active, self.settings, lambda: self.faults)
         self._replayed = Replayed()
         self._has_failed = False
 
@@ -90,7 +91,7 @@ class Addon:
         except ValueError as error:
             self._refuse(str(error))
         self._is_start = not is_running()
-        ctx.master.commands.collect_commands(Commands(self.active, self.settings, lambda: self.faults))  # type: ignore[no-untyped-call]
+        ctx.master.commands.collect_commands(self._commands)  # type: ignore[no-untyped-call]
         add_view(self._view)
 
     def configure(self, updated: set[str]) -> None:
@@ -192,7 +193,20 @@ class Addon:
             raise SystemExit(f"lp-authorize: {problem}")
         _logger.error("lp-authorize: %s", problem)
 
-    def done(self) -> None:
+    def done(self) -> Awaitable[None] | None:
+        """Gives something to await where mitmproxy ends and a command still writes: a reload breaks nothing off."""
+        if ctx.master.should_exit.is_set() and (under_way := self._commands.under_way()):
+            return self._end_after(under_way)
+        self._end()
+        return None
+
+    async def _end_after(self, under_way: Awaitable[object]) -> None:
+        try:
+            await under_way
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         remove_view(self._view)
         self._simulated.switch(on=False)
         if self._timer:

@@ -76,3 +76,27 @@ async def _report_twice(report: Path) -> None:
             turns += 1
         assert turns > 10
         addon.done()
+
+
+def test_what_was_asked_for_is_written_before_mitmproxy_ends(tmp_path: Path) -> None:
+    """Reports that wait for one another, over one that ``lp_report`` names, too."""
+    asyncio.run(_end_while_writing(tmp_path))
+    reports = [json.loads((tmp_path / name).read_text("utf-8")) for name in ("a.json", "b.json", "own.json")]
+    assert [len(report["findings"]) for report in reports] == [1200, 1200, 1203], "each whole"
+
+
+async def _end_while_writing(folder: Path) -> None:
+    addon = Addon()
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon, lp_show="none", lp_report=[str(folder / "own.json")])
+        for number in range(400):
+            for hook in iterate(flow_of(f"{AUTHORIZE}?client_id={number}", status=400)):
+                context.master.addons.trigger(hook)
+        for name in ("a.json", "own.json", "b.json"):
+            context.master.commands.call("lp.report", str(folder / name))
+        context.master.should_exit.set()
+        ending = addon.done()
+        assert ending
+        for hook in iterate(flow_of(f"{AUTHORIZE}?client_id=late", status=400)):
+            context.master.addons.trigger(hook)
+        await ending

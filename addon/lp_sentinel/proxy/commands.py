@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +66,12 @@ class Commands:
             protect_proxy([path])
             protect_lines(path, settings.reports if (settings := self._settings()) else ())
             report = open_report(path, lambda: session.criteria)
-            session.write(report)
+            write = partial(_write, report, session.so_far())
             if len(session.record.findings) > _MOST_REPORTED:
-                self._do_aside(self._close_aside(report, path))
+                self._do_aside(self._write_aside(write, path))
                 _tell(f"a report of {counted(len(session.record.findings), 'finding')} is being written")
                 return
-            report.close()
+            write()
         except (ReportError, OSError) as error:
             raise exceptions.CommandError(str(error)) from error
         _tell_reported(path)
@@ -137,15 +137,29 @@ class Commands:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _close_aside(self, report: Report, path: str) -> None:
-        """Write what a report was handed, after those before it: it may be for the same file."""
+    def under_way(self) -> Awaitable[object] | None:
+        """What to wait for before mitmproxy ends, so that all that was asked for is written; ``None`` for nothing."""
+        return asyncio.gather(*self._tasks, return_exceptions=True) if self._tasks else None
+
+    async def _write_aside(self, write: Callable[[], None], path: str) -> None:
+        """Write a report, after those before it: it may be for the same file."""
         try:
             async with self._writing:
-                await asyncio.to_thread(report.close)
-        except ReportError as error:
+                await asyncio.to_thread(write)
+        except (ReportError, OSError) as error:
             _logger.error("lp-authorize: %s", error)  # noqa: TRY400
         else:
             _tell_reported(path)
+
+
+def _write(report: Report, hand: Callable[[Report], None]) -> None:
+    """Raises ReportError, or OSError where there is no room to collect it."""
+    try:
+        hand(report)
+    except BaseException:
+        report.abandon()
+        raise
+    report.close()
 
 
 async def _redact_aside(

@@ -49,7 +49,7 @@ class OpenReports:
         going = [self._open[path] for path in self._open.keys() - reports.keys()]
         if session:
             for path in reports.keys() - self._open.keys():
-                self._failures.guard(partial(session.write, reports[path], is_whole=False))
+                self._failures.guard(partial(session.write_closed, reports[path]))
             for report in going:
                 self._failures.guard(partial(session.finish, report))
         for report in going:

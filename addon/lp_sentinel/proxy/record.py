@@ -46,7 +46,7 @@ class Record:
     @property
     def journeys(self) -> tuple[JourneySummary, ...]:
         """The latest of those that have ended."""
-        return tuple(journey for name in self._journeys if (journey := self._closed.get(name)))
+        return self.all_journeys(None)
 
     def by_flow(self, flows: Collection[str]) -> Mapping[str, Sequence[Finding]]:
         """The findings on flows with these ids, by id; of one that was sent again, those of the last time."""
@@ -60,13 +60,10 @@ class Record:
                     known.append(finding)
         return found
 
-    def write(self, report: Report, now: Callable[[str], JourneySummary | None] | None) -> None:
-        """Hand it all to ``report``; ``now`` tells how an open journey stands, and without it they are left out."""
-        for finding in self._findings:
-            report.finding(finding)
-        for name in self._journeys:
-            if journey := self._closed.get(name) or (now(name) if now else None):
-                report.journey(journey)
+    def all_journeys(self, now: Callable[[str], JourneySummary | None] | None) -> tuple[JourneySummary, ...]:
+        """The latest; ``now`` tells how an open journey stands, and without it they are left out."""
+        known = (self._closed.get(name) or (now(name) if now else None) for name in self._journeys)
+        return tuple(journey for journey in known if journey)
 
     def write_open(self, report: Report, now: Callable[[str], JourneySummary | None]) -> None:
         """Hand the journeys that go on to ``report``, as they stand."""

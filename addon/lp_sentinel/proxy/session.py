@@ -264,11 +264,20 @@ class Session:
         faults = [fault for fault in self._faults() if fault.injected or not self._capture]
         return self._tally.at_least(least) > 0 or any(fault.fails(least) for fault in faults)
 
-    def write(self, report: Report, *, is_whole: bool = True) -> None:
-        """Hand what was found so far to a report; if it is to be whole, with journeys that go on."""
-        self.record.write(report, self._engine.journey if is_whole else None)
-        if is_whole:
-            report.capture(self._end)
+    def write_closed(self, report: Report) -> None:
+        """Hand what was found so far to a report that will be told of the rest, such as how open journeys end."""
+        hand_to(report, self.record.findings, self.record.journeys)
+
+    def so_far(self) -> Callable[[Report], None]:
+        """What hands all that was found until now to a report, with the journeys that go on: in any thread, later."""
+        findings, journeys = self.record.findings, self.record.all_journeys(self._engine.journey)
+        end = self._end
+
+        def hand(report: Report) -> None:
+            hand_to(report, findings, journeys)
+            report.capture(end)
+
+        return hand
 
     def finish(self, report: Report) -> None:
         """Hand a report that was told of each finding what it still lacks: journeys that go on, and the end."""
