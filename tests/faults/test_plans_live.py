@@ -253,7 +253,7 @@ def test_filters_find_an_injected_flow(sentinel: Sentinel, app: App, proxies: Pr
     ("named", "told"),
     [
         ("state_lst", "did you mean 'state-lost'?"),
-        ("state-lost,access_denied", "for several, set lp_faults once for each"),
+        ("state-lost,access_denied", "several are given as --set lp_faults=NAME once for each"),
     ],
 )
 def test_an_unknown_preset_stops_it(named: str, told: str) -> None:

@@ -61,7 +61,8 @@ def _preset(name: str, seed: int) -> Fault:
     index = preset_index().get(name)
     if index is None:
         if "," in name:
-            raise PlanError(f"{quoted(name)} is no preset: for several, set lp_faults once for each")
+            several = "--set lp_faults=NAME once for each, or at run time: set lp_faults NAME NAME"
+            raise PlanError(f"{quoted(name)} is no preset; several are given as {several}")
         listed = f"{_PRESETS_LISTED}, and the name of a plan file ends in .yaml"
         raise PlanError(unknown("preset", name, preset_index(), listed=listed))
     return _fault(document, ("faults", index), seed)
