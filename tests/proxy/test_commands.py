@@ -6,7 +6,9 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from mitmproxy import http
 from mitmproxy.command import CommandManager
 from mitmproxy.eventsequence import iterate
@@ -53,28 +55,38 @@ def test_what_was_found_since_a_flow_was_sent_last() -> None:
     assert other == ["findings"], "that there are none"
 
 
-def test_a_long_report_is_written_while_the_traffic_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("answer", "findings"), [({"status": 400}, 1800), ({"location": "https://app.example/cb"}, 0)])
+def test_a_long_report_is_written_while_the_traffic_goes_on(
+    tmp_path: Path, answer: dict[str, Any], findings: int
+) -> None:
+    """Of many findings, or of many logins in which nothing was found."""
     report = tmp_path / "findings.json"
-    asyncio.run(_report_twice(report))
-    assert len(json.loads(report.read_text("utf-8"))["findings"]) == 1200, "the last one, whole"
+    asyncio.run(_report_twice(report, select="LPA1" if findings else "LPA5", **answer))
+    told = json.loads(report.read_text("utf-8"))
+    assert (len(told["findings"]), len(told["journeys"])) == (findings, 600), "the last one, whole"
 
 
-async def _report_twice(report: Path) -> None:
+def test_a_long_report_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    report = tmp_path / "findings.json"
+    report.symlink_to("/dev/full")
+    asyncio.run(_report_twice(report, select="LPA1", status=400))
+    assert f"lp-authorize: report {report}: cannot be written: No space left on device" in caplog.messages
+
+
+async def _report_twice(report: Path, *, select: str, **answer: Any) -> None:
+    config = report.with_name("lp-authorize.yaml")
+    config.write_text(f"rules: {{select: [{select}]}}")
     addon = Addon()
-    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
-        context.configure(addon, lp_show="none")
-        turns = 0
-        for number in range(400):
-            for hook in iterate(flow_of(f"{AUTHORIZE}?client_id={number}", status=400)):
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon, lp_show="none", lp_config=str(config))
+        for number in range(600):
+            for hook in iterate(flow_of(f"{AUTHORIZE}?client_id={number}", **answer)):
                 context.master.addons.trigger(hook)
-            if number in (350, 399):
+            if number in (550, 599):
                 context.master.commands.call("lp.report", str(report))
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         assert len(tasks) == 2, "none of them is done at once"
-        while not all(task.done() for task in tasks):
-            await asyncio.wait(tasks, timeout=0.001)
-            turns += 1
-        assert turns > 10
+        await asyncio.wait(tasks)
         addon.done()
 
 

@@ -31,7 +31,7 @@ _MOST_AT_ONCE = 200
 _MOST_COPIED = 20
 """Flows that are copied before others have their turn: they take a few milliseconds."""
 _MOST_REPORTED = 500
-"""Findings of which a report is written before anything else happens: they take a tenth of a second."""
+"""Findings and journeys that are reported before anything else happens: they take a tenth of a second."""
 
 _logger = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ class Commands:
             protect_lines(path, settings.reports if (settings := self._settings()) else ())
             report = open_report(path, lambda: session.criteria)
             write = partial(_write, report, session.so_far())
-            if len(session.record.findings) > _MOST_REPORTED:
+            if session.record.size > _MOST_REPORTED:
                 self._do_aside(self._write_aside(write, path))
-                _tell(f"a report of {counted(len(session.record.findings), 'finding')} is being written")
+                _tell(f"the report is being written to {visible(path)}")
                 return
             write()
         except (ReportError, OSError) as error:

@@ -39,6 +39,11 @@ class Record:
         return self._closed.get(journey)
 
     @property
+    def size(self) -> int:
+        """How many findings and journeys a report of it holds."""
+        return len(self._findings) + len(self._journeys)
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """The latest."""
         return tuple(self._findings)
