@@ -110,4 +110,4 @@ def test_no_more_than_a_job_summary_takes(tmp_path: Path) -> None:
 def test_a_capture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     text = report(tmp_path / "report.md", Run([], [], CaptureEnd("broken.har", 3, "broken.har: cut off in entry 3")))
     assert text.startswith("# lp-authorize: no findings, 1 capture not read to the end\n")
-    assert "> It was not read, or not to its end: cut off in entry 3\n" in text
+    assert "> broken.har: cut off in entry 3\n" in text

@@ -18,8 +18,8 @@ _WORDS: list[tuple[re.Pattern[str], bool, str]] = [
     (re.compile(pattern), is_begun, said)
     for pattern, is_begun, said in (
         # A pattern of hosts, which YAML takes for an alias.
-        (r"while scanning an alias", False, "in YAML a text that begins with * must stand in quotes"),
-        (r"while scanning an anchor", False, "in YAML a text that begins with & must stand in quotes"),
+        (r"while scanning an alias", True, "in YAML a text that begins with * must stand in quotes"),
+        (r"while scanning an anchor", True, "in YAML a text that begins with & must stand in quotes"),
         (r".*cannot start any token", False, "in YAML a text that begins with {here} must stand in quotes"),
         (r".*unknown escape", False, "in double quotes \\ changes what follows it: use single quotes, or write \\\\"),
         (r".*quoted scalar.*end of stream", True, "this quotation mark is not closed"),

@@ -61,7 +61,7 @@ def _sections(result: CaptureResult) -> Iterator[str]:
     journeys = counted(len(result.journeys), "journey")
     yield f"\n## {code(result.name)}\n\n{journeys}, {verdict(result.findings)}\n"
     if result.problem is not None:
-        yield f"\n> [!WARNING]\n> It was not read, or not to its end: {escaped(result.bare_problem)}\n"
+        yield f"\n> [!WARNING]\n> {escaped(result.problem)}\n"
     if result.faults:
         yield "\n### Injected faults\n\n" + "".join(map(_fault, result.faults))
     for journey_id, places in places_by(result.findings, lambda finding: finding.journey).items():
