@@ -19,6 +19,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.faults import Injector
 from lp_sentinel.faults.notes import forget
 from lp_sentinel.judgement import utc_today
+from lp_sentinel.proxy.aside import Aside
 from lp_sentinel.proxy.commands import Commands
 from lp_sentinel.proxy.failures import Failures
 from lp_sentinel.proxy.last_word import have_last_word
@@ -74,9 +75,10 @@ class Addon:
         self._page_host: str | None = None
         self._view = LoginView(lambda: self._session)
         self._failures = Failures(lambda: self._settings is not None and not self._settings.redact)
-        self._reports = OpenReports(self._failures)
+        self._aside = Aside()
+        self._reports = OpenReports(self._failures, self._aside)
         self._simulated = Simulated(self.settings)
-        self._commands = Commands(self.active, self.settings, lambda: self.faults)
+        self._commands = Commands(self.active, self.settings, lambda: self.faults, self._aside)
         self._replayed = Replayed()
         self._has_failed = False
 

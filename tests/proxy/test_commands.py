@@ -16,14 +16,13 @@ from mitmproxy.flow import Flow
 from mitmproxy.test import taddons
 
 from lp_sentinel.mitm import Addon
-from lp_sentinel.proxy.commands import Commands
 from tests.proxy.sessions import AUTHORIZE, flow_of
 
 
 async def _told() -> list[list[str]]:
     addon = Addon()
     told: list[list[str]] = []
-    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
         context.configure(addon, lp_show="none")
 
         def rules(*flows: Flow) -> None:
@@ -112,3 +111,32 @@ async def _end_while_writing(folder: Path) -> None:
         for hook in iterate(flow_of(f"{AUTHORIZE}?client_id=late", status=400)):
             context.master.addons.trigger(hook)
         await ending
+
+
+def test_a_long_report_that_is_no_longer_asked_for_is_written_while_the_traffic_goes_on(tmp_path: Path) -> None:
+    asyncio.run(_change_reports(tmp_path))
+    assert len(json.loads((tmp_path / "again.json").read_text("utf-8"))["findings"]) == 1203, "the last one, whole"
+
+
+async def _change_reports(folder: Path) -> None:
+    addon = Addon()
+    page, again = folder / "page.html", str(folder / "again.json")
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
+        context.configure(addon, lp_show="none", lp_report=[str(page), again])
+        for number in range(400):
+            for hook in iterate(flow_of(f"{AUTHORIZE}?client_id={number}", status=400)):
+                context.master.addons.trigger(hook)
+        context.configure(addon, lp_report=[])
+        context.configure(addon, lp_report=[again])
+        turns = 0
+        while not _is_whole(page):
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns > 10
+        for hook in iterate(flow_of(f"{AUTHORIZE}?client_id=late", status=400)):
+            context.master.addons.trigger(hook)
+        addon.done()
+
+
+def _is_whole(page: Path) -> bool:
+    return page.read_text("utf-8").rstrip().endswith("</html>")

@@ -8,13 +8,12 @@ from mitmproxy.command import CommandManager
 from mitmproxy.test import taddons
 
 from lp_sentinel.mitm import Addon
-from lp_sentinel.proxy.commands import Commands
 
 
 @pytest.fixture
 def commands() -> Iterator[CommandManager]:
     addon = Addon()
-    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
         context.configure(addon, lp_show="none")
         yield context.master.commands
         addon.done()

@@ -11,7 +11,6 @@ from mitmproxy.flow import Flow
 from mitmproxy.test import taddons
 
 from lp_sentinel.mitm import Addon
-from lp_sentinel.proxy.commands import Commands
 from tests.captures.reading import read_capture
 from tests.sharing.planted import flows, found_in
 
@@ -38,7 +37,7 @@ def test_many_flows_are_redacted_while_the_traffic_goes_on(tmp_path: Path) -> No
 
 async def _redact_many(given: list[Flow], target: Path) -> None:
     addon = Addon()
-    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
         context.configure(addon)
         context.master.commands.call("lp.redact", given, str(target))
         [task] = asyncio.all_tasks() - {asyncio.current_task()}
@@ -51,7 +50,7 @@ async def _redact_many(given: list[Flow], target: Path) -> None:
 
 async def _redact(given: object, target: Path) -> None:
     addon = Addon()
-    with taddons.context(addon, Commands(addon.active, addon.settings, lambda: addon.faults)) as context:  # type: ignore[no-untyped-call]
+    with taddons.context(addon) as context:  # type: ignore[no-untyped-call]
         context.configure(addon)
         context.master.commands.call("lp.redact", given, str(target))
         with pytest.raises(exceptions.CommandError, match="already exists"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from mitmproxy.log import ALERT
 
 from lp_sentinel.faults import PlanError, preset_index
 from lp_sentinel.home import expanded
+from lp_sentinel.proxy.aside import Aside
 from lp_sentinel.proxy.started import captures_in_use, protect_proxy
 from lp_sentinel.proxy.suggestions import Suggested
 from lp_sentinel.reports import Report, ReportError, open_report, protect_captures, protect_lines
@@ -30,8 +32,6 @@ _MOST_AT_ONCE = 200
 """Flows that are redacted before anything else happens: they take a third of a second."""
 _MOST_COPIED = 20
 """Flows that are copied before others have their turn: they take a few milliseconds."""
-_MOST_REPORTED = 500
-"""Findings and journeys that are reported before anything else happens: they take a tenth of a second."""
 
 _logger = logging.getLogger(__name__)
 
@@ -44,11 +44,11 @@ class Commands:
         session: Callable[[], Session],
         settings: Callable[[], Settings | None],
         faults: Callable[[], LiveFaults],
+        aside: Aside,
     ) -> None:
         """``session`` raises CommandError if there is none."""
-        self._session, self._settings, self._faults = session, settings, faults
+        self._session, self._settings, self._faults, self._aside = session, settings, faults, aside
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writing = asyncio.Lock()
 
     @command.command("lp.findings")  # type: ignore[untyped-decorator]
     def findings(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
@@ -67,8 +67,8 @@ class Commands:
             protect_lines(path, settings.reports if (settings := self._settings()) else ())
             report = open_report(path, lambda: session.criteria)
             write = partial(_write, report, session.so_far())
-            if session.record.size > _MOST_REPORTED:
-                self._do_aside(self._write_aside(write, path))
+            if session.record.is_long:
+                self._do_aside(_written(self._aside.do(write), path))
                 _tell(f"the report is being written to {visible(path)}")
                 return
             write()
@@ -141,15 +141,15 @@ class Commands:
         """What to wait for before mitmproxy ends, so that all that was asked for is written; ``None`` for nothing."""
         return asyncio.gather(*self._tasks, return_exceptions=True) if self._tasks else None
 
-    async def _write_aside(self, write: Callable[[], None], path: str) -> None:
-        """Write a report, after those before it: it may be for the same file."""
-        try:
-            async with self._writing:
-                await asyncio.to_thread(write)
-        except (ReportError, OSError) as error:
-            _logger.error("lp-authorize: %s", error)  # noqa: TRY400
-        else:
-            _tell_reported(path)
+
+async def _written(writing: Future[None], path: str) -> None:
+    """Tell when a report is written."""
+    try:
+        await asyncio.wrap_future(writing)
+    except (ReportError, OSError) as error:
+        _logger.error("lp-authorize: %s", error)  # noqa: TRY400
+    else:
+        _tell_reported(path)
 
 
 def _write(report: Report, hand: Callable[[Report], None]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lp_sentinel.proxy.aside import Aside
 from lp_sentinel.proxy.started import captures_in_use, protect_proxy
 from lp_sentinel.reports import Criteria, Report, ReportError, open_report, protect_captures
+from lp_sentinel.reports.base import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from lp_sentinel.proxy.failures import Failures
@@ -17,9 +21,11 @@ if TYPE_CHECKING:
 class OpenReports:
     """Reports by the paths that the settings name."""
 
-    def __init__(self, failures: Failures) -> None:
-        self._failures = failures
+    def __init__(self, failures: Failures, aside: Aside) -> None:
+        self._failures, self._aside = failures, aside
         self._open: dict[str, Report] = {}
+        self._going: list[Future[None]] = []
+        """What is still being written of reports that are no longer asked for."""
 
     def opened(self, paths: Sequence[str], criteria: Callable[[], Criteria]) -> dict[str, Report]:
         """What stands open, and the others opened: all or none. Raises ReportError."""
@@ -46,15 +52,29 @@ class OpenReports:
 
     def take_over(self, reports: dict[str, Report], session: Session | None) -> None:
         """Go on with these. New ones are told what ``session`` found so far, those that go what they still lack."""
-        going = [self._open[path] for path in self._open.keys() - reports.keys()]
+        going = {path: self._open[path] for path in self._open.keys() - reports.keys()}
         if session:
             for path in reports.keys() - self._open.keys():
                 self._failures.guard(partial(session.write_closed, reports[path]))
-            for report in going:
+            for report in going.values():
                 self._failures.guard(partial(session.finish, report))
-        for report in going:
-            self._failures.guard(report.close)
+        for path, report in going.items():
+            if session and session.record.is_long and path != STANDARD_OUTPUT:
+                self._close_aside(report)
+            else:
+                self._failures.guard(report.close)
         self._open = reports
+
+    def _close_aside(self, report: Report) -> None:
+        """Write it while the traffic goes on."""
+        loop, going = asyncio.get_running_loop(), self._aside.do(report.close)
+        self._going.append(going)
+        going.add_done_callback(lambda _: loop.call_soon_threadsafe(self._gone, going))
+
+    def _gone(self, going: Future[None]) -> None:
+        if going in self._going:
+            self._going.remove(going)
+            self._failures.guard(going.result)
 
     def abandon(self) -> None:
         """Nothing has passed, so there is nothing to report."""
@@ -62,7 +82,10 @@ class OpenReports:
         self._open = {}
 
     def close(self) -> None:
-        """Write what has not been written yet."""
+        """Write what has not been written yet, after what is being written: it may be for the same files."""
+        self._aside.wait()
+        for going in tuple(self._going):
+            self._gone(going)
         for report in self._open.values():
             self._failures.guard(report.close)
         self._open = {}

@@ -11,6 +11,8 @@ from lp_sentinel.reports import Report
 
 _MOST_FINDINGS = 50_000
 _MOST_JOURNEYS = 20_000
+_LONG = 500
+"""Findings and journeys."""
 
 
 class Record:
@@ -39,9 +41,9 @@ class Record:
         return self._closed.get(journey)
 
     @property
-    def size(self) -> int:
-        """How many findings and journeys a report of it holds."""
-        return len(self._findings) + len(self._journeys)
+    def is_long(self) -> bool:
+        """Whether to write a report of it takes longer than the traffic should wait: a tenth of a second."""
+        return len(self._findings) + len(self._journeys) > _LONG
 
     @property
     def findings(self) -> tuple[Finding, ...]:
