@@ -4,47 +4,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from lp_sentinel.wording import visible
 
-_BLOCK = re.compile(r"while parsing a block (mapping|collection)")
+_IN_BLOCK = ("while parsing a block mapping", "while parsing a block collection")
 _CLOSING = {"[": "]", "{": "}"}
 
-# What PyYAML says, compiled or not; whether the place is where that began which could not be read on; what we say.
-_WORDS: list[tuple[re.Pattern[str], bool, str]] = [
-    (re.compile(pattern), is_begun, said)
-    for pattern, is_begun, said in (
-        # A pattern of hosts, which YAML takes for an alias.
-        (r"while scanning an alias", True, "in YAML a text that begins with * must stand in quotes"),
-        (r"while scanning an anchor", True, "in YAML a text that begins with & must stand in quotes"),
-        (r".*cannot start any token", False, "in YAML a text that begins with {here} must stand in quotes"),
-        (r".*unknown escape", False, "in double quotes \\ changes what follows it: use single quotes, or write \\\\"),
-        (r".*quoted scalar.*end of stream", True, "this quotation mark is not closed"),
-        (
-            r"while parsing a flow (sequence|mapping)",
-            False,
-            "expected , or {closing} here: the {opening} in line {line} is still open",
-        ),
-        (r"while parsing a block mapping", False, "expected a key here, indented like one of those above"),
-        (r"while parsing a block collection", False, "expected a - here, indented like the one in line {line}"),
-        (
-            r".*mapping values are not allowed",
-            False,
-            "unexpected colon: a text that holds one must stand in quotes, and a key begins a line, indented as others",
-        ),
-        (
-            r"while scanning a plain scalar.*unexpected ':'",
-            False,
-            "a space must follow this colon, or the text must stand in quotes",
-        ),
-        (r"while scanning a simple key", True, "expected a colon behind this key"),
-        (r"block sequence entries are not allowed", False, "each - of a list begins a line of its own"),
-        (r"while parsing a (flow|block) node", False, "expected a value here"),
-    )
-]
+
+class _Saying(NamedTuple):
+    parser: str
+    """What PyYAML says begins like this, be it compiled or not: a regular expression."""
+    text: str
+    """What we say."""
+    is_of_beginning: bool = False
+    """Whether it is about where that begins which could not be read on."""
+
+
+_SAYINGS = (
+    # A pattern of hosts, which YAML takes for an alias.
+    _Saying(r"while scanning an alias", "in YAML a text that begins with * must stand in quotes", is_of_beginning=True),
+    _Saying(
+        r"while scanning an anchor", "in YAML a text that begins with & must stand in quotes", is_of_beginning=True
+    ),
+    _Saying(r".*cannot start any token", "in YAML a text that begins with {here} must stand in quotes"),
+    _Saying(r".*unknown escape", r"in double quotes \ changes what follows it: use single quotes, or write \\"),
+    _Saying(r".*quoted scalar.*end of stream", "this quotation mark is not closed", is_of_beginning=True),
+    _Saying(
+        r"while parsing a flow (sequence|mapping)",
+        "expected , or {closing} here: the {opening} in line {line} is still open",
+    ),
+    _Saying(r"while parsing a block mapping", "expected a key here, indented like one of those above"),
+    _Saying(r"while parsing a block collection", "expected a - here, indented like the one in line {line}"),
+    _Saying(
+        r".*mapping values are not allowed",
+        "unexpected colon: a text that holds one must stand in quotes, and a key begins a line, indented as others",
+    ),
+    _Saying(
+        r"while scanning a plain scalar.*unexpected ':'",
+        "a space must follow this colon, or the text must stand in quotes",
+    ),
+    _Saying(r"while scanning a simple key", "expected a colon behind this key", is_of_beginning=True),
+    _Saying(r"block sequence entries are not allowed", "each - of a list begins a line of its own"),
+    _Saying(r"while parsing a (flow|block) node", "expected a value here"),
+)
 
 
 def explained(error: yaml.MarkedYAMLError, text: str, index: Callable[[Any], int]) -> tuple[int, str]:
@@ -58,11 +63,11 @@ def explained(error: yaml.MarkedYAMLError, text: str, index: Callable[[Any], int
         return at, "YAML is indented by spaces, not by tabs"
     if "flow" in told and opening in _CLOSING and not text[at:].strip():
         return begun, f"this {opening} is not closed"
-    if _BLOCK.match(told) and text[text.rfind("\n", 0, at) + 1 : at].strip():
+    if told.startswith(_IN_BLOCK) and text[text.rfind("\n", 0, at) + 1 : at].strip():
         return at, "the value ends before this: put all of it in quotes, or take this out"
-    for pattern, is_begun, said in _WORDS:
-        if pattern.match(told):
+    for saying in _SAYINGS:
+        if re.match(saying.parser, told):
             line = text.count("\n", 0, begun) + 1
             words = {"here": visible(here), "opening": opening, "closing": _CLOSING.get(opening, ""), "line": line}
-            return begun if is_begun else at, said.format(**words)
+            return begun if saying.is_of_beginning else at, saying.text.format(**words)
     return at, visible(told)
