@@ -8,11 +8,9 @@ import pytest
 from mitmproxy import http
 from mitmproxy.flow import Flow
 from mitmproxy.test import tflow
-from msgspec.structs import replace
 
 from lp_sentinel.check import judge_capture
 from lp_sentinel.engine import Engine
-from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import by_place
 from lp_sentinel.project import Project
 from lp_sentinel.rules.book import Example
@@ -22,12 +20,6 @@ from tests.captures.making import written
 from tests.captures.reading import in_order, read_capture
 from tests.captures.writing import flow_of
 from tests.labelled import CASES, EXAMPLES
-
-
-def with_host(exchange: Exchange) -> Exchange:
-    """With the header that every client sends."""
-    headers = (pair for pair in exchange.request_headers if pair[0] != "host")
-    return replace(exchange, request_headers=(("host", exchange.host), *headers))
 
 
 def other(at: float) -> Flow:
@@ -43,7 +35,7 @@ def other(at: float) -> Flow:
 @pytest.mark.parametrize("example", [*CASES, *EXAMPLES])
 def test_a_case_among_other_traffic_comes_to_the_same(example: Example, tmp_path: Path) -> None:
     project = Project(example_config(example), BOOK)
-    recorded = [flow_of(with_host(exchange)) for exchange in example_exchanges(example)]
+    recorded = [flow_of(exchange) for exchange in example_exchanges(example)]
     begin, end = recorded[0].request.timestamp_start, recorded[-1].request.timestamp_start
     path = tmp_path / "a.flow"
     # A flow file lists them in the order in which they ended, if not in any.
