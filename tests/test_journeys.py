@@ -207,6 +207,24 @@ def test_of_logins_judged_out_of_order_no_more_are_a_loop() -> None:
     assert "LPA404" not in {finding.rule for findings in found for finding in findings}
 
 
+@pytest.mark.parametrize(("logins", "is_found"), [(2, True), (20, True), (21, False)])
+def test_a_code_of_very_many_clients_may_be_of_any(logins: int, *, is_found: bool) -> None:
+    sentinel = Login(0, ("", "")).sentinel
+    steps = [
+        Step(
+            BROWSERS[0],
+            "GET",
+            f"{sentinel}/authorize?client_id=app-{n}",
+            302,
+            "https://app.example/cb?code=all-of-them",
+        )
+        for n in range(logins)
+    ]
+    body = b"grant_type=authorization_code&code=all-of-them&client_id=another&client_secret=s"
+    steps.append(Step(BROWSERS[1], "POST", f"{sentinel}/token?v=2.0", 200, body=body))
+    assert ("LPA607" in found((step, 1.79e9 + place) for place, step in enumerate(steps))) is is_found
+
+
 @pytest.mark.parametrize("is_continued", [False, True])
 def test_each_run_of_a_loop_is_reported_once_where_one_request_is_a_run(*, is_continued: bool) -> None:
     project = Project(replace(CONFIG, limits=Limits(loop_requests=1, loop_window=10)), BOOK)
