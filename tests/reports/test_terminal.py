@@ -14,6 +14,7 @@ from lp_sentinel.reports.overview import counts_of
 from lp_sentinel.reports.picture import shortened
 from lp_sentinel.reports.tally import Tally
 from lp_sentinel.reports.terminal import Terminal
+from lp_sentinel.rules import Rule, load_rules
 from tests.reports.samples import FINDING, HOPS, JOURNEY, finding, hop, journey
 
 
@@ -94,6 +95,11 @@ def test_a_refusal_that_no_rule_explains_says_what_is_needed_to_explain_it(
     summary: JourneySummary, *, is_told: bool
 ) -> None:
     assert ("cause    not found: client_id and redirect_uri are judged only if" in shown(summary)) is is_told
+
+
+@pytest.mark.parametrize("rule", load_rules().by_id.values(), ids=lambda rule: rule.id)
+def test_what_a_rule_says_to_fix_is_shown_whole(rule: Rule) -> None:
+    assert "…" not in shown(JOURNEY, finding(fix=str(rule.fix))).partition("  fix ")[2]
 
 
 def test_what_is_new_on_a_journey_is_shown_alone() -> None:
