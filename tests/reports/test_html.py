@@ -254,7 +254,7 @@ def test_a_refusal_that_no_rule_explains_is_not_in_order(open_page: Callable[...
     page.one("#unfold").click()
     assert page.one(".tiles .zero:last-child").text == "0 in order"
     assert page.one("summary .sign").get_attribute("title") == "cause not found"
-    assert page.one(".findings .muted").text.startswith("Cause not found: client_id and redirect_uri")
+    assert page.one(".findings .muted").text.startswith("Cause not found by the rules that apply")
     page.one("[name=severity][value=none]").click()
     page.shows("1 of 1 journey, 0 findings")
 

@@ -94,7 +94,7 @@ def test_the_header_says_what_came_of_it(summary: JourneySummary, header: str) -
 def test_a_refusal_that_no_rule_explains_says_what_is_needed_to_explain_it(
     summary: JourneySummary, *, is_told: bool
 ) -> None:
-    assert ("cause    not found: client_id and redirect_uri are judged only if" in shown(summary)) is is_told
+    assert ("cause    not found by the rules that apply; those about client_id" in shown(summary)) is is_told
 
 
 @pytest.mark.parametrize("rule", load_rules().by_id.values(), ids=lambda rule: rule.id)

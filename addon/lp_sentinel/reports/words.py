@@ -6,7 +6,7 @@ from lp_sentinel.exchange import Exchange
 from lp_sentinel.finding import Finding, JourneyHop, Severity
 from lp_sentinel.wording import counted
 
-UNEXPLAINED = "not found: client_id and redirect_uri are judged only if lp-authorize.yaml lists the app"
+UNEXPLAINED = "not found by the rules that apply; those about client_id and redirect_uri need the app in the config"
 """The cause of a refusal, where no rule names one."""
 _MINUTES = 600
 """Seconds from which on minutes tell more."""
