@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -83,6 +82,8 @@ class CommandGroup(click.Group):
             # After -- it has taken what looks like an option out of the list.
             if not args or not os.path.exists(args[0]):  # noqa: PTH110  (Path's raises where it may not look)
                 raise
+            import shlex  # noqa: PLC0415  (only a mistake needs it)
+
             name = visible(args[0])
             told = f"{name} is no command; to judge it: lp-authorize check {shlex.quote(name)}"
             raise click.UsageError(told, ctx) from None
